@@ -1,0 +1,227 @@
+"""Config errors and the plan of a study. Expected counts: the lecture's search space, by hand."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+from tybalt.config import check_config, load_schema
+from tybalt.errors import InputError
+from tybalt.study import build_study, derive_seed
+
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMA = load_schema(ROOT / "workflow" / "schemas" / "config.schema.yaml")
+SOURCES = yaml.safe_load((ROOT / "resources" / "sources.yaml").read_text())
+
+SMALL = {
+    "datasets": {
+        "toy": {
+            "kind": "local",
+            "files": {"expression": "x.tsv", "clinical": "c.tsv"},
+            "clinical": {"columns": {"sample": "id", "cancer_type": "type", "sex": "gender"}},
+            "signals": {"sex": {"covariate": "sex", "positive": ["male"]}},
+        }
+    },
+    "models": {
+        "vae": {"module": "vae", "space": {"depth": [0, 1], "learning_rate": [0.001]}},
+        "pca": {"module": "pca"},
+    },
+    "tuners": {"grid": {"module": "grid"}, "random": {"module": "random", "trials": 2}},
+    "studies": [{"datasets": ["toy"], "models": ["vae", "pca"], "tuners": ["grid"]}],
+}
+
+
+def study_of(config):
+    return build_study(check_config(config, SCHEMA), SOURCES)
+
+
+def changed(path, value):
+    config = copy.deepcopy(SMALL)
+    node = config
+    for key in path[:-1]:
+        node = node[key]
+    node[path[-1]] = value
+    return config
+
+
+def full_study():
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    return study_of(config)
+
+
+def test_lecture_space_is_1280_configurations_and_240_trainings():
+    cell = full_study().cell("tcga", "vae", "grid")
+    assert cell.configurations == 1280
+    assert len(cell.trial_files()) == 240
+
+
+def test_every_configuration_is_answered_by_some_trial():
+    (trials,) = full_study().cell("tcga", "vae", "grid").rounds
+    assert sum(count for trial in trials for _, count in trial.settings) == 1280
+    assert {epochs for trial in trials for epochs, _ in trial.settings} == {10, 25, 50, 100}
+    assert all(trial.hyperparameters["epochs"] == 100 for trial in trials)
+
+
+def test_a_model_without_a_space_runs_untuned_whatever_the_study_says():
+    assert set(study_of(SMALL).cells) == {("toy", "vae", "grid"), ("toy", "pca", "none")}
+
+
+def test_only_used_datasets_are_listed():
+    assert full_study().datasets == ["tcga"]
+
+
+def test_a_new_grid_value_adds_trials_and_renames_none():
+    before = study_of(SMALL).cell("toy", "vae", "grid").trial_files()
+    after = study_of(changed(["models", "vae", "space", "learning_rate"], [0.001, 0.002]))
+    after = after.cell("toy", "vae", "grid").trial_files()
+    assert set(before) < set(after)
+    assert len(after) == 2 * len(before)
+
+
+@pytest.mark.parametrize("same", [[1], [1.0], ["1e0"]])
+def test_equal_numbers_name_the_same_trial(same):
+    config = changed(["models", "vae", "space"], {"beta": same})
+    reference = changed(["models", "vae", "space"], {"beta": [1]})
+    assert study_of(config).cell("toy", "vae", "grid") == study_of(reference).cell(
+        "toy", "vae", "grid"
+    )
+
+
+def test_executions_repeat_trainings_but_not_closed_forms():
+    study = study_of({**SMALL, "training": {"executions_per_trial": 3}})
+    assert len(study.cell("toy", "vae", "grid").trial_files()) == 2 * 3
+    assert len(study.cell("toy", "pca", "none").trial_files()) == 1
+
+
+def test_random_draws_without_repetition_and_the_same_again():
+    config = changed(["models", "vae", "space"], {"learning_rate": [0.1, 0.2, 0.3, 0.4]})
+    config["studies"][0]["tuners"] = ["random"]
+    first, second = (study_of(config).cell("toy", "vae", "random") for _ in range(2))
+    assert first == second
+    assert len(first.trial_files()) == 2
+
+
+def test_seeds_depend_on_names_not_on_order():
+    assert derive_seed(1, "a", "b") == derive_seed(1, "a", "b")
+    assert len({derive_seed(1, "a", "b"), derive_seed(1, "b", "a"), derive_seed(2, "a", "b")}) == 3
+    assert 0 <= derive_seed(1, "a") < 2**31
+
+
+BAD = {
+    "unknown top key": (["modells"], {}, "modells: unknown key; did you mean 'models'?"),
+    "unknown nested key": (
+        ["datasets", "toy", "genes"],
+        {"cuont": 3},
+        "datasets.toy.genes.cuont: unknown key; did you mean 'count'?",
+    ),
+    "enum": (
+        ["datasets", "toy", "genes"],
+        {"rank_by": "varience"},
+        "datasets.toy.genes.rank_by: found 'varience'; did you mean 'variance'?",
+    ),
+    "type": (["seed"], "one", "seed: found 'one', expected a whole number"),
+    "range": (
+        ["datasets", "toy", "split"],
+        {"test": 0.7},
+        "datasets.toy.split.test: found 0.7, expected at most 0.5",
+    ),
+    "name": (["models"], {"a/b": {"module": "pca"}}, "models: the name 'a/b'"),
+    "kind": (["datasets", "toy", "kind"], "lokal", "did you mean 'local'?"),
+    "block of another kind": (
+        ["datasets", "toy", "simulation"],
+        {"samples": 100, "genes": 500},
+        "datasets.toy.simulation: belongs to kind `simulated`",
+    ),
+    "missing block": (
+        ["datasets", "toy"],
+        {"kind": "xena"},
+        "datasets.toy.source: missing",
+    ),
+    "unknown source": (
+        ["datasets", "toy"],
+        {"kind": "xena", "source": "pancan2016"},
+        "datasets.toy.source: found 'pancan2016'; did you mean 'pancan-2016'?",
+    ),
+    "undeclared covariate": (
+        ["datasets", "toy", "signals", "sex", "covariate"],
+        "gender",
+        "datasets.toy.signals.sex.covariate: 'gender' is not a declared covariate",
+    ),
+    "no join": (
+        ["datasets", "toy", "clinical"],
+        {"columns": {"sex": "gender"}},
+        "`sample` or `patient` is needed",
+    ),
+    "unknown module": (["models", "pca", "module"], "pcaa", "did you mean 'pca'?"),
+    "unknown hyperparameter": (
+        ["models", "vae", "fixed"],
+        {"latent_dims": 3},
+        "models.vae.fixed.latent_dims: unknown hyperparameter; did you mean 'latent_dim'?",
+    ),
+    "value out of range": (
+        ["models", "vae", "space", "kappa"],
+        [0.1, 2],
+        "models.vae.space.kappa: found 2, expected a number greater than 0 and at most 1",
+    ),
+    "text for a number": (
+        ["models", "vae", "space", "depth"],
+        [0, "deep"],
+        "models.vae.space.depth: found 'deep', expected a whole number",
+    ),
+    "boolean for a word": (
+        ["models", "vae", "fixed"],
+        {"kl_term": False},
+        "models.vae.fixed.kl_term: found False, expected a word",
+    ),
+    "empty list": (["models", "vae", "space", "depth"], [], "models.vae.space.depth: found []"),
+    "space without a list": (
+        ["models", "vae", "space", "depth"],
+        1,
+        "models.vae.space.depth: found 1, expected a list",
+    ),
+    "repeated value": (
+        ["models", "vae", "space", "depth"],
+        [1, 1.0],
+        "models.vae.space.depth: 1 is listed more than once",
+    ),
+    "fixed and searched": (
+        ["models", "vae", "fixed"],
+        {"depth": 1},
+        "models.vae.space.depth: is also in models.vae.fixed",
+    ),
+    "elbo over loss terms": (
+        ["models", "vae", "space"],
+        {"kl_term": ["standard", "none"]},
+        "models.vae.objective to reconstruction",
+    ),
+    "elbo without KL": (
+        ["models", "pca"],
+        {"module": "pca", "objective": "elbo"},
+        "models.pca.objective: found 'elbo'",
+    ),
+    "unknown cell": (
+        ["studies"],
+        [{"datasets": ["toi"], "models": ["vae"]}],
+        "studies[0].datasets: there is no 'toi' under `datasets`; did you mean 'toy'?",
+    ),
+    "unknown tuner option": (
+        ["tuners", "random"],
+        {"module": "random", "trails": 3},
+        "tuners.random.trails: unknown option; did you mean 'trials'?",
+    ),
+    "more trials than configurations": (
+        ["studies"],
+        [{"datasets": ["toy"], "models": ["vae"], "tuners": ["many"]}],
+        "tuners.many.trials: found 9, but the space has 2 configurations",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_config_gets_one_message_that_names_the_key(case):
+    path, value, message = BAD[case]
+    config = changed(path, value)
+    config["tuners"]["many"] = {"module": "random", "trials": 9}
+    with pytest.raises(InputError) as caught:
+        study_of(config)
+    assert message in str(caught.value)

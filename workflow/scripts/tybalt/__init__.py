@@ -1,0 +1,1 @@
+"""Tybalt workflow: tuned, checked and readable latent spaces of cancer transcriptomes."""

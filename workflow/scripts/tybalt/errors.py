@@ -1,0 +1,26 @@
+"""What a user did wrong, said in one message (PURE: standard library only)."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(Exception):
+    """A mistake in the user's input: config, data file or hyperparameter.
+
+    The message names the file and line, or the config key; says what was found, what is
+    allowed and what to do. The adapter and the Snakefile print it without a traceback.
+    """
+
+
+def suggest(name: object, choices: Iterable[str]) -> str:
+    """Name the allowed values and, where one is close to `name`, ask whether it was meant.
+
+    Returns
+    -------
+    str
+        ``allowed: a, b, c`` or ``did you mean 'b'? allowed: a, b, c``.
+    """
+    choices = sorted(str(choice) for choice in choices)
+    close = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.5)
+    allowed = f"allowed: {', '.join(choices) if choices else 'nothing'}"
+    return f"did you mean '{close[0]}'? {allowed}" if close else allowed

@@ -1,0 +1,47 @@
+"""Reading and writing the workflow's small files: TSV tables and JSON records."""
+
+import gzip
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+
+def read_json(path: str) -> Any:
+    """Read a JSON file."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def write_json(record: Any, path: str) -> None:
+    """Write a record as sorted, indented JSON; NaN and infinity are refused (ValueError)."""
+    text = json.dumps(record, indent=1, sort_keys=True, allow_nan=False)
+    Path(path).write_text(text + "\n", encoding="utf-8")
+
+
+def read_table(path: str, index: str | None = None) -> pd.DataFrame:
+    """Read a TSV or TSV.gz table; `index` names the column that becomes the index."""
+    table = pd.read_csv(path, sep="\t", float_precision="round_trip")
+    return table if index is None else table.set_index(index)
+
+
+def write_table(table: pd.DataFrame, path: str) -> None:
+    """Write columns (not the index) as TSV, or TSV.gz with a fixed time stamp.
+
+    Floats are written so that reading them gives back the same bits: 9 significant
+    digits for float32, the shortest exact form for float64.
+    """
+    buffer = io.StringIO()
+    float32 = [name for name in table if table[name].dtype == "float32"]
+    shown = table.assign(**{name: _shortest(table[name]) for name in float32})
+    shown.to_csv(buffer, sep="\t", index=False, lineterminator="\n")
+    data = buffer.getvalue().encode()
+    if str(path).endswith(".gz"):
+        data = gzip.compress(data, compresslevel=6, mtime=0)
+    Path(path).write_bytes(data)
+
+
+def _shortest(column: pd.Series) -> pd.Series:
+    """Write float32 by its own digits, not by those of the float64 beside it."""
+    return column.map(lambda value: "" if value != value else f"{value:.9g}")

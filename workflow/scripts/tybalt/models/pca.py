@@ -1,0 +1,65 @@
+"""Principal components: the honest baseline, fitted in closed form (PURE at module level)."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tybalt import common_hyperparameters as common
+
+if TYPE_CHECKING:
+    import numpy as np
+
+OBJECTIVE = "reconstruction"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HParams:
+    """Knobs of the principal component analysis."""
+
+    latent_dim: int = common.latent_dim()
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The fitted components; its fields are all that a file needs to hold.
+
+    Parameters
+    ----------
+    mean
+        Mean of every gene over the training samples, shape (genes,).
+    components
+        Orthonormal rows, shape (latent_dim, genes), largest variance first.
+    """
+
+    mean: "np.ndarray"
+    components: "np.ndarray"
+
+    def encode(self, X: "np.ndarray") -> "np.ndarray":
+        """Project samples x genes on the components: samples x latent_dim."""
+        return (X - self.mean) @ self.components.T
+
+    def decode(self, Z: "np.ndarray") -> "np.ndarray":
+        """Map codes back to samples x genes."""
+        return Z @ self.components + self.mean
+
+    def gene_weights(self) -> "np.ndarray":
+        """Weights of the genes, genes x latent_dim."""
+        return self.components.T
+
+
+def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> str | None:
+    """Say why a training matrix (shape, smallest and largest value) cannot be modelled."""
+    n_samples, n_genes = shape
+    if hp.latent_dim > min(shape):
+        return (
+            f"latent_dim: found {hp.latent_dim}, but {n_samples} training samples x {n_genes} "
+            f"genes have at most {min(shape)} principal components; choose a smaller latent_dim"
+        )
+    return None
+
+
+def fit(X: "np.ndarray", hp: HParams, seed: int) -> Fitted:
+    """Fit on samples x genes; the randomised solver, where scikit-learn takes it, is seeded."""
+    from sklearn.decomposition import PCA
+
+    pca = PCA(hp.latent_dim, random_state=seed).fit(X)
+    return Fitted(mean=pca.mean_, components=pca.components_)

@@ -1,0 +1,413 @@
+"""config -> Study: cells, plans, trial names, seeds (PURE: standard library only).
+
+A *cell* is ``{dataset}/{model}/{tuner}``. Everything that Snakemake must know before the first
+job runs (which trials exist, what each trains, what its seed is) is computed here.
+"""
+
+import dataclasses
+import hashlib
+import importlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from tybalt import hyperparameters as hps
+from tybalt.errors import InputError, suggest
+
+PACKAGE = Path(__file__).resolve().parent
+
+#: The tuner that every config has: one trial, the model's fixed values and defaults.
+UNTUNED = "none"
+
+#: The study of resources/sources.yaml whose raw formats a simulated cohort is written in.
+SIMULATED_SOURCE = "pancan-2016"
+
+#: Columns of a source's clinical table that hold for one sample, not for its patient: they stay
+#: out of the matrix, whose samples are joined to recount's table by patient, as published.
+SAMPLE_LEVEL = {"sample", "sample_type", "portion_id", "percent_tumor_nuclei"}
+
+#: The block of a dataset entry that belongs to each kind.
+KIND_BLOCK = {"simulated": "simulation", "local": "files", "xena": "source"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """One training to run: a distinct model, at the largest `epochs` anyone asked of it.
+
+    Attributes
+    ----------
+    name
+        Path component: the hash of the setting, or a slot (s00) of a closed loop.
+    hyperparameters
+        All fields of the model's HParams; None where an earlier round decides them.
+    settings
+        (epochs, number of configurations of the space) that this one training answers.
+    """
+
+    name: str
+    hyperparameters: Mapping[str, Any] | None
+    settings: tuple[tuple[int, int], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One `{dataset}/{model}/{tuner}` of the study."""
+
+    dataset: str
+    model: str
+    tuner: str
+    module: str
+    objective: str
+    executions: int
+    searched: tuple[str, ...]
+    configurations: int
+    rounds: tuple[tuple[Trial, ...], ...]
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """The cell's three wildcards."""
+        return (self.dataset, self.model, self.tuner)
+
+    def trial(self, round_: str, name: str) -> Trial:
+        """Find a trial by its two path components."""
+        return next(trial for trial in self.rounds[int(round_[1:])] if trial.name == name)
+
+    def trial_files(self) -> list[tuple[str, str, str]]:
+        """List (round, trial, execution) of every training job of the cell."""
+        return [
+            (f"r{number}", trial.name, f"e{execution}")
+            for number, trials in enumerate(self.rounds)
+            for trial in trials
+            for execution in range(self.executions)
+        ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """What the config asks for, in the form that the rules read."""
+
+    config: Mapping[str, Any]
+    cells: Mapping[tuple[str, str, str], Cell]
+
+    @property
+    def datasets(self) -> list[str]:
+        """Datasets that some cell uses, in the order of the config."""
+        used = {cell.dataset for cell in self.cells.values()}
+        return [name for name in self.config["datasets"] if name in used]
+
+    def dataset(self, name: str) -> Mapping[str, Any]:
+        """Return the config entry of a dataset."""
+        return self.config["datasets"][name]
+
+    def cell(self, dataset: str, model: str, tuner: str) -> Cell:
+        """Return the cell with these wildcards."""
+        return self.cells[dataset, model, tuner]
+
+    def has(self, dataset: str, *covariates: str) -> bool:
+        """Tell whether a dataset declares these covariates."""
+        return set(covariates) <= declared_covariates(self.dataset(dataset))
+
+    def seed(self, *names: str) -> int:
+        """Derive a seed from the study's seed and names."""
+        return derive_seed(self.config["seed"], *names)
+
+
+def derive_seed(study_seed: int, *names: str) -> int:
+    """Derive a seed in 0..2^31-1 from names, never from run order.
+
+    Returns
+    -------
+    int
+        The first 31 bits of the sha256 of ``study_seed/name/name/...``.
+    """
+    text = "/".join([str(study_seed), *names])
+    return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) & 0x7FFFFFFF
+
+
+def build_study(config: Mapping[str, Any], sources: Mapping[str, Any]) -> Study:
+    """Turn a checked config (defaults filled in) into a Study.
+
+    Parameters
+    ----------
+    config
+        As `tybalt.config.check_config` returns it.
+    sources
+        The studies of resources/sources.yaml, by name.
+
+    Raises
+    ------
+    InputError
+        Naming the config key, what was found and what is allowed.
+    """
+    tuners = {UNTUNED: {"module": "fixed"}, **config["tuners"]}
+    datasets = {
+        name: complete_dataset(name, dataset, sources)
+        for name, dataset in config["datasets"].items()
+    }
+    config = {**config, "tuners": tuners, "datasets": datasets}
+    for name, model in config["models"].items():
+        check_model(name, model)
+    for name, tuner in tuners.items():
+        tuner_options(name, tuner)
+    cells = {}
+    for number, study in enumerate(config["studies"]):
+        for key in study_cells(config, study, f"studies[{number}]"):
+            if key not in cells:
+                cells[key] = build_cell(config, *key)
+    return Study(config=config, cells=cells)
+
+
+def study_cells(
+    config: Mapping[str, Any], study: Mapping[str, Sequence[str]], where: str
+) -> list[tuple[str, str, str]]:
+    """List the cells of one entry of `studies`; a model without a space has the tuner `none`."""
+    for vocabulary in ("datasets", "models", "tuners"):
+        for name in study[vocabulary]:
+            if name not in config[vocabulary]:
+                raise InputError(
+                    f"{where}.{vocabulary}: there is no {name!r} under `{vocabulary}`; "
+                    f"{suggest(name, config[vocabulary])}"
+                )
+    return [
+        (dataset, model, tuner if config["models"][model]["space"] else UNTUNED)
+        for dataset in study["datasets"]
+        for model in study["models"]
+        for tuner in study["tuners"]
+    ]
+
+
+# Datasets
+
+
+def complete_dataset(
+    name: str, dataset: Mapping[str, Any], sources: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Check what the schema cannot, and fill in the clinical columns that the kind knows."""
+    where = f"datasets.{name}"
+    kind = dataset["kind"]
+    for other, block in KIND_BLOCK.items():
+        if other == kind and block not in dataset:
+            raise InputError(f"{where}.{block}: missing; a dataset of kind `{kind}` needs it")
+        if other != kind and block in dataset:
+            raise InputError(f"{where}.{block}: belongs to kind `{other}`, but kind is `{kind}`")
+    if kind == "xena" and dataset["source"] not in set(sources):
+        raise InputError(
+            f"{where}.source: found {dataset['source']!r}; {suggest(dataset['source'], sources)}"
+        )
+    if kind == "simulated" and dataset["simulation"]["genes"] < dataset["genes"]["count"]:
+        raise InputError(
+            f"{where}.genes.count: found {dataset['genes']['count']}, but only "
+            f"{dataset['simulation']['genes']} genes are simulated ({where}.simulation.genes)"
+        )
+    columns = clinical_columns(dataset, sources)
+    dataset = {**dataset, "clinical": {**dataset["clinical"], "columns": columns}}
+    check_clinical(where, dataset)
+    check_tables(where, dataset)
+    for signal, question in dataset["signals"].items():
+        for role in ("covariate", "within"):
+            if role in question and question[role] not in declared_covariates(dataset):
+                raise InputError(
+                    f"{where}.signals.{signal}.{role}: {question[role]!r} is not a declared "
+                    f"covariate; {suggest(question[role], declared_covariates(dataset))}"
+                )
+    return dataset
+
+
+def check_clinical(where: str, dataset: Mapping[str, Any]) -> None:
+    """Check that the clinical table can be joined to the matrix."""
+    columns = dataset["clinical"]["columns"]
+    if not columns:
+        raise InputError(
+            f"{where}.clinical.columns: missing; a dataset of kind `local` names the columns of "
+            "its clinical table, at least `sample` or `patient`"
+        )
+    if not {"sample", "patient"} & set(columns):
+        raise InputError(
+            f"{where}.clinical.columns: found {', '.join(columns)}; `sample` or `patient` is "
+            "needed to join the table to the matrix"
+        )
+    if dataset["clinical"]["barcodes"] == "none" and "sample" not in columns:
+        raise InputError(
+            f"{where}.clinical.columns.sample: missing; without TCGA barcodes the table must "
+            "name the samples"
+        )
+
+
+def check_tables(where: str, dataset: Mapping[str, Any]) -> None:
+    """Check that the companion tables asked for have what they are made of."""
+    tables = dataset["tables"]
+    lacking = {"mutations", "copy_number"} - set(tables)
+    if "status" in tables and lacking:
+        raise InputError(f"{where}.tables: `status` needs {' and '.join(sorted(lacking))} as well")
+    if dataset["kind"] != "local":
+        return
+    needed = {"mutations": "mutations", "copy_number": "copy_number", "status": "gene_types"}
+    for table in tables:
+        if table in needed and needed[table] not in dataset["files"]:
+            raise InputError(
+                f"{where}.files.{needed[table]}: missing; the table `{table}` is made of it"
+            )
+
+
+def clinical_columns(dataset: Mapping[str, Any], sources: Mapping[str, Any]) -> dict[str, str]:
+    """Return the mapping harmonised name -> column of the clinical table."""
+    declared = dataset["clinical"].get("columns", {})
+    if declared or dataset["kind"] == "local":
+        return dict(declared)
+    known = source_columns(dataset, sources)
+    return {name: column for name, column in known.items() if name not in SAMPLE_LEVEL}
+
+
+def source_columns(dataset: Mapping[str, Any], sources: Mapping[str, Any]) -> dict[str, str]:
+    """Return all columns that are read from the clinical table of a source, sample-level too."""
+    return dict(source_of(dataset, sources)["tables"]["clinical"]["columns"])
+
+
+def source_of(dataset: Mapping[str, Any], sources: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the source whose formats a dataset has."""
+    return sources[dataset.get("source", SIMULATED_SOURCE)]
+
+
+def declared_covariates(dataset: Mapping[str, Any]) -> set[str]:
+    """List the harmonised columns that obs will have."""
+    from_barcode = {"sample_type"} if dataset["clinical"]["barcodes"] == "tcga" else set()
+    columns = set(dataset["clinical"]["columns"])
+    return (columns - {"sample"}) | {"patient"} | from_barcode
+
+
+# Models
+
+
+@cache
+def available(kind: str) -> tuple[str, ...]:
+    """List the module names of a plug-in folder (`models` or `tuners`)."""
+    files = sorted((PACKAGE / kind).glob("*.py"))
+    return tuple(file.stem for file in files if not file.stem.startswith("_"))
+
+
+def load_plugin(kind: str, module: str, where: str) -> ModuleType:
+    """Import a model or tuner by the name that the config gives."""
+    if module not in available(kind):
+        raise InputError(f"{where}.module: found {module!r}; {suggest(module, available(kind))}")
+    return importlib.import_module(f"tybalt.{kind}.{module}")
+
+
+def check_model(name: str, model: Mapping[str, Any]) -> None:
+    """Check hyperparameters, their values and what the objective allows."""
+    where = f"models.{name}"
+    module = load_plugin("models", model["module"], where)
+    hps.coerce(module.HParams, model["fixed"], f"{where}.fixed")
+    coerce_space(module.HParams, model["space"], f"{where}.space")
+    for key in model["space"]:
+        if key in model["fixed"]:
+            raise InputError(f"{where}.space.{key}: is also in {where}.fixed; keep one of the two")
+    objective = model.get("objective", module.OBJECTIVE)
+    if objective == "elbo" and module.OBJECTIVE != "elbo":
+        raise InputError(
+            f"{where}.objective: found 'elbo', but {model['module']} has no KL divergence; "
+            "allowed: reconstruction"
+        )
+    loss_changing = sorted({"kl_term", "reconstruction"} & set(model["space"]))
+    if objective == "elbo" and loss_changing:
+        raise InputError(
+            f"{where}.space.{loss_changing[0]}: varies what the score `elbo` means; "
+            f"set {where}.objective to reconstruction"
+        )
+
+
+def coerce_space(
+    HParams: type, space: Mapping[str, Sequence[Any]], where: str
+) -> dict[str, list[Any]]:
+    """Turn a space's values into the types of the fields; refuse repeated values."""
+    fields = {field.name: field for field in dataclasses.fields(HParams)}
+    coerced = {}
+    for name in sorted(space):
+        if name not in fields:
+            raise InputError(f"{where}.{name}: unknown hyperparameter; {suggest(name, fields)}")
+        coerced[name] = [hps.coerce_value(fields[name], value, where) for value in space[name]]
+        repeated = [value for value, times in Counter(coerced[name]).items() if times > 1]
+        if repeated:
+            raise InputError(f"{where}.{name}: {repeated[0]!r} is listed more than once")
+    return coerced
+
+
+# Tuners and cells
+
+
+def tuner_options(name: str, tuner: Mapping[str, Any]) -> Any:
+    """Return the options of a tuner entry as the dataclass that its module declares."""
+    where = f"tuners.{name}"
+    module = load_plugin("tuners", tuner["module"], where)
+    options = {key: value for key, value in tuner.items() if key != "module"}
+    return hps.coerce(module.Options, options, where, noun="option")
+
+
+def build_cell(config: Mapping[str, Any], dataset: str, model: str, tuner: str) -> Cell:
+    """Plan one cell: ask its tuner for settings and merge those that train the same model."""
+    entry = config["models"][model]
+    where = f"models.{model}"
+    module = load_plugin("models", entry["module"], where)
+    space = coerce_space(module.HParams, entry["space"], f"{where}.space")
+    tuner_entry = config["tuners"][tuner]
+    plan = load_plugin("tuners", tuner_entry["module"], f"tuners.{tuner}").plan(
+        space,
+        tuner_options(tuner, tuner_entry),
+        derive_seed(config["seed"], dataset, model, tuner),
+        f"tuners.{tuner}",
+    )
+    rounds = tuple(
+        merge_settings(entry["module"], module.HParams, entry["fixed"], settings, where)
+        for settings in plan
+    )
+    return Cell(
+        dataset=dataset,
+        model=model,
+        tuner=tuner,
+        module=entry["module"],
+        objective=entry.get("objective", module.OBJECTIVE),
+        # A model without build() is fitted in closed form: repeating it would tell nothing.
+        executions=config["training"]["executions_per_trial"] if hasattr(module, "build") else 1,
+        searched=tuple(space) if any(settings != [{}] for settings in plan) else (),
+        configurations=sum(len(settings) for settings in plan),
+        rounds=rounds,
+    )
+
+
+def merge_settings(
+    module: str,
+    HParams: type,
+    fixed: Mapping[str, Any],
+    settings: Sequence[Mapping[str, Any]],
+    where: str,
+) -> tuple[Trial, ...]:
+    """Merge settings into trials: equal models are one, at the largest `epochs` asked of it.
+
+    Raises
+    ------
+    InputError
+        If two different models share the 8 hex digits of their name.
+    """
+    groups: dict[str, list[Any]] = {}
+    for setting in settings:
+        hp = hps.coerce(HParams, {**fixed, **setting}, where)
+        groups.setdefault(hps.trial_id(module, hp), []).append(hp)
+    return tuple(_merge(name, group, where) for name, group in groups.items())
+
+
+def _merge(name: str, group: Sequence[Any], where: str) -> Trial:
+    named = {tuple(i for i in hps.effective(hp).items() if i[0] != "epochs") for hp in group}
+    if len(named) > 1:
+        raise InputError(
+            f"{where}: two settings share the trial name {name}; change any value of the "
+            "space slightly"
+        )
+    longest = max(group, key=lambda hp: getattr(hp, "epochs", 1))
+    settings = Counter(getattr(hp, "epochs", 1) for hp in group)
+    return Trial(
+        name=name,
+        hyperparameters=dataclasses.asdict(longest),
+        settings=tuple(sorted(settings.items())),
+    )

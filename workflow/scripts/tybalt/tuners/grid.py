@@ -1,0 +1,19 @@
+"""Every combination of a space."""
+
+import dataclasses
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """There is nothing to choose."""
+
+
+def plan(
+    space: Mapping[str, Sequence[Any]], options: Options, seed: int, where: str
+) -> list[list[dict[str, Any]]]:
+    """Return one round with the product of all lists, the last name varying fastest."""
+    combinations = itertools.product(*space.values())
+    return [[dict(zip(space, values, strict=True)) for values in combinations]]
