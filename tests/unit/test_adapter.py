@@ -1,0 +1,106 @@
+"""The adapter binds by name, stages outputs and logs errors."""
+
+import logging
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from tybalt import adapter
+from tybalt.files import read_json
+
+
+class Named(dict):
+    """Stands for Snakemake's named lists: items() gives names, iteration gives values."""
+
+    def __iter__(self):
+        return iter(self.values())
+
+
+@pytest.fixture(autouse=True)
+def keep_logging(monkeypatch):
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    monkeypatch.setattr("sys.excepthook", None)
+    yield
+    logging.captureWarnings(False)
+    for handler in root.handlers[:]:
+        root.removeHandler(handler)
+    for handler in handlers:
+        root.addHandler(handler)
+    root.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def keep_threads(monkeypatch):
+    monkeypatch.setattr(adapter, "limit_threads", lambda threads: None)
+
+
+def job(tmp_path, **names):
+    return SimpleNamespace(
+        rule="toy",
+        input=Named(names.get("input", {})),
+        output=Named({key: str(tmp_path / value) for key, value in names["output"].items()}),
+        params=Named(names.get("params", {})),
+        wildcards=Named({"dataset": "demo"}),
+        threads=3,
+        log=[str(tmp_path / "logs" / "toy.log")],
+    )
+
+
+def test_values_reach_the_argument_of_their_name_and_code_does_not(tmp_path):
+    def toy(source, factor, threads, table):
+        Path(table).write_text(f"{source} {factor} {threads}")
+
+    snakemake = job(
+        tmp_path,
+        input={"source": "a.tsv"},
+        params={"factor": 2, "code": "abc"},
+        output={"table": "out.tsv"},
+    )
+    adapter.run(toy, snakemake)
+    assert (tmp_path / "out.tsv").read_text() == "a.tsv 2 3"
+
+
+@pytest.mark.parametrize("params", [{}, {"factor": 2, "facto": 3}])
+def test_a_rule_and_a_function_that_disagree_are_refused(tmp_path, params):
+    def toy(factor, table):
+        raise AssertionError("must not run")
+
+    with pytest.raises(TypeError, match="takes"):
+        adapter.run(toy, job(tmp_path, params=params, output={"table": "out.tsv"}))
+
+
+def test_a_failing_function_leaves_no_file(tmp_path):
+    def toy(table):
+        Path(table).write_text("half")
+        raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError):
+        adapter.run(toy, job(tmp_path, output={"table": "out.tsv"}))
+    assert [path.name for path in tmp_path.iterdir()] == ["logs"]
+
+
+def test_left_overs_of_dead_jobs_are_removed_and_of_living_ones_kept(tmp_path):
+    own = Path(adapter.stage(str(tmp_path / "out.tsv")))
+    own.write_text("alive")
+    dead = own.with_name(own.name.replace(f"-{os.getpid()}-", "-99999999-"))
+    dead.write_text("dead")
+    adapter.stage(str(tmp_path / "out.tsv"))
+    assert own.exists()
+    assert not dead.exists()
+
+
+def test_staged_names_keep_the_suffix(tmp_path):
+    assert adapter.stage(str(tmp_path / "a.tsv.gz")).endswith(".tsv.gz")
+
+
+def test_provenance_is_written_beside_and_names_versions(tmp_path):
+    def toy(table):
+        Path(table).write_text("x")
+
+    adapter.run(toy, job(tmp_path, output={"table": "out.tsv", "provenance": "p.json"}))
+    record = read_json(tmp_path / "p.json")
+    assert record["wildcards"] == {"dataset": "demo"}
+    assert record["packages"]["numpy"]
+    assert record["threads"] == 3

@@ -1,0 +1,90 @@
+"""Judging models: expected values by hand and from scikit-learn and scipy."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import entropy
+from sklearn.metrics import balanced_accuracy_score
+from tybalt import evaluation
+from tybalt.files import read_table, write_json
+from tybalt.latent import cross_entropy
+
+
+def test_balanced_accuracy_equals_scikit_learn():
+    rng = np.random.default_rng(0)
+    truth = rng.choice(["A", "B", "C"], 200, p=[0.8, 0.15, 0.05])
+    predicted = np.where(rng.random(200) < 0.6, truth, "A")
+    expected = balanced_accuracy_score(truth, predicted)
+    assert evaluation.balanced_accuracy(predicted == truth, truth) == pytest.approx(expected)
+
+
+def test_the_interval_holds_the_estimate():
+    rng = np.random.default_rng(0)
+    truth = rng.choice(["A", "B"], 300)
+    hits = rng.random(300) < 0.7
+    low, high = evaluation.accuracy_interval(hits, truth, seed=1)
+    assert low < evaluation.balanced_accuracy(hits, truth) < high
+    # Standard error of a share of 0.7 among 300: sqrt(0.21 / 300) = 0.0265; 1.96 of it each side.
+    assert high - low == pytest.approx(2 * 1.96 * 0.0265, rel=0.2)
+
+
+def test_codes_that_tell_types_apart_score_one_and_noise_scores_chance():
+    rng = np.random.default_rng(0)
+    types = np.repeat(["A", "B", "C", "D"], 60)
+    obs = pd.DataFrame({"cancer_type": types, "split": np.tile(["train", "train", "test"], 80)})
+    clear = pd.DataFrame(np.eye(4)[pd.factorize(types)[0]] + 0.01 * rng.normal(size=(240, 4)))
+    noise = pd.DataFrame(rng.normal(size=(240, 4)))
+    good = evaluation.type_accuracy(clear, obs, "test", 1)
+    bad = evaluation.type_accuracy(noise, obs, "test", 1)
+    assert good["knn_accuracy"] == good["logistic_accuracy"] == 1
+    assert bad["knn_accuracy"] == pytest.approx(0.25, abs=0.12)
+    assert bad["logistic_accuracy"] == pytest.approx(0.25, abs=0.12)
+
+
+def test_the_auroc_keeps_the_direction_seen_in_training():
+    table = pd.DataFrame(
+        {
+            "signal": ["sex", "sex", "rare"],
+            "rank": [1, 2, 1],
+            "auroc_train": [0.1, 0.8, 0.9],
+            "auroc_test": [0.2, 0.7, 0.9],
+            "auroc_test_low": [0.1, 0.6, 0.8],
+            "auroc_test_high": [0.3, 0.8, 1.0],
+            "testable": ["yes", "yes", "fewer than 10 on one side"],
+        }
+    )
+    result = evaluation.signal_strength(table)
+    assert result == pytest.approx({"auroc_sex": 0.8, "auroc_sex_low": 0.7, "auroc_sex_high": 0.9})
+
+
+def test_cross_entropy_of_a_perfect_reconstruction_is_its_floor():
+    X = np.random.default_rng(0).uniform(0.01, 0.99, (4, 50))
+    bce, floor, clipped = cross_entropy(X, X)
+    assert bce == pytest.approx(floor)
+    assert floor == pytest.approx(entropy(np.stack([X, 1 - X]), axis=0).mean(axis=1))
+    assert (clipped == 0).all()
+
+
+def test_a_reconstruction_outside_zero_one_is_clipped_and_counted():
+    X = np.array([[0.0, 1.0, 0.5, 0.5]])
+    bce, _, clipped = cross_entropy(X, np.array([[-0.2, 1.2, 0.5, 0.5]]))
+    assert clipped == [0.5]
+    assert bce == pytest.approx([(2 * -np.log(1 - 1e-7) + 2 * np.log(2)) / 4])
+
+
+def test_values_outside_zero_one_have_no_cross_entropy():
+    assert all(
+        np.isnan(values).all() for values in cross_entropy(np.full((2, 3), -1.0), np.ones((2, 3)))
+    )
+
+
+def test_the_leaderboard_starts_with_the_best_reconstruction(tmp_path):
+    for name, mse in (("a", 0.02), ("b", 0.01)):
+        write_json({"mse": mse, "module": "vae"}, tmp_path / f"{name}.json")
+    evaluation.compare_models(
+        [str(tmp_path / "a.json"), str(tmp_path / "b.json")],
+        [["vae", "grid"], ["pca", "none"]],
+        str(tmp_path / "leaderboard.tsv"),
+    )
+    table = read_table(str(tmp_path / "leaderboard.tsv"))
+    assert table["model"].tolist() == ["pca", "vae"]

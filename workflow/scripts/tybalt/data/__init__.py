@@ -1,0 +1,1 @@
+"""From raw files to the matrix: readers, cleaning, split; a simulated cohort; downloads."""
