@@ -1,0 +1,47 @@
+"""Small planted data, and the models that are found in tybalt/models."""
+
+import dataclasses
+
+import numpy as np
+from tybalt import study
+from tybalt.autoencoder import create, load_module
+from tybalt.training import fit_and_keep_best
+
+MODULES = study.available("models")
+GRADIENT_MODULES = tuple(name for name in MODULES if hasattr(load_module(name), "build"))
+
+#: Small values for fields that a model may have.
+SMALL = {"latent_dim": 4, "hidden_dim": 8, "batch_size": 32, "epochs": 3}
+
+N_GENES = 40
+
+
+@dataclasses.dataclass(frozen=True)
+class Planted:
+    """Expression that three factors explain but for a little noise."""
+
+    train: np.ndarray
+    validation: np.ndarray
+
+
+def plant(n_samples: int, seed: int) -> np.ndarray:
+    loadings = np.random.default_rng(0).normal(size=(3, N_GENES))
+    rng = np.random.default_rng(seed)
+    signal = rng.normal(size=(n_samples, 3)) @ loadings
+    noisy = signal + 0.1 * rng.normal(size=signal.shape)
+    return (1 / (1 + np.exp(-noisy))).astype(np.float32)
+
+
+def small(name: str, **values) -> dict:
+    """Return hyperparameters that keep a test short."""
+    fields = [field.name for field in dataclasses.fields(load_module(name).HParams)]
+    return {**{key: SMALL[key] for key in fields if key in SMALL}, **values}
+
+
+def fitted(name: str, data: Planted, hyperparameters: dict, seed: int = 5):
+    """Train a model; return it with its training record."""
+    autoencoder = create(name, data.train.shape[1], hyperparameters, seed)
+    objective = load_module(name).OBJECTIVE
+    return autoencoder, fit_and_keep_best(
+        autoencoder, data.train, data.validation, seed, objective=objective, patience=0
+    )

@@ -1,0 +1,106 @@
+"""The fast way equals the slow and obvious one."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tybalt.autoencoder import create, load_module
+from tybalt.engine import Engine
+
+from .planted import GRADIENT_MODULES, N_GENES, fitted, small
+
+
+def plain_loop(model, engine, X, epochs):
+    """Train as one would write it on a blackboard."""
+    n_samples, size = len(X), engine.batch_size
+    for epoch in range(1, epochs + 1):
+        for penalty in engine.penalties:
+            penalty.weight.assign(penalty.weight_at(epoch))
+        order, noise = engine.order(n_samples, epoch), engine.noise(n_samples, epoch)
+        for start in range(0, n_samples, size):
+            x = tf.constant(X[order[start : start + size]])
+            for layer, drawn in zip(engine.noises, noise, strict=True):
+                layer._given = drawn[start : start + size]
+            with tf.GradientTape() as tape:
+                x_hat = model(x, training=True)
+                loss = tf.reduce_mean(model.loss(x, x_hat)) + sum(model.losses)
+            gradients = tape.gradient(loss, model.trainable_variables)
+            model.optimizer.apply(gradients, model.trainable_variables)
+    for layer in engine.noises:
+        layer._given = None
+
+
+@pytest.mark.parametrize("name", GRADIENT_MODULES)
+def test_two_epochs_equal_a_plain_loop(name, planted):
+    X = planted.train[:70]
+    values = small(name, batch_size=32)
+    fast, slow = (create(name, N_GENES, values, seed=3) for _ in range(2))
+    engine = Engine(fast.model, 32, seed=3)
+    placed = engine.place(X)
+    for epoch in (1, 2):
+        engine.train_epoch(placed, epoch)
+    plain_loop(slow.model, Engine(slow.model, 32, seed=3), X, epochs=2)
+    for key, array in fast.arrays().items():
+        np.testing.assert_allclose(array, slow.arrays()[key], rtol=1e-4, atol=1e-6, err_msg=key)
+    assert int(fast.model.optimizer.iterations) == 2 * 3, "70 samples are minibatches 32, 32, 6"
+
+
+@pytest.mark.parametrize("name", GRADIENT_MODULES)
+def test_measured_terms_are_those_of_the_reconstruction(name, planted):
+    autoencoder = create(name, N_GENES, small(name), seed=1)
+    engine = Engine(autoencoder.model, 32, seed=1)
+    measured = engine.measure(engine.place(planted.validation))
+    x_hat = autoencoder.reconstruct(planted.validation)
+    np.testing.assert_allclose(
+        measured["mse"], np.mean((planted.validation - x_hat) ** 2, axis=1), rtol=1e-4
+    )
+    np.testing.assert_allclose(
+        measured["code"], autoencoder.encode(planted.validation), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_measuring_in_chunks_changes_nothing(planted, monkeypatch):
+    engine = Engine(create("vae", N_GENES, small("vae"), seed=1).model, 32, seed=1)
+    X = engine.place(planted.validation)
+    whole = engine.measure(X)
+    monkeypatch.setattr("tybalt.engine.CHUNK", 13)
+    for name, values in engine.measure(X).items():
+        np.testing.assert_allclose(values, whole[name], rtol=1e-4, atol=1e-6)
+
+
+def test_a_short_run_is_the_beginning_of_a_long_one(planted):
+    _, short = fitted("vae", planted, small("vae", epochs=2, kappa=0.5))
+    _, long = fitted("vae", planted, small("vae", epochs=4, kappa=0.5))
+    assert {name: values[:2] for name, values in long.history.items()} == short.history
+
+
+def test_a_resumed_run_ends_like_an_undisturbed_one(planted):
+    values = small("vae", epochs=4)
+    undisturbed = create("vae", N_GENES, values, seed=5)
+    records = list(undisturbed.fit(planted.train, planted.validation, seed=5))
+
+    stopped = create("vae", N_GENES, values, seed=5)
+    running = stopped.fit(planted.train, planted.validation, seed=5)
+    next(running), next(running)
+    state = stopped.state()
+
+    resumed = create("vae", N_GENES, values, seed=99)
+    resumed.resume(state)
+    rest = list(resumed.fit(planted.train, planted.validation, seed=5, first_epoch=3))
+    assert rest == records[2:]
+    for key, array in undisturbed.arrays().items():
+        assert (array == resumed.arrays()[key]).all(), key
+
+
+def test_warm_up_moves_the_weight_of_the_kl_term(planted):
+    _, result = fitted("vae", planted, small("vae", epochs=4, kappa=0.5, beta=3.0))
+    assert result.history["kl_weight"] == [0.0, 1.5, 3.0, 3.0]
+    assert result.history["eligible"] == [False, False, True, True]
+    assert result.best_epoch in (3, 4)
+
+
+def test_models_without_noise_repeat_themselves_at_inference(planted):
+    for name in GRADIENT_MODULES:
+        model = create(name, N_GENES, small(name), seed=1).model
+        first, second = (np.asarray(model(planted.validation, training=False)) for _ in range(2))
+        assert (first == second).all()
+        assert load_module(name).OBJECTIVE in ("elbo", "reconstruction")

@@ -1,0 +1,202 @@
+"""What every model must do; a new file in tybalt/models is tested without a line here."""
+
+import dataclasses
+import types
+
+import numpy as np
+import pandas as pd
+import pytest
+from tybalt.autoencoder import create, load_module
+from tybalt.bundle import Bundle, feature_names, load_bundle, save_bundle
+from tybalt.hyperparameters import matters
+
+from .planted import MODULES, N_GENES, fitted, small
+
+#: Settings with which a model learns the planted factors in a second or two.
+LEARNING = {
+    "vae": {"epochs": 150, "learning_rate": 0.005},
+    "adage": {"epochs": 150, "optimizer": "adam", "learning_rate": 0.01},
+}
+
+
+@pytest.fixture(scope="module")
+def fit_once(planted):
+    """Train each setting once, whichever tests ask for it."""
+    cache = {}
+
+    def fit(name, values, seed=5):
+        key = (name, tuple(sorted(values.items())), seed)
+        if key not in cache:
+            cache[key] = fitted(name, planted, values, seed)
+        return cache[key]
+
+    return fit
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_learns_planted_structure(name, planted):
+    autoencoder, result = fitted(name, planted, small(name, **LEARNING.get(name, {})))
+    assert result.status == "ok"
+    error = np.mean((autoencoder.reconstruct(planted.validation) - planted.validation) ** 2)
+    assert error < 0.25 * planted.validation.var(axis=0).mean()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_verbs_have_their_shapes_and_agree(name, planted, fit_once):
+    autoencoder, _ = fit_once(name, small(name))
+    n_features = autoencoder.hp.latent_dim
+    X = planted.validation
+    Z = autoencoder.encode(X)
+    assert Z.shape == (len(X), n_features)
+    assert Z.dtype == autoencoder.decode(Z).dtype == np.float32
+    assert autoencoder.gene_weights().shape == (N_GENES, n_features)
+    np.testing.assert_allclose(autoencoder.decode(Z), autoencoder.reconstruct(X), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_saved_and_loaded_model_encodes_alike(name, planted, fit_once, tmp_path):
+    autoencoder, _ = fit_once(name, small(name))
+    codes = autoencoder.encode(planted.train)
+    genes = pd.DataFrame({"offset": 0.1, "scale": 2.5}, index=[f"g{i}" for i in range(N_GENES)])
+    samples = [f"s{i}" for i in range(len(codes))]
+    table = pd.DataFrame(codes, samples, feature_names(codes.shape[1]))
+    paths = [tmp_path / "a.zip", tmp_path / "b.zip"]
+    for path in paths:
+        save_bundle(Bundle(name, autoencoder, genes, table, {"best_epoch": 3}), path)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+    loaded = load_bundle(paths[0])
+    assert loaded.autoencoder.hp == autoencoder.hp
+    assert loaded.notes == {"best_epoch": 3}
+    assert (loaded.autoencoder.encode(planted.train) == codes).all()
+    np.testing.assert_allclose(loaded.codes, table)
+    pd.testing.assert_frame_equal(loaded.genes, genes, check_names=False)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_same_seed_same_weights(name, planted, fit_once):
+    first, record = fit_once(name, small(name))
+    again, record_again = fitted(name, planted, small(name))
+    assert record.history == record_again.history
+    for key, array in first.arrays().items():
+        assert (array == again.arrays()[key]).all(), key
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_history_holds_every_term(name, fit_once):
+    autoencoder, result = fit_once(name, small(name))
+    assert len({len(column) for column in result.history.values()}) == 1
+    assert {"epoch", "loss", "reconstruction", "active_units", "validation_mse", "score"} <= set(
+        result.history
+    )
+    terms = [key.removesuffix("_weight") for key in result.history if key.endswith("_weight")]
+    weighed = np.sum(
+        [
+            np.multiply(result.history[term], result.history[f"{term}_weight"])
+            for term in ("reconstruction", *terms)
+            if f"{term}_weight" in result.history
+        ],
+        axis=0,
+    )
+    expected = np.add(result.history["reconstruction"], weighed)
+    np.testing.assert_allclose(result.history["loss"], expected, rtol=1e-4)
+
+
+# No dead knob
+
+
+def other_value(field: dataclasses.Field, value):
+    """Return another allowed value of a field."""
+    if field.metadata["choices"]:
+        return next(choice for choice in field.metadata["choices"] if choice != value)
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value + 1
+    return value / 2 if value else 0.1
+
+
+def setting_where_it_matters(HParams: type, name: str, values: dict) -> dict:
+    """Return `values`, changed in one other field if need be, so that field `name` matters."""
+    for field in [None, *dataclasses.fields(HParams)]:
+        changed = dict(values)
+        if field is not None:
+            current = getattr(HParams(**values), field.name)
+            changed[field.name] = other_value(field, current)
+        if matters(HParams(**changed), name):
+            return changed
+    raise AssertionError(f"no setting found in which {name} matters")
+
+
+def is_dead(module: types.ModuleType, name: str, values: dict, observations) -> bool:
+    """Tell whether changing field `name` changes nothing that is observed, cheapest first."""
+    values = setting_where_it_matters(module.HParams, name, values)
+    field = next(f for f in dataclasses.fields(module.HParams) if f.name == name)
+    changed = {**values, name: other_value(field, getattr(module.HParams(**values), name))}
+    return all(observe(values) == observe(changed) for observe in observations)
+
+
+KNOBS = [
+    (name, field.name)
+    for name in MODULES
+    for field in dataclasses.fields(load_module(name).HParams)
+]
+
+
+@pytest.mark.parametrize(("name", "knob"), KNOBS, ids=[".".join(knob) for knob in KNOBS])
+def test_no_dead_knob(name, knob, fit_once):
+    module = load_module(name)
+
+    def shapes(values):
+        if not hasattr(module, "build"):
+            return None
+        model = module.build(N_GENES, module.HParams(**values))
+        return [tuple(weight.shape) for weight in model.weights]
+
+    def learned(values):
+        autoencoder, result = fit_once(name, values)
+        return result.history, autoencoder.n_parameters()
+
+    assert not is_dead(module, knob, small(name), [shapes, learned])
+
+
+def test_inert_depth_is_caught():
+    """The published code builds one network for depths 1 and 2: its loop is range(1, depth - 1)."""
+    vae = load_module("vae")
+
+    def build(n_genes, hp):
+        layers = 1 + len(range(1, hp.depth - 1)) if hp.depth else 0
+        return vae.build(n_genes, dataclasses.replace(hp, depth=layers))
+
+    def shapes(build, values):
+        model = build(N_GENES, vae.HParams(**values))
+        return [tuple(weight.shape) for weight in model.weights]
+
+    start = small("vae", depth=1)
+    assert is_dead(vae, "depth", start, [lambda values: shapes(build, values)])
+    assert not is_dead(vae, "depth", start, [lambda values: shapes(vae.build, values)])
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_hyperparameters_cannot_be_swapped(name):
+    """Published trials trained with learning rate, noise and sparsity in each other's places."""
+    with pytest.raises(TypeError, match="positional"):
+        load_module(name).HParams(1)
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "n_parameters"),
+    [
+        # Dense layers of 5000-100-5000: two heads 5000 x 100 + 100, decoder 100 x 5000 + 5000.
+        ({}, 2 * 500_100 + 505_000),
+        # Batch normalisation adds a scale and a shift per feature and head (Way and Greene 2018).
+        ({"heads": "batchnorm_relu"}, 2 * 500_100 + 2 * 200 + 505_000),
+        # 5000-300-100-300-5000
+        (
+            {"depth": 1, "hidden_dim": 300},
+            (5000 * 300 + 300) + 2 * 300 + 2 * 30_100 + 30_300 + 300 * 5000 + 5000,
+        ),
+    ],
+)
+def test_published_vae_parameters(hyperparameters, n_parameters):
+    assert create("vae", 5000, hyperparameters).n_parameters() == n_parameters

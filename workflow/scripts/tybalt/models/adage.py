@@ -1,0 +1,82 @@
+"""ADAGE: a denoising autoencoder of gene expression (PURE at module level).
+
+Tan 2016 (https://doi.org/10.1128/mSystems.00025-15) in the form that greenelab/tybalt published
+in 2017: its encodings are the activities *before* the ReLU, and its loss is a mean over genes
+(Adadelta is not free of scale: its epsilon is of the size of these squared gradients).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tybalt import common_hyperparameters as common
+from tybalt.hyperparameters import hyperparameter
+
+OBJECTIVE = "reconstruction"
+
+_GREENE = "https://github.com/greenelab/tybalt, ADAGE parameter sweep"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HParams:
+    """Knobs of the denoising autoencoder."""
+
+    latent_dim: int = common.latent_dim()
+    noise: float = hyperparameter(
+        0.05,
+        "Share of the genes of a sample that are set to zero in training.",
+        low=0,
+        high=0.99,
+        source=_GREENE,
+    )
+    sparsity: float = hyperparameter(
+        0.0,
+        "Weight of the L1 norm of the code after its ReLU, averaged over the minibatch.",
+        low=0,
+        source=_GREENE,
+    )
+    tied: bool = hyperparameter(
+        False,
+        "The decoder's kernel is the transpose of the encoder's.",
+        source="untied: greenelab/tybalt; tied: Tan 2016",
+    )
+    optimizer: str = hyperparameter(
+        "adadelta",
+        "Optimizer (Adadelta with rho 0.95).",
+        choices=("adadelta", "adam"),
+        source=_GREENE,
+    )
+    learning_rate: float = common.learning_rate(1.1, _GREENE)
+    batch_size: int = common.batch_size()
+    epochs: int = common.epochs(100)
+
+
+def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> str | None:
+    """Say why a training matrix (shape, smallest and largest value) cannot be modelled."""
+    return common.refuse_outside_unit_range(limits)
+
+
+def build(n_genes: int, hp: HParams) -> Any:
+    """Return the compiled model: genes in 0..1 -> reconstruction in 0..1."""
+    import keras
+    from keras import layers
+
+    from tybalt.layers import ActivityL1, Corruption, TiedDense, reconstruction_loss
+
+    genes = keras.Input((n_genes,), name="genes")
+    corrupted = Corruption(hp.noise, name="corruption")(genes)
+    encoder = layers.Dense(hp.latent_dim, name="latent")
+    active = layers.ReLU(name="active")(encoder(corrupted))
+    active = ActivityL1(hp.sparsity, name="l1")(active)
+    if hp.tied:
+        decoder = TiedDense(encoder, activation="sigmoid", name="reconstruction")
+    else:
+        decoder = layers.Dense(n_genes, activation="sigmoid", name="reconstruction")
+
+    model = keras.Model(genes, decoder(active), name="adage")
+    model.compile(
+        optimizer=keras.optimizers.get(
+            {"class_name": hp.optimizer, "config": {"learning_rate": hp.learning_rate}}
+        ),
+        loss=reconstruction_loss("mse"),
+    )
+    return model

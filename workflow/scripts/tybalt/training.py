@@ -1,0 +1,264 @@
+"""Train a model, score every epoch, keep the best: the same for every model and tuner."""
+
+import dataclasses
+import logging
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tybalt.autoencoder import Autoencoder, create, load_module
+from tybalt.bundle import Bundle, feature_names, save_bundle
+from tybalt.data.matrix import read_obs, read_parts, read_var
+from tybalt.errors import InputError
+from tybalt.files import read_json, write_json, write_table
+from tybalt.hyperparameters import coerce
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """How one training went.
+
+    Parameters
+    ----------
+    status
+        ``ok`` or ``diverged`` (a loss or score that is not finite).
+    history
+        Column -> one value per epoch.
+    best_epoch
+        The epoch whose weights the model now has; None if the training diverged.
+    """
+
+    status: str
+    history: dict[str, list]
+    best_epoch: int | None
+
+    @property
+    def score(self) -> float | None:
+        """The score of the best epoch."""
+        return None if self.best_epoch is None else self.history["score"][self.best_epoch - 1]
+
+
+def train_trial(
+    matrix: str,
+    trial: str,
+    module: str,
+    hyperparameters: Mapping[str, Any],
+    training: Mapping[str, Any],
+    seed: int,
+) -> None:
+    """Train one hyperparameter setting and score it on the validation samples.
+
+    Parameters
+    ----------
+    matrix
+        Input ``expression.h5ad``.
+    trial
+        Output JSON.
+    module, hyperparameters
+        Model and values of its HParams (the rest are defaults).
+    training
+        ``objective`` (elbo | reconstruction) and ``patience`` (epochs without a better score
+        after which the training stops; 0 = never).
+    seed
+        Initial weights, shuffling and noise follow from it.
+
+    Raises
+    ------
+    InputError
+        If matrix and hyperparameters do not go together; before anything is trained.
+    """
+    autoencoder, result = train(matrix, module, hyperparameters, training, seed)
+    write_json(
+        {
+            "status": result.status,
+            "score": result.score,
+            "objective": training["objective"],
+            "module": module,
+            "hyperparameters": dataclasses.asdict(autoencoder.hp),
+            "seed": seed,
+            "epochs": len(result.history["epoch"]),
+            "best_epoch": result.best_epoch,
+            "parameters": autoencoder.n_parameters(),
+            "warnings": find_warnings(result, autoencoder),
+            "history": result.history,
+        },
+        trial,
+    )
+
+
+def train_model(
+    matrix: str, best: str, model: str, history: str, training: Mapping[str, Any]
+) -> None:
+    """Train the winner of a search again, as its trial was trained, and keep the model.
+
+    Parameters
+    ----------
+    matrix, best
+        Inputs ``expression.h5ad`` and ``best.json``.
+    model, history
+        Outputs ``model.zip`` and ``history.tsv``.
+    training
+        As in `train_trial`.
+
+    Raises
+    ------
+    RuntimeError
+        If the training diverges.
+    """
+    winner = read_json(best)
+    autoencoder, result = train(
+        matrix, winner["module"], winner["hyperparameters"], training, winner["seed"]
+    )
+    if result.status != "ok":
+        raise RuntimeError(f"{best}: the training of the winner diverged; see {history}")
+    obs = read_obs(matrix)
+    training_samples = obs.index[obs["split"] == "train"]
+    codes = autoencoder.encode(read_parts(matrix, ["train"])["train"])
+    bundle = Bundle(
+        module=winner["module"],
+        autoencoder=autoencoder,
+        genes=read_var(matrix)[["offset", "scale", "minimum", "maximum"]],
+        codes=pd.DataFrame(codes, training_samples, feature_names(codes.shape[1])),
+        notes={
+            "seed": winner["seed"],
+            "objective": training["objective"],
+            "best_epoch": result.best_epoch,
+            "score": result.score,
+        },
+    )
+    save_bundle(bundle, model)
+    write_table(pd.DataFrame(result.history), history)
+
+
+def train(
+    matrix: str,
+    module: str,
+    hyperparameters: Mapping[str, Any],
+    training: Mapping[str, Any],
+    seed: int,
+) -> tuple[Autoencoder, Training]:
+    """Read, check, create and fit; return the model with the weights of its best epoch."""
+    parts = read_parts(matrix, ["train", "validation"])
+    hp = coerce(load_module(module).HParams, hyperparameters, "hyperparameters")
+    check_input(matrix, parts, module, hp)
+    check_objective(training["objective"], module)
+    autoencoder = create(module, parts["train"].shape[1], dataclasses.asdict(hp), seed)
+    result = fit_and_keep_best(autoencoder, parts["train"], parts["validation"], seed, **training)
+    return autoencoder, result
+
+
+def check_input(matrix: str, parts: Mapping[str, np.ndarray], module: str, hp: Any) -> None:
+    """Refuse a matrix that the model cannot be trained on; raise InputError."""
+    for part, X in parts.items():
+        if not np.isfinite(X).all():
+            sample, gene = np.argwhere(~np.isfinite(X))[0]
+            raise InputError(
+                f"{matrix}: {part} sample {sample + 1}, gene {gene + 1}: found {X[sample, gene]}, "
+                "expected a number; run preprocessing again"
+            )
+    X = parts["train"]
+    batch_size = getattr(hp, "batch_size", 1)
+    if batch_size > len(X):
+        raise InputError(
+            f"batch_size: found {batch_size}, but {matrix} has only {len(X)} training samples; "
+            "choose a smaller batch_size"
+        )
+    low, high = min(X.min() for X in parts.values()), max(X.max() for X in parts.values())
+    refusal = load_module(module).refuse(hp, X.shape, (float(low), float(high)))
+    if refusal:
+        raise InputError(f"{matrix}: {refusal}")
+
+
+def check_objective(objective: str, module: str) -> None:
+    """Refuse to score a model by a KL divergence that it does not have; raise InputError."""
+    if objective == "elbo" and load_module(module).OBJECTIVE != "elbo":
+        raise InputError(
+            f"objective: found 'elbo', but {module} has no KL divergence; use reconstruction"
+        )
+
+
+def fit_and_keep_best(
+    autoencoder: Autoencoder,
+    train: np.ndarray,
+    validation: np.ndarray,
+    seed: int,
+    objective: str,
+    patience: int,
+) -> Training:
+    """Fit, score every epoch, and leave the model with the weights of its best epoch.
+
+    Only epochs at which the warm-up of every penalty has ended are eligible; if there are none,
+    the last epoch counts.
+    """
+    history: dict[str, list] = {}
+    best_epoch, best_arrays, since_best = None, None, 0
+    for record in autoencoder.fit(train, validation, seed):
+        record["score"] = score(record, objective, autoencoder.n_genes)
+        if not math.isfinite(record["loss"]) or not math.isfinite(record["score"]):
+            log.info("epoch %d: diverged", record["epoch"])
+            return Training("diverged", history or {column: [] for column in record}, None)
+        for column, value in record.items():
+            history.setdefault(column, []).append(value)
+        log.info("epoch %d: %s", record["epoch"], describe(record))
+        if record["eligible"]:
+            if best_epoch is None or record["score"] < history["score"][best_epoch - 1]:
+                best_epoch, best_arrays, since_best = record["epoch"], autoencoder.arrays(), 0
+            else:
+                since_best += 1
+            if patience and since_best >= patience:
+                log.info("stopped: no better score for %d epochs", patience)
+                break
+    if best_arrays is None:
+        best_epoch = history["epoch"][-1]
+    else:
+        autoencoder.load(best_arrays)
+    return Training("ok", history, best_epoch)
+
+
+def score(record: Mapping[str, float], objective: str, n_genes: int) -> float:
+    """Score an epoch on the validation samples; lower is better.
+
+    Everything is taken at the deterministic reconstruction (code = mean), without noise and
+    without penalties, whatever the weights in the training loss.
+
+    Parameters
+    ----------
+    record
+        One epoch of the history.
+    objective
+        ``reconstruction``: mean squared error per gene. ``elbo``: `n_genes` x binary
+        cross-entropy + 1 x KL divergence, per sample (the negative evidence lower bound, with the
+        reconstruction of the mean code in place of the expectation).
+    """
+    if objective == "reconstruction":
+        return record["validation_mse"]
+    return n_genes * record["validation_bce"] + record["validation_kl"]
+
+
+def find_warnings(result: Training, autoencoder: Autoencoder) -> list[str]:
+    """Say what a reader of the result should know: collapse, dead features, no settled epoch."""
+    if result.best_epoch is None:
+        return []
+    i = result.best_epoch - 1
+    n_features = autoencoder.hp.latent_dim
+    active = result.history["active_units"][i]
+    warnings = []
+    if active == 0:
+        warnings.append(f"posterior collapse: none of {n_features} features is active")
+    elif active < n_features:
+        warnings.append(f"{n_features - active} of {n_features} features are not active")
+    if not result.history["eligible"][i]:
+        warnings.append("the warm-up had not ended when the training did; the last epoch counts")
+    return warnings
+
+
+def describe(record: Mapping[str, float]) -> str:
+    """Write an epoch's record in one line of the log."""
+    return ", ".join(
+        f"{name} {value:.6g}" for name, value in record.items() if name not in ("epoch", "eligible")
+    )
