@@ -1,0 +1,191 @@
+"""The one door between Snakemake and the library.
+
+`run(function, snakemake)` binds a rule to a function by name, so that an argument cannot end up
+in the wrong place; sends log messages and tracebacks to the rule's log; limits threads; lets the
+function write under temporary names and renames the files when it has succeeded; and writes the
+provenance record where the rule asks for one.
+
+Two names of a rule are reserved: the parameter `code` (a hash of the code, for reruns) and the
+output `provenance` are the adapter's and never reach the function. A function with the argument
+`threads` gets the rule's threads.
+"""
+
+import inspect
+import logging
+import os
+import resource
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from tybalt.errors import InputError
+from tybalt.files import write_json
+
+#: Libraries whose versions can change a number.
+RECORDED_PACKAGES = (
+    "tensorflow",
+    "keras",
+    "numpy",
+    "scipy",
+    "pandas",
+    "scikit-learn",
+    "anndata",
+    "openTSNE",
+    "snakemake",
+)
+
+log = logging.getLogger(__name__)
+
+
+def run(function: Callable[..., None], snakemake: Any) -> None:
+    """Call a library function with the values of a Snakemake job.
+
+    Parameters
+    ----------
+    function
+        Its argument names are the names of the rule's input, params and output.
+    snakemake
+        The object that Snakemake puts into a script.
+    """
+    start_log(str(snakemake.log[0]))
+    choose_framework()
+    limit_threads(snakemake.threads)
+    started = time.time()
+    outputs = dict(snakemake.output.items())
+    staged = {name: stage(path) for name, path in outputs.items()}
+    arguments = bind(function, snakemake, staged)
+    log.info("%s: %s", snakemake.rule, describe_wildcards(snakemake.wildcards))
+    try:
+        function(**arguments)
+        if "provenance" in staged:
+            write_json(provenance(snakemake, started), staged["provenance"])
+        for name, path in outputs.items():
+            Path(staged[name]).replace(path)
+    finally:
+        for path in staged.values():
+            Path(path).unlink(missing_ok=True)
+    log.info("done in %.1f s", time.time() - started)
+
+
+def bind(
+    function: Callable[..., None], snakemake: Any, outputs: Mapping[str, str]
+) -> dict[str, Any]:
+    """Collect the function's keyword arguments from the job.
+
+    Raises
+    ------
+    TypeError
+        If names of the rule and of the function differ, or one name is used twice.
+    """
+    groups = [dict(snakemake.input.items()), dict(snakemake.params.items()), dict(outputs)]
+    values: dict[str, Any] = {}
+    for group in groups:
+        for name, value in group.items():
+            if name in values:
+                raise TypeError(f"rule {snakemake.rule}: {name!r} is named twice")
+            values[name] = value
+    values.pop("code", None)
+    values.pop("provenance", None)
+    accepted = inspect.signature(function).parameters
+    if "threads" in accepted:
+        values["threads"] = snakemake.threads
+    if set(values) != set(accepted):
+        raise TypeError(
+            f"rule {snakemake.rule} gives {sorted(values)}, "
+            f"{function.__name__} takes {sorted(accepted)}"
+        )
+    return values
+
+
+def stage(path: str) -> str:
+    """Return a unique temporary name beside `path`, with the same suffix.
+
+    Left-overs of earlier jobs of this machine that are no longer alive are removed.
+    """
+    final = Path(path)
+    host = os.uname().nodename
+    for stale in final.parent.glob(f".{host}-*-{final.name}"):
+        if not Path("/proc", stale.name[len(host) + 2 :].split("-")[0]).exists():
+            stale.unlink(missing_ok=True)
+    unique = f".{host}-{os.getpid()}-{uuid.uuid4().hex[:6]}-{final.name}"
+    return str(final.with_name(unique))
+
+
+def start_log(path: str) -> None:
+    """Send log messages and uncaught errors to the rule's log file; errors also to the terminal."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.captureWarnings(True)
+
+    def report(kind: type[BaseException], error: BaseException, traceback: Any) -> None:
+        if issubclass(kind, InputError):
+            log.error("ERROR %s", error)
+        else:
+            log.error("ERROR %s", error, exc_info=(kind, error, traceback))
+        print(f"\nERROR: {error}\n(log: {path})\n", file=sys.stderr)
+
+    sys.excepthook = report
+
+
+def choose_framework() -> None:
+    """Put TensorFlow under Keras, whatever the user's ~/.keras says, and keep its chatter out."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def limit_threads(threads: int) -> None:
+    """Hold every numerical library to the rule's threads, also those loaded later."""
+    from threadpoolctl import threadpool_limits
+
+    for name in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
+        os.environ[f"{name}_NUM_THREADS"] = str(threads)
+    os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
+    os.environ["TF_NUM_INTEROP_THREADS"] = "1"
+    threadpool_limits(threads)
+
+
+def describe_wildcards(wildcards: Any) -> str:
+    """Write a job's wildcards as `dataset=demo, model=vae`."""
+    return ", ".join(f"{name}={value}" for name, value in wildcards.items()) or "no wildcards"
+
+
+def provenance(snakemake: Any, started: float) -> dict[str, Any]:
+    """Describe how a file came about: the only place for times, versions and the machine."""
+    return {
+        "rule": snakemake.rule,
+        "wildcards": dict(snakemake.wildcards.items()),
+        "inputs": [str(path) for path in snakemake.input],
+        "parameters": dict(snakemake.params.items()),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(started)),
+        "seconds": round(time.time() - started, 1),
+        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "threads": snakemake.threads,
+        "machine": f"{os.uname().sysname} {os.uname().machine}, {os.cpu_count()} cores",
+        "python": sys.version.split()[0],
+        "packages": {name: _version(name) for name in RECORDED_PACKAGES},
+        "git_commit": git_commit(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def git_commit() -> str | None:
+    """Return the commit of the workflow, with `+` behind it if files differ; None outside git."""
+    here = Path(__file__).parent
+    try:
+        command = ["git", "-C", str(here), "describe", "--always", "--abbrev=40", "--dirty=+"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,194 @@
+"""Every model on one scale: what its code gives back, and what it knows of the samples."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tybalt.data.matrix import judging_part, read_obs
+from tybalt.files import read_json, read_table, write_json, write_table
+
+log = logging.getLogger(__name__)
+
+#: Neighbours of the nearest-neighbour classifier.
+NEIGHBOURS = 5
+
+#: A cancer type with fewer training samples is not asked for.
+MINIMUM_PER_TYPE = 5
+
+BOOTSTRAP_SAMPLES = 1000
+
+
+def evaluate_model(
+    matrix: str,
+    encoding: str,
+    best: str,
+    history: str,
+    reconstruction_genes: str,
+    reconstruction_samples: str,
+    associations: str,
+    seed: int,
+    evaluation: str,
+) -> None:
+    """Judge one model on the samples that took no part in its training.
+
+    Parameters
+    ----------
+    matrix
+        expression.h5ad; its clinical columns and split are read.
+    encoding, best, history, reconstruction_genes, reconstruction_samples, associations
+        The cell's tables.
+    seed
+        Of the bootstrap.
+    evaluation
+        Output JSON, one row of the leaderboard: `judged_on`; means over the judged samples of
+        `mse`, `bce_above_floor` (genes x binary cross-entropy minus its entropy floor; values in
+        0..1 only), `bce_clipped` (share of reconstructed values clipped), `pearson_samples` and
+        `pearson_genes` (medians); balanced accuracies `knn_accuracy` and `logistic_accuracy` of the
+        cancer type with 95 % bootstrap intervals; `auroc_{signal}` of the feature chosen on
+        training samples; `active_units`, `parameters`, `epochs`.
+    """
+    obs = read_obs(matrix)
+    codes = read_table(encoding, index="sample").loc[obs.index]
+    record = {"judged_on": judging_part(obs["split"])}
+    record |= reconstruction_quality(
+        read_table(reconstruction_genes),
+        read_table(reconstruction_samples),
+        record["judged_on"],
+    )
+    if "cancer_type" in obs:
+        record |= type_accuracy(codes, obs, record["judged_on"], seed)
+    record |= signal_strength(read_table(associations))
+    record |= training_facts(read_json(best), read_table(history))
+    write_json({name: _plain(value) for name, value in record.items()}, evaluation)
+
+
+def compare_models(
+    evaluations: Sequence[str], cells: Sequence[Sequence[str]], leaderboard: str
+) -> None:
+    """Put the models of a dataset into one table, the best reconstruction first.
+
+    Parameters
+    ----------
+    evaluations
+        JSON files of `evaluate_model`.
+    cells
+        (model, tuner) of each, in the same order.
+    leaderboard
+        Output table.
+    """
+    rows = [
+        {"model": model, "tuner": tuner, **read_json(path)}
+        for (model, tuner), path in zip(cells, evaluations, strict=True)
+    ]
+    table = pd.DataFrame(rows).sort_values(["mse", "model", "tuner"], ignore_index=True)
+    write_table(table, leaderboard)
+
+
+def reconstruction_quality(
+    genes: pd.DataFrame, samples: pd.DataFrame, part: str
+) -> dict[str, float]:
+    """Summarise the reconstruction of the judged samples."""
+    judged = samples[samples["split"] == part]
+    quality = {
+        "mse": judged["mse"].mean(),
+        "pearson_samples": judged["pearson"].median(),
+        "pearson_genes": genes[f"pearson_{part}"].median(),
+    }
+    if judged["bce"].notna().all():
+        quality["bce_above_floor"] = (judged["bce"] - judged["bce_floor"]).mean() * len(genes)
+        quality["bce_clipped"] = judged["bce_clipped"].mean()
+    return quality
+
+
+def type_accuracy(codes: pd.DataFrame, obs: pd.DataFrame, part: str, seed: int) -> dict[str, float]:
+    """Predict the cancer type of judged samples from codes of training samples.
+
+    Returns
+    -------
+    dict
+        Balanced accuracy (mean over types of the share found; 0..1) of a 5-nearest-neighbour
+        classifier on the codes and of a logistic regression on standardised codes, each with a
+        bootstrap interval over the judged samples.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    types = obs["cancer_type"].astype("object")
+    counts = types[(obs["split"] == "train")].value_counts()
+    asked = types.isin(counts.index[counts >= MINIMUM_PER_TYPE]) & (types != "")
+    train, judged = (asked & (obs["split"] == name) for name in ("train", part))
+    if types[train].nunique() < 2 or not judged.any():
+        return {}
+    classifiers = {
+        "knn": KNeighborsClassifier(NEIGHBOURS),
+        "logistic": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
+    }
+    truth = types[judged].to_numpy()
+    result = {}
+    for name, classifier in classifiers.items():
+        classifier.fit(codes[train].to_numpy(), types[train].to_numpy())
+        hits = classifier.predict(codes[judged].to_numpy()) == truth
+        low, high = accuracy_interval(hits, truth, seed)
+        result |= {
+            f"{name}_accuracy": balanced_accuracy(hits, truth),
+            f"{name}_low": low,
+            f"{name}_high": high,
+        }
+    return result
+
+
+def balanced_accuracy(hits: np.ndarray, truth: np.ndarray) -> float:
+    """Mean over types of the share of samples whose type was found."""
+    return float(pd.Series(hits).groupby(truth).mean().mean())
+
+
+def accuracy_interval(hits: np.ndarray, truth: np.ndarray, seed: int) -> tuple[float, float]:
+    """Bootstrap 95 % interval of the balanced accuracy, resampling within types."""
+    rng = np.random.default_rng(seed)
+    shares = [
+        hits[truth == name][rng.integers(0, n, (BOOTSTRAP_SAMPLES, n))].mean(axis=1)
+        for name, n in zip(*np.unique(truth, return_counts=True), strict=True)
+    ]
+    low, high = np.percentile(np.mean(shares, axis=0), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def signal_strength(associations: pd.DataFrame) -> dict[str, float]:
+    """Judged AUROC of the feature chosen for each signal, in the direction seen in training."""
+    chosen = associations[associations["rank"] == 1].set_index("signal")
+    result = {}
+    for signal, row in chosen.iterrows():
+        values = row[["auroc_test", "auroc_test_low", "auroc_test_high"]].tolist()
+        if row["auroc_train"] < 0.5:
+            values = [1 - values[0], 1 - values[2], 1 - values[1]]
+        if row["testable"] == "yes":
+            names = (f"auroc_{signal}", f"auroc_{signal}_low", f"auroc_{signal}_high")
+            result |= dict(zip(names, values, strict=True))
+    return result
+
+
+def training_facts(best: Mapping[str, Any], history: pd.DataFrame) -> dict[str, Any]:
+    """Say what the model cost and how many of its features are in use."""
+    chosen = history[history["eligible"]] if history["eligible"].any() else history.tail(1)
+    return {
+        "module": best["module"],
+        "objective": best["objective"],
+        "score": best["score"],
+        "active_units": int(chosen.loc[chosen["score"].idxmin(), "active_units"]),
+        "parameters": best["parameters"],
+        "epochs": len(history),
+        "configurations": best["configurations"],
+        "trainings": best["trainings"],
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Turn a numpy number into Python's, and a missing one into null."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,0 +1,120 @@
+"""All models side by side: one panel for each measure of the leaderboard."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from tybalt.figures.style import (
+    BLUE,
+    INK,
+    MEDIUM,
+    ORANGE,
+    SMALL,
+    add_note,
+    best_grid,
+    legend_beside,
+    new_figure,
+    number,
+    readable,
+    saves_figure,
+)
+from tybalt.files import read_table
+
+#: Models of this module are the baseline that the others have to beat.
+BASELINE = "pca"
+
+#: Columns that say what a model cost or how it was scored, not how good it is.
+NOT_DRAWN = {"score", "bce_clipped", "parameters", "epochs", "configurations", "trainings"}
+
+#: Words in a measure's name that make smaller values better.
+_ERRORS = ("mse", "bce", "kl", "loss", "error", "parameters", "seconds", "cost")
+
+
+@saves_figure
+def plot_leaderboard(leaderboard: str) -> Figure:
+    """Draw every measure of every trained model as points, with intervals where the table has them.
+
+    Parameters
+    ----------
+    leaderboard
+        One row per model and tuner: model, tuner, module, and measures. ``x_low`` and ``x_high``
+        are the interval of ``x``, or of ``x_accuracy``, ``x_auroc``.
+    """
+    rows = read_table(leaderboard)
+    measures = measures_of(rows)
+    names = [f"{model}, {tuner}" for model, tuner in zip(rows["model"], rows["tuner"], strict=True)]
+    figure = new_figure(f"{len(rows)} trained models, one scale")
+    height, width = best_grid(max(len(measures), 1))
+    panels = figure.subplots(height, width, sharey=True, squeeze=False)
+    for panel, (measure, interval) in zip(panels.flat, measures.items(), strict=False):
+        draw_measure(panel, rows, measure, interval)
+    for panel in panels.flat[len(measures) :]:
+        panel.remove()
+    for panel in panels[:, 0]:
+        panel.set_yticks(range(len(rows)), names, fontsize=MEDIUM - 1 if len(rows) < 12 else SMALL)
+        panel.set_ylim(len(rows) - 0.5, -0.5)
+    handles = [
+        Line2D([], [], linestyle="none", marker="o", markersize=9, color=BLUE, label="model"),
+        Line2D([], [], linestyle="none", marker="*", markersize=15, color=ORANGE, label="best"),
+    ]
+    if (rows["module"] == BASELINE).any():
+        label = f"baseline\n({BASELINE})"
+        handles.append(Line2D([], [], color=INK, linestyle="--", marker="D", label=label))
+    legend_beside(figure, handles)
+    add_note(figure, "Bars are the intervals of the table. Arrows point to the better side.")
+    return figure
+
+
+def measures_of(table: pd.DataFrame) -> dict[str, tuple[str, str] | None]:
+    """Find the numeric measures and the columns of their intervals.
+
+    Returns
+    -------
+    dict
+        Measure -> (low, high) or None. Costs and columns without any value are left out.
+    """
+    numeric = [name for name in table.columns if pd.api.types.is_numeric_dtype(table[name])]
+    measures = {}
+    for name in numeric:
+        interval = name.endswith(("_low", "_high"))
+        if interval or name in NOT_DRAWN or not table[name].notna().any():
+            continue
+        stems = (name, name.rsplit("_", 1)[0])
+        found = [(f"{stem}_low", f"{stem}_high") for stem in stems if f"{stem}_low" in numeric]
+        measures[name] = found[0] if found else None
+    return measures
+
+
+def lower_is_better(measure: str) -> bool:
+    """Tell by its name whether a measure is an error or a cost."""
+    return any(word in _ERRORS for word in measure.split("_"))
+
+
+def draw_measure(
+    panel: Axes, table: pd.DataFrame, measure: str, interval: tuple[str, str] | None
+) -> None:
+    """Draw one measure: a point per row, its interval, the baseline as a line, the best starred."""
+    values = table[measure].to_numpy(float)
+    rows = np.arange(len(table))
+    baseline = (table["module"] == BASELINE).to_numpy()
+    best = values == (np.nanmin(values) if lower_is_better(measure) else np.nanmax(values))
+    others = ~baseline & ~best
+    if interval:
+        panel.hlines(rows, table[interval[0]], table[interval[1]], color=BLUE, linewidth=2)
+    panel.plot(values[others], rows[others], "o", color=BLUE, markersize=9)
+    panel.plot(values[baseline], rows[baseline], "D", color=INK, markersize=8)
+    for value in values[baseline & np.isfinite(values)]:
+        panel.axvline(value, color=INK, linestyle="--", linewidth=1)
+    panel.plot(values[best], rows[best], "*", color=ORANGE, markersize=17, mec="white")
+    arrow = "← " if lower_is_better(measure) else ""
+    panel.set_title(
+        f"{arrow}{readable(measure)}{'' if arrow else ' →'}\nbest {number(values[best][0])}",
+        fontsize=MEDIUM - 1,
+    )
+    panel.xaxis.set_major_locator(MaxNLocator(3))
+    panel.xaxis.set_major_formatter(lambda value, _: number(value))
+    panel.margins(x=0.12)
+    panel.grid(axis="y")

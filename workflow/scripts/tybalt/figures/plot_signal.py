@@ -1,0 +1,249 @@
+"""The pair of latent features that best separates the positive samples of a question."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tybalt.data.matrix import judging_part, read_obs
+from tybalt.errors import InputError, suggest
+from tybalt.figures.pairs import Pair, best_pair, midpoints
+from tybalt.figures.style import (
+    BLUE,
+    INK,
+    ORANGE,
+    RASTERISE_ABOVE,
+    SLIDE,
+    add_note,
+    new_figure,
+    saves_figure,
+    say_instead,
+)
+from tybalt.files import read_table
+from tybalt.meaning import answers, strata, stratified_auroc
+
+
+@saves_figure
+def plot_signal(
+    matrix: str, encoding: str, associations: str, signal: str, question: Mapping[str, Any]
+) -> Figure:
+    """Draw all samples by two features: the best single one and its best partner.
+
+    Both are chosen on training samples alone; the AUROC beside them is that of the samples that
+    took no part in it.
+
+    Parameters
+    ----------
+    matrix
+        `expression.h5ad`, of which the clinical columns are read.
+    encoding
+        Codes of all samples: sample, z1 ... zK.
+    associations
+        Table of all questions and features, ranked on training samples.
+    signal
+        Name of the question in that table.
+    question
+        ``covariate``, the list ``positive``, and optionally ``within``.
+    """
+    best = best_feature(associations, signal)
+    obs = read_obs(matrix)
+    codes = read_table(encoding, index="sample").loc[obs.index]
+    label = answers(obs, question)
+    stratum = strata(obs, label, question)
+    part = judging_part(obs["split"])
+    known = (label.notna() & stratum.notna()).to_numpy()
+    train, judged = (known & (obs["split"] == name).to_numpy() for name in ("train", part))
+    if np.isnan(best["auroc_train"]) or not train.any():
+        figure = new_figure(signal, (SLIDE[0], 2))
+        say_instead(figure, "Not testable: too few training samples on one side of the question.")
+        return figure
+    first = codes.columns.get_loc(best["feature"])
+    if "within" in question:
+        centre = midpoints(codes[train], label[train], stratum[train])
+        codes = codes[known] - centre.loc[stratum[known]].to_numpy()
+        codes = codes.reindex(obs.index)
+    pair = best_pair(codes[train], label[train], stratum[train], first)
+    chosen = codes.columns[[first] if pair is None else [first, pair.partner]]
+    points = codes[chosen].to_numpy(float)
+    areas = {} if pair is None else _areas(points @ pair.weights, label, stratum, train, judged)
+
+    figure = new_figure(f"{signal}: {' and '.join(chosen)}")
+    left, right = figure.subplots(1, 2, width_ratios=(2, 1))
+    sides = side_names(obs, question)
+    _draw_points(left, points, label.to_numpy(), {"train": train, part: judged}, sides)
+    _name_axes(left, chosen, question)
+    _draw_discriminant(left, points[train], label[train].to_numpy(), pair)
+    legend = left.legend(loc="upper left", bbox_to_anchor=(0, -0.11), ncols=2, handletextpad=0.2)
+    for handle in legend.legend_handles:
+        handle.set_sizes([46])
+    name, single = oriented(best["feature"], best)
+    left.set_title(_headline(name, single, areas, best, part), loc="left")
+    _draw_areas(right, name, single, areas, chosen, part)
+    add_note(figure, _describe(question, best, stratum[known], part))
+    return figure
+
+
+def best_feature(associations: str, signal: str) -> pd.Series:
+    """Return the row of the feature that ranks first on training samples; raise InputError."""
+    table = read_table(associations)
+    rows = table[table["signal"] == signal]
+    if rows.empty:
+        raise InputError(
+            f"{associations}: no signal {signal!r}; {suggest(signal, table['signal'].unique())}"
+        )
+    return rows.loc[rows["rank"].idxmin()]
+
+
+def oriented(feature: str, row: pd.Series) -> tuple[str, dict[str, float]]:
+    """Give the feature the sign that is higher in positive samples of the training part.
+
+    Returns
+    -------
+    tuple
+        Its name (``-z7`` if it is lower in positive samples), and the AUROCs of that direction:
+        train, test, low, high. The AUROC of -z is one minus that of z.
+    """
+    names = {"train": "auroc_train", "test": "auroc_test"}
+    names |= {"low": "auroc_test_low", "high": "auroc_test_high"}
+    values = {key: float(row[column]) for key, column in names.items()}
+    if values["train"] >= 0.5:
+        return feature, values
+    low, high = 1 - values["high"], 1 - values["low"]
+    return f"−{feature}", {
+        "train": 1 - values["train"],
+        "test": 1 - values["test"],
+        "low": low,
+        "high": high,
+    }
+
+
+def side_names(obs: pd.DataFrame, question: Mapping[str, Any]) -> tuple[str, str]:
+    """Name the negative and the positive side for the legend."""
+    values = obs[question["covariate"]].astype(object).dropna()
+    others = sorted({str(value) for value in values} - {""} - set(map(str, question["positive"])))
+    negative = ", ".join(others) if len(others) <= 2 else f"other {question['covariate']}"
+    return negative.replace("_", " "), ", ".join(map(str, question["positive"]))
+
+
+def _areas(
+    scores: np.ndarray, label: pd.Series, stratum: pd.Series, train: np.ndarray, judged: np.ndarray
+) -> dict[str, float]:
+    """AUROC of the discriminant on training and on judged samples (NaN if one side is empty)."""
+    table = pd.DataFrame({"score": scores}, index=label.index)
+    return {
+        name: float(stratified_auroc(table[rows], label[rows], stratum[rows])[0])
+        for name, rows in (("train", train), ("test", judged))
+    }
+
+
+def _draw_points(
+    axes: Axes,
+    points: np.ndarray,
+    label: np.ndarray,
+    parts: Mapping[str, np.ndarray],
+    sides: tuple[str, str],
+) -> None:
+    """Draw the training samples faint and the judged ones strong, each side in its own colour."""
+    looks = (("^", BLUE), ("o", ORANGE))
+    for part, rows in parts.items():
+        faint = part == "train"
+        for side, (marker, colour) in enumerate(looks):
+            chosen = points[rows & (label == side)]
+            axes.scatter(
+                chosen[:, 0],
+                # a single feature is spread over the height in the order of the samples
+                chosen[:, 1] if chosen.shape[1] > 1 else np.linspace(0, 1, len(chosen)),
+                s=12 if faint else 46,
+                marker=marker,
+                c=colour,
+                alpha=0.25 if faint else 0.9,
+                edgecolors="none" if faint else "white",
+                linewidths=0.5,
+                label=f"{sides[side]}, {part} ({len(chosen):,})",
+                rasterized=len(label) > RASTERISE_ABOVE,
+                zorder=1 if faint else 2 + side,
+            )
+
+
+def _name_axes(axes: Axes, chosen: pd.Index, question: Mapping[str, Any]) -> None:
+    within = question.get("within", "").replace("_", " ")
+    names = [f"{name}, centred within {within}" if within else name for name in chosen]
+    axes.set_xlabel(names[0])
+    if len(names) > 1:
+        axes.set_ylabel(names[1])
+    else:
+        axes.set(yticks=[], ylabel="samples (the only feature that varies)")
+
+
+def _draw_discriminant(axes: Axes, train: np.ndarray, label: np.ndarray, pair: Pair | None) -> None:
+    """Draw the line halfway between the sides' mean scores."""
+    if pair is None:
+        return
+    middle = (train[label == 1].mean(axis=0) + train[label == 0].mean(axis=0)) / 2
+    along = np.array([-pair.weights[1], pair.weights[0]])
+    axes.autoscale_view()
+    limits = axes.get_xlim(), axes.get_ylim()
+    axes.axline(middle, middle + along, color=INK, linestyle="--", linewidth=1.2, zorder=1.5)
+    axes.set(xlim=limits[0], ylim=limits[1])
+
+
+def _draw_areas(
+    axes: Axes,
+    name: str,
+    single: Mapping[str, float],
+    areas: Mapping[str, float],
+    chosen: pd.Index,
+    part: str,
+) -> None:
+    """Draw the AUROC of the single feature, with its interval, and of the pair."""
+    rows = [(f"{name}\ntrain", single["train"], False), (f"{name}\n{part}", single["test"], True)]
+    if areas:
+        both = " + ".join(chosen)
+        rows += [
+            (f"{both}\ntrain", areas["train"], False),
+            (f"{both}\n{part}", areas["test"], True),
+        ]
+    for y, (_, value, strong) in enumerate(rows):
+        colour = INK if strong else "#8A8A8A"
+        axes.plot(value, y, "o", color=colour, markersize=11 if strong else 8)
+        if np.isfinite(value):
+            axes.text(value, y - 0.18, f"{value:.3f}", ha="center", va="bottom", color=colour)
+    if np.isfinite([single["low"], single["high"]]).all():
+        axes.plot([single["low"], single["high"]], [1, 1], color=INK, linewidth=2.5)
+    axes.set_yticks(range(len(rows)), [row[0] for row in rows])
+    shown = [row[1] for row in rows] + [single["low"], single["high"], 0.5]
+    finite = [value for value in shown if np.isfinite(value)]
+    axes.set(xlim=(min(finite) - 0.05, 1.05), ylim=(len(rows) - 0.5, -0.6), xlabel="AUROC")
+    ticks = {0: "0", 0.25: "0.25", 0.5: "0.5\n(chance)", 0.75: "0.75", 1: "1"}
+    ticks = {tick: text for tick, text in ticks.items() if tick >= min(finite) - 0.05}
+    axes.set_xticks(list(ticks), list(ticks.values()))
+    axes.axvline(0.5, color="#8A8A8A", linestyle=":")
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+
+
+def _headline(
+    name: str, single: Mapping[str, float], areas: Mapping[str, float], best: pd.Series, part: str
+) -> str:
+    """Say in one line what the judged samples say."""
+    if best["testable"] != "yes":
+        return f"not testable on {part} samples: {best['testable']}"
+    interval = ""
+    if np.isfinite(single["low"]):
+        interval = f" ({single['low']:.3f}–{single['high']:.3f})"
+    line = f"{part} AUROC of {name}: {single['test']:.3f}{interval}"
+    return line + (f"; of the pair: {areas['test']:.3f}" if areas else "")
+
+
+def _describe(question: Mapping[str, Any], best: pd.Series, stratum: pd.Series, part: str) -> str:
+    text = (
+        f"Features and the dashed line are chosen on training samples; {part} samples judge: "
+        f"{best['n_positive_test']:,} positive, {best['n_negative_test']:,} negative."
+    )
+    if "within" in question:
+        groups = question["within"].replace("_", " ")
+        text += f" Within {stratum.nunique()} {groups} strata with enough samples of both sides."
+    return text

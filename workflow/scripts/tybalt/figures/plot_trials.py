@@ -1,0 +1,227 @@
+"""Tuning results: the score against every hyperparameter of the space, and the top settings."""
+
+import math
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
+
+from tybalt.errors import InputError
+from tybalt.figures.style import (
+    BLUE,
+    INK,
+    MEDIUM,
+    ORANGE,
+    PALE,
+    RASTERISE_ABOVE,
+    SLIDE,
+    SMALL,
+    add_note,
+    legend_beside,
+    new_figure,
+    number,
+    saves_figure,
+    say_instead,
+)
+from tybalt.files import read_table
+
+#: How many of the best settings are listed.
+_TOP = 8
+
+#: What each objective measures, for the axis.
+OBJECTIVES = {
+    "elbo": "validation ELBO loss per sample",
+    "reconstruction": "validation MSE",
+}
+
+
+@saves_figure
+def plot_trials(trials: str, objective: str) -> Figure:
+    """Draw every setting's score by each hyperparameter, and list the best settings.
+
+    Parameters
+    ----------
+    trials
+        Table with one row per setting, best first: rank, the hyperparameters of the space, trial,
+        mean, sd, n, status, best_epoch, parameters, cost, ..., tied (yes, no, not tested).
+        A hyperparameter is empty where it has no effect.
+    objective
+        ``elbo`` or ``reconstruction``: what the score is (lower is better).
+    """
+    if objective not in OBJECTIVES:
+        raise InputError(f"objective: found {objective!r}, expected one of {', '.join(OBJECTIVES)}")
+    table = read_table(trials)
+    names = list(table.columns)
+    hyperparameters = names[names.index("rank") + 1 : names.index("trial")]
+    scored = table[np.isfinite(table["mean"])].reset_index(drop=True)
+    varied = [name for name in hyperparameters if scored[name].nunique(dropna=False) > 1]
+    title = f"{len(table):,} settings tried" if len(table) > 1 else "One setting"
+    figure = new_figure(title, SLIDE if varied else (SLIDE[0], 1.5 + 0.5 * min(len(table), _TOP)))
+    if scored.empty:
+        say_instead(figure, "No setting has a score: every training diverged or was left empty.")
+        return figure
+    upper, lower = _split(figure, len(varied))
+    if varied:
+        _draw_spreads(upper, scored, varied, OBJECTIVES[objective])
+    _list_top(lower, scored, hyperparameters, OBJECTIVES[objective])
+    notes = [
+        "Every point is one setting; lower is better." if varied else "",
+        "–: has no effect in that setting."
+        if scored[hyperparameters].isna().any(axis=None)
+        else "",
+        _describe_failures(table),
+        _describe_ties(scored),
+    ]
+    add_note(figure, " ".join(note for note in notes if note))
+    return figure
+
+
+def chosen_setting(scored: pd.DataFrame) -> int:
+    """Return the row of the setting that is trained: the cheapest of those as good as the best."""
+    rivals = scored[_tied(scored) | (scored["mean"] == scored["mean"].iloc[0])]
+    return int(rivals.sort_values(["cost", "rank"]).index[0])
+
+
+def _split(figure: Figure, panels: int) -> tuple[SubFigure | None, SubFigure]:
+    """Share the figure between the panels above and the list below."""
+    if not panels:
+        return None, figure.subfigures()
+    return figure.subfigures(2, 1, height_ratios=(1.25 if panels <= 4 else 2.2, 1), hspace=0.02)
+
+
+def _draw_spreads(part: SubFigure, scored: pd.DataFrame, varied: list[str], label: str) -> None:
+    columns = len(varied) if len(varied) <= 4 else math.ceil(len(varied) / 2)
+    panels = part.subplots(-(-len(varied) // columns), columns, sharey=True, squeeze=False)
+    for panel, name in zip(panels.flat, varied, strict=False):
+        draw_spread(panel, scored, name)
+    for panel in panels.flat[len(varied) :]:
+        panel.remove()
+    part.supylabel(label, fontsize=MEDIUM)
+    handles = [
+        _point("chosen", marker="*", markersize=15, markerfacecolor=ORANGE),
+        _point("setting", marker="o", markersize=6, markerfacecolor=BLUE),
+        Line2D([], [], color=INK, linewidth=2.5, label="median"),
+    ]
+    if _tied(scored).any():
+        handles.insert(1, _point("tied with best", marker="o", markersize=10, color=ORANGE))
+    legend_beside(part, handles)
+
+
+def _point(label: str, **look: object) -> Line2D:
+    look = {"markeredgecolor": look.pop("color", "white"), "markerfacecolor": "none"} | look
+    return Line2D([], [], linestyle="none", label=label, **look)
+
+
+def draw_spread(panel: Axes, scored: pd.DataFrame, name: str) -> None:
+    """Draw the scores of the settings at each value of one hyperparameter.
+
+    The values stand at equal distances, in order; the points are spread sideways by their rank,
+    so that the same table gives the same figure.
+    """
+    column = scored[name].map(_shown)
+    by_value = scored[name].map(lambda value: (isinstance(value, str), value != value, value))
+    values = list(dict.fromkeys(column[by_value.sort_values(kind="stable").index]))
+    place = column.map({value: i for i, value in enumerate(values)}).to_numpy(float)
+    jitter = 0.6 * ((np.arange(len(scored)) * 0.618034) % 1 - 0.5)  # golden ratio: evenly spread
+    score = scored["mean"].to_numpy()
+    size = float(np.clip(3000 / len(scored), 6, 50))
+    panel.scatter(
+        place + jitter,
+        score,
+        s=size,
+        c=BLUE,
+        alpha=0.6,
+        linewidths=0,
+        rasterized=len(scored) > RASTERISE_ABOVE,
+    )
+    medians = scored["mean"].groupby(column).median()
+    panel.hlines(medians[values], *(np.arange(len(values)) + [[-0.38], [0.38]]), INK, linewidth=2.5)
+    ties = _tied(scored)
+    panel.scatter(
+        (place + jitter)[ties], score[ties], s=110, facecolors="none", edgecolors=ORANGE, zorder=3
+    )
+    chosen = chosen_setting(scored)
+    panel.scatter(
+        place[chosen] + jitter[chosen],
+        score[chosen],
+        s=260,
+        marker="*",
+        c=ORANGE,
+        edgecolors="white",
+        linewidths=0.6,
+        zorder=4,
+    )
+    if score.min() > 0 and score.max() > 20 * score.min():
+        panel.set_yscale("log")
+    panel.set_xticks(range(len(values)), values)
+    panel.set_xlim(-0.6, len(values) - 0.4)
+    panel.set_xlabel(name.replace("_", " "))
+    panel.grid(axis="y")
+
+
+def _list_top(
+    part: SubFigure, scored: pd.DataFrame, hyperparameters: list[str], label: str
+) -> None:
+    """Write the best settings, and in any case the chosen one, as a table."""
+    chosen, tied = chosen_setting(scored), _tied(scored)
+    rows = [*range(min(_TOP, len(scored)))]
+    if chosen not in rows:
+        rows[-1] = chosen
+    axes = part.subplots()
+    axes.axis("off")
+    columns = ["rank", *hyperparameters, "mean", "sd", "n", "best_epoch", "parameters"]
+    heads = {"mean": label, "sd": "sd over runs", "n": "runs", "parameters": "trainable parameters"}
+    axes.set(xlim=(0, len(columns)), ylim=(len(rows) + 0.2, -1.4))
+    for x, column in enumerate(columns):
+        head = heads.get(column, column.replace("_", " "))
+        axes.text(x + 0.5, -0.25, _in_two_lines(head), ha="center", va="bottom", fontsize=SMALL + 1)
+        for y, row in enumerate(rows):
+            value = scored[column].iloc[row]
+            shown = number(value, 2) if column == "sd" else _shown(value)
+            mark = "★ " if column == "rank" and row == chosen else ""
+            text = axes.text(x + 0.5, y + 0.5, mark + shown, ha="center", va="center")
+            text.set_fontsize(SMALL + 2)
+            if row == chosen or tied[row]:
+                text.set(color=ORANGE, fontweight="bold" if row == chosen else "normal")
+    axes.axhline(-0.1, color=INK, linewidth=1)
+    for y in range(1, len(rows)):
+        axes.axhline(y, color=PALE, linewidth=0.8)
+
+
+def _in_two_lines(text: str) -> str:
+    """Break a heading after the word nearest to its middle."""
+    breaks = [i for i, letter in enumerate(text) if letter == " "]
+    if len(text) <= 11 or not breaks:
+        return text
+    middle = min(breaks, key=lambda i: abs(i - len(text) / 2))
+    return text[:middle] + "\n" + text[middle + 1 :]
+
+
+def _shown(value: object) -> str:
+    """Write a hyperparameter's or a result's value; a dash where it has no effect."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.number):
+        return str(value)
+    return number(float(value))
+
+
+def _tied(scored: pd.DataFrame) -> np.ndarray:
+    """Tell which settings are marked as tied with the best; none where nothing is tied."""
+    tied = (scored["tied"] == "yes").to_numpy()
+    return tied & (tied.sum() > 1)
+
+
+def _describe_failures(table: pd.DataFrame) -> str:
+    counts = table.loc[~np.isfinite(table["mean"]), "status"].value_counts().sort_index()
+    words = ", ".join(f"{count:,} {status}" for status, count in counts.items())
+    return f"Without a score: {words}." if words else ""
+
+
+def _describe_ties(scored: pd.DataFrame) -> str:
+    if (scored["tied"] == "not tested").any():
+        return "One run per setting: ties not tested."
+    count = int(_tied(scored).sum())
+    if not count:
+        return "No setting is tied with the best."
+    return f"{count:,} settings within one standard error of the best; the cheapest is chosen."
