@@ -1,0 +1,86 @@
+"""Tybalt workflow: cancer transcriptomes to tuned, checked and readable latent spaces.
+
+sources -> matrix -> trials -> best -> model -> encoding -> embedding -> meaning -> report
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.23")
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/tuning.smk"
+include: "workflow/rules/model.smk"
+include: "workflow/rules/meaning.smk"
+include: "workflow/rules/report.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+localrules:
+    all,
+    download,
+    preprocess,
+    tune,
+    train,
+    encode,
+    embed,
+    figures,
+
+
+rule all:
+    """Everything up to the figures; `snakemake --report results/report.html` binds them."""
+    default_target: True
+    input:
+        figure_files(),
+        dataset_files(),
+        cell_files("gene_weights.tsv.gz"),
+        joined_files(),
+
+
+rule download:
+    """The source files of every dataset of kind `xena`."""
+    input:
+        source_files(),
+
+
+rule preprocess:
+    """The matrix and the companion tables of every dataset."""
+    input:
+        dataset_files(),
+
+
+rule tune:
+    """The ranking of every search."""
+    input:
+        cell_files("best.json"),
+
+
+rule train:
+    """The final model of every cell."""
+    input:
+        cell_files("model.zip"),
+
+
+rule encode:
+    """The codes of all samples, and the genes behind them."""
+    input:
+        cell_files("encoding.tsv.gz", "gene_weights.tsv.gz"),
+
+
+rule embed:
+    """The maps of every dataset and cell."""
+    input:
+        [f"results/{dataset}/gene_embedding.tsv" for dataset in STUDY.datasets],
+        cell_files("embedding.tsv"),
+
+
+rule figures:
+    """All figures."""
+    input:
+        figure_files(),

@@ -1,0 +1,154 @@
+"""What a dry run says: job counts, names, errors; nothing is computed here."""
+
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+from conftest import ROOT, TINY
+
+FUNCTION = re.compile(r"^run\((\w+), snakemake\)$", re.MULTILINE)
+
+
+def script_function(rule: str):
+    """Import the library function that a rule's script calls."""
+    text = (ROOT / "workflow" / "scripts" / f"{rule}.py").read_text()
+    (name,) = FUNCTION.findall(text)
+    module = re.search(rf"^from (\S+) import {name}$", text, re.MULTILINE).group(1)
+    return getattr(importlib.import_module(module), name)
+
+
+@pytest.fixture(scope="module")
+def rules():
+    """Load the workflow as Snakemake does, and list the rules that have a script."""
+    from snakemake.api import SnakemakeApi
+    from snakemake.settings.types import ConfigSettings, ResourceSettings, StorageSettings
+
+    with SnakemakeApi() as api:
+        workflow_api = api.workflow(
+            resource_settings=ResourceSettings(cores=1),
+            config_settings=ConfigSettings(),
+            storage_settings=StorageSettings(),
+            snakefile=ROOT / "Snakefile",
+            workdir=ROOT,
+        )
+        found = {rule.name: rule for rule in workflow_api._workflow.rules if rule.script}
+    assert len(found) > 10
+    return found
+
+
+def names_of(rule) -> list[str]:
+    groups = [rule.input, rule.params, rule.output]
+    return [name for group in groups for name, _ in group._get_names()]
+
+
+def test_every_rule_gives_its_function_exactly_the_arguments_it_takes(rules):
+    for name, rule in rules.items():
+        given = names_of(rule)
+        assert len(given) == len(set(given)), f"{name}: a name is used twice"
+        accepted = set(inspect.signature(script_function(name)).parameters) - {"threads"}
+        assert set(given) - {"code", "provenance"} == accepted, name
+
+
+def test_one_name_for_rule_script_function_log_benchmark_and_caption(rules):
+    for name, rule in rules.items():
+        assert rule.script == f"../scripts/{name}.py"
+        assert script_function(name).__name__ == name
+        assert str(rule.log[0]).startswith(f"results/logs/{name}/")
+        assert str(rule.benchmark).startswith(f"results/benchmarks/{name}/")
+        assert "code" in names_of(rule), f"{name}: edits of the library would not rerun it"
+    captions = {path.stem for path in (ROOT / "workflow" / "report").glob("plot_*.rst")}
+    assert captions == {name for name in rules if name.startswith("plot_")}
+
+
+def test_every_rule_names_memory_and_time(rules):
+    for name, rule in rules.items():
+        assert {"mem_mb", "runtime"} <= set(rule.resources), name
+
+
+def test_every_script_opens_with_a_docstring_and_calls_one_function(rules):
+    scripts = {path.stem for path in (ROOT / "workflow" / "scripts").glob("*.py")}
+    assert scripts == set(rules)
+    for name in scripts:
+        lines = (ROOT / "workflow" / "scripts" / f"{name}.py").read_text().splitlines()
+        assert len([line for line in lines if line]) == 4, name
+
+
+def test_the_full_study_plans_240_vae_trainings_within_ten_seconds(pristine):
+    started = time.monotonic()
+    counts = pristine.planned("tune", overlay="")
+    assert time.monotonic() - started < 10
+    # 240 VAEs; ADAGE: 4 noises x 3 sparsities x 6 learning rates x 2 batch sizes = 144; 1 PCA.
+    assert counts["train_trial"] == 240 + 144 + 1
+    assert counts["rank_trials"] == 3
+
+
+def test_the_demo_plans_every_stage(pristine):
+    counts = pristine.planned(overlay="config/demo.yaml")
+    # VAE grid 2 x 2, ADAGE grid 2 x 2, PCA 1
+    assert counts["train_trial"] == 4 + 4 + 1
+    assert counts["train_model"] == counts["plot_map"] == 3
+    assert counts["plot_signal"] == 3 * 2
+    assert counts["plot_trials"] == 2
+
+
+@pytest.mark.parametrize(
+    "target", ["download", "preprocess", "tune", "train", "encode", "embed", "figures"]
+)
+def test_every_stage_has_a_target(pristine, target):
+    done = pristine.snakemake("-n", "--", target)
+    assert target == "download" or target in job_names(done.stdout)
+
+
+def job_names(text: str) -> set[str]:
+    return {line.split()[0] for line in text.splitlines() if line and line[0].isalpha()}
+
+
+def test_parsing_imports_nothing_heavy():
+    code = (
+        "import sys; sys.path.insert(0, 'workflow/scripts');"
+        "import yaml, tybalt.config, tybalt.provenance;"
+        "from tybalt.study import build_study; from tybalt.config import *;"
+        "from pathlib import Path;"
+        "schema = load_schema(Path('workflow/schemas/config.schema.yaml'));"
+        "config = yaml.safe_load(Path('config/config.yaml').read_text());"
+        "sources = yaml.safe_load(Path('resources/sources.yaml').read_text());"
+        "build_study(check_config(config, schema), sources);"
+        "tybalt.provenance.code_hash('train_trial', 'tybalt.models.vae');"
+        "heavy = {'tensorflow', 'keras', 'pandas', 'numpy', 'anndata'} & set(sys.modules);"
+        "sys.exit(f'imported while parsing: {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"modells": {}}, "modells: unknown key; did you mean 'models'?"),
+        (
+            {"models": {"tiny-vae": {"module": "vae", "fixed": {"latent_dims": 5}}}},
+            "models.tiny-vae.fixed.latent_dims: unknown hyperparameter; did you mean 'latent_dim'?",
+        ),
+        (
+            {"studies": [{"datasets": ["tyni"], "models": ["tiny-pca"]}]},
+            "studies[0].datasets: there is no 'tyni' under `datasets`; did you mean 'tiny'?",
+        ),
+    ],
+)
+def test_a_wrong_config_is_one_message_and_nothing_runs(workflow, change, message):
+    workflow.configure({**TINY, **change})
+    done = workflow.snakemake(check=False)
+    assert done.returncode != 0
+    assert message in done.stdout
+    assert "Traceback" not in done.stdout
+    assert not workflow.path("results").exists()
+
+
+def test_the_committed_configs_are_overlays_of_valid_yaml():
+    for path in (ROOT / "config").glob("*.yaml"):
+        assert isinstance(yaml.safe_load(path.read_text()), dict)

@@ -1,0 +1,230 @@
+"""Each profile as Snakemake resolves it: where jobs go, what they ask for, what reruns them."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+from conftest import ROOT
+
+#: The walltime limit of Biowulf's partition quick, in minutes.
+QUICK_LIMIT = 240
+
+#: A study in which every rule has a job: a simulated and a downloaded dataset.
+EVERY_RULE = {
+    "studies": [
+        {"datasets": ["demo", "tcga"], "models": ["demo-vae", "demo-pca"], "tuners": ["grid"]}
+    ]
+}
+
+PROFILES = sorted(path.name for path in (ROOT / "profiles").iterdir())
+CLUSTERS = [name for name in PROFILES if name != "local"]
+
+
+def read_profile(name: str) -> dict:
+    return yaml.safe_load((ROOT / "profiles" / name / "config.yaml").read_text())
+
+
+def plan(workflow, *arguments: str) -> str:
+    """Dry-run the study in which every rule has a job."""
+    workflow.configure(EVERY_RULE, "every-rule.yaml")
+    command = [sys.executable, "-m", "snakemake", "-n", *arguments]
+    overlays = ["--configfile", "config/demo.yaml", "config/every-rule.yaml"]
+    done = subprocess.run(
+        command + overlays,
+        cwd=workflow.folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-4000:]
+    return done.stdout
+
+
+def resolved(text: str) -> dict[str, dict[str, str]]:
+    """Read the resources of every rule's jobs from a dry run; jobs run locally are left out."""
+    jobs = re.findall(
+        r"^ *rule (\w+):\n(?:(?! *(?:local)?rule ).*\n)*? *resources: (.*)", text, re.M
+    )
+    rules: dict[str, dict[str, str]] = {}
+    for name, words in jobs:
+        found = dict(word.split("=", 1) for word in words.split(", "))
+        wanted = {key: found.get(key) for key in ("slurm_partition", "gres", "mem_mb", "runtime")}
+        wanted["accelerator"] = found.get("accelerator")
+        assert rules.setdefault(name, wanted) == wanted, (
+            f"{name}: its jobs ask for different things"
+        )
+    rules.pop("all", None)
+    return rules
+
+
+@pytest.fixture(scope="module")
+def texts(pristine):
+    """The dry run through each profile."""
+    return {name: plan(pristine, "--profile", f"profiles/{name}") for name in PROFILES}
+
+
+@pytest.fixture(scope="module")
+def plans(texts):
+    """What every rule asks for; on a laptop, this is what the rule itself says."""
+    return {name: resolved(text) for name, text in texts.items()}
+
+
+@pytest.fixture(scope="module")
+def submitted(pristine):
+    """Rules that have a script and are not run on the driver."""
+    text = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    blocks = re.findall(r"^localrules:\n((?:    \w+,\n)+)", text, re.M)
+    local = set(re.findall(r"\w+", "".join(blocks)))
+    return set(re.findall(r"^rule (\w+):", text, re.M)) - local
+
+
+@pytest.mark.parametrize("profile", CLUSTERS)
+def test_every_submitted_rule_has_its_own_memory_and_time(profile, submitted):
+    named = read_profile(profile)["set-resources"]
+    assert set(named) == submitted
+    for rule in submitted:
+        assert {"mem_mb", "runtime"} <= set(named[rule]), rule
+
+
+@pytest.mark.parametrize("profile", CLUSTERS)
+def test_the_first_attempt_asks_for_what_the_rule_says(profile, submitted, plans):
+    assert submitted <= set(plans["local"]), "these rules have no job in the study of this test"
+    for rule in submitted:
+        for resource in ("mem_mb", "runtime", "accelerator"):
+            asked, said = plans[profile][rule][resource], plans["local"][rule][resource]
+            assert asked == said, f"{rule}: {resource}"
+
+
+def test_training_on_biowulf_gets_one_gpu_and_nothing_else_does(submitted, plans):
+    for rule in submitted:
+        asked = plans["biowulf"][rule]
+        trains = asked["accelerator"] == "1"
+        assert trains == (rule in ("train_trial", "train_model"))
+        assert asked["gres"] == ("gpu:v100x:1" if trains else None), rule
+        assert (asked["slurm_partition"] == "gpu") == trains, rule
+        assert asked["slurm_partition"] in ("gpu", "norm", "quick"), rule
+
+
+def test_jobs_on_the_partition_quick_fit_into_it_on_their_last_attempt(plans):
+    attempts = read_profile("biowulf")["retries"] + 1
+    for rule, asked in plans["biowulf"].items():
+        if asked["slurm_partition"] == "quick":
+            assert int(asked["runtime"]) * attempts <= QUICK_LIMIT, rule
+
+
+def test_the_type_of_the_gpu_is_written_once():
+    settings = re.sub(r"#.*", "", (ROOT / "profiles" / "biowulf" / "config.yaml").read_text())
+    assert settings.count("v100x") == 1
+
+
+@pytest.mark.parametrize("profile", CLUSTERS)
+def test_a_retry_asks_for_more_memory_and_time(profile, pristine, plans):
+    again = resolved(plan(pristine, "--profile", f"profiles/{profile}", "--attempt", "2"))
+    for rule, asked in plans[profile].items():
+        for resource in ("mem_mb", "runtime"):
+            if rule in read_profile(profile)["set-resources"]:
+                assert int(again[rule][resource]) == 2 * int(asked[resource]), rule
+
+
+@pytest.mark.parametrize("profile", CLUSTERS)
+def test_trials_share_an_allocation_within_their_round_only(profile, texts):
+    groups = set(re.findall(r"Group job (\S+)", texts[profile]))
+    assert {"trials_demo_demo-vae_grid_r0", "trials_tcga_demo-pca_none_r0"} <= groups
+    settings = read_profile(profile)
+    name = settings["groups"]["train_trial"]
+    assert all(f"{{{word}}}" in name for word in ("dataset", "model", "tuner", "round"))
+    assert settings["group-components"][name] > 1
+    # One accelerator in each SLURM job puts the trials of a group one after another.
+    assert settings["resources"] == {"accelerator": 1}
+    assert settings["set-resource-scopes"] == {"accelerator": "local"}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_no_profile_reruns_by_snakemakes_own_check_of_code(profile):
+    assert sorted(read_profile(profile)["rerun-triggers"]) == [
+        "input", "mtime", "params", "software-env",
+    ]  # fmt: skip
+
+
+def test_no_profile_is_loaded_unasked():
+    assert "default" not in PROFILES
+
+
+@pytest.mark.parametrize("profile", CLUSTERS)
+def test_clusters_are_treated_as_their_keepers_ask(profile):
+    settings = read_profile(profile)
+    assert settings["executor"] == "slurm"
+    assert settings["max-jobs-per-timespan"] == "1/1s"
+    assert settings["seconds-between-status-checks"] >= 30
+    assert settings["latency-wait"] >= 120
+    assert settings["keep-going"] and settings["keep-incomplete"] and settings["rerun-incomplete"]
+
+
+# The driver
+
+STAND_IN = f"""#!{sys.executable}
+import sys, time
+print("started", *sys.argv[1:], flush=True)
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(1)
+    print("jobs cancelled", flush=True)
+    sys.exit(130)
+"""
+
+
+@pytest.fixture
+def driver(tmp_path):
+    """The driver's script in a folder where `snakemake` is a stand-in that waits."""
+    program = tmp_path / ".venv" / "bin" / "snakemake"
+    program.parent.mkdir(parents=True)
+    program.write_text(STAND_IN)
+    program.chmod(0o755)
+    (tmp_path / "Snakefile").touch()
+    return tmp_path
+
+
+def start_driver(folder, *arguments: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        ["bash", ROOT / "profiles" / "biowulf" / "submit.sh", *arguments],
+        cwd=folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "PATH": "/usr/bin:/bin"},
+    )
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_ending_the_driver_interrupts_snakemake_and_waits_for_it(driver, ending):
+    running = start_driver(driver, "tune", "--configfile", "config/demo.yaml")
+    started = running.stdout.readline()
+    assert started.split() == [
+        "started", "--profile", "profiles/biowulf", "tune", "--configfile", "config/demo.yaml",
+    ]  # fmt: skip
+    time.sleep(0.3)
+    running.send_signal(ending)
+    rest, _ = running.communicate(timeout=20)
+    assert "jobs cancelled" in rest
+    assert running.returncode == 130
+
+
+def test_the_driver_says_where_it_must_be_submitted_from(tmp_path):
+    running = start_driver(tmp_path)
+    message, _ = running.communicate(timeout=20)
+    assert running.returncode == 2
+    assert "submit from the folder of the repository" in message
+
+
+def test_the_driver_asks_for_two_cpus_and_8_gb():
+    text = (ROOT / "profiles" / "biowulf" / "submit.sh").read_text()
+    assert {"--partition=norm", "--cpus-per-task=2", "--mem=8g"} <= set(
+        re.findall(r"^#SBATCH (\S+)", text, re.M)
+    )

@@ -1,0 +1,143 @@
+"""A whole small study, and what a second run does or does not do."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import TINY
+from tybalt.data.matrix import read_obs, read_values
+from tybalt.files import read_json, read_table
+
+pytestmark = pytest.mark.slow
+
+VAE, PCA = "results/tiny/tiny-vae/grid", "results/tiny/tiny-pca/none"
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def rerun_counts(workflow, overlay="config/tiny.yaml") -> dict[str, int]:
+    """Jobs that a run would do now, without the target rules."""
+    counts = workflow.planned(overlay=overlay)
+    return {name: count for name, count in counts.items() if name not in ("all", "total")}
+
+
+def test_the_study_ends_with_every_file_in_place(finished):
+    for cell in (VAE, PCA):
+        for name in ("best.json", "trials.tsv", "model.zip", "history.tsv", "embedding.tsv"):
+            assert finished.path(f"{cell}/{name}").stat().st_size > 0
+        for name in ("map", "history", "encoding", "reconstruction", "signal_sex"):
+            for suffix in ("png", "pdf"):
+                assert finished.path(f"{cell}/figures/{name}.{suffix}").stat().st_size > 1000
+    assert not list(finished.path("results").rglob(".*")), "a staged file was left behind"
+
+
+def test_nothing_is_to_be_done_afterwards(finished):
+    assert "Nothing to be done" in finished.snakemake().stdout
+
+
+def test_the_final_model_repeats_its_trial(finished):
+    best = read_json(finished.path(f"{VAE}/best.json"))
+    trial = read_json(finished.path(f"{VAE}/trials/r0/{best['trial']}/e0.json"))
+    history = read_table(finished.path(f"{VAE}/history.tsv"))
+    for column, values in trial["history"].items():
+        assert history[column].tolist() == values, column
+
+
+def test_the_winner_is_the_first_row_of_the_ranking(finished):
+    ranking = read_table(finished.path(f"{VAE}/trials.tsv"))
+    best = read_json(finished.path(f"{VAE}/best.json"))
+    assert len(ranking) == 2
+    assert ranking["trial"][0] == best["trial"]
+    assert ranking["mean"].is_monotonic_increasing
+
+
+def test_codes_cover_all_samples_in_the_order_of_the_matrix(finished):
+    obs = read_obs(finished.path("results/tiny/expression.h5ad"))
+    for cell in (VAE, PCA):
+        encoding = read_table(finished.path(f"{cell}/encoding.tsv.gz"))
+        assert encoding["sample"].tolist() == obs.index.tolist()
+        assert encoding.shape[1] == 1 + 5
+        assert np.isfinite(encoding.iloc[:, 1:].to_numpy()).all()
+
+
+def test_a_patient_is_in_one_part_only(finished):
+    obs = read_obs(finished.path("results/tiny/expression.h5ad"))
+    assert (obs.groupby("patient", observed=True)["split"].nunique() == 1).all()
+    assert obs["patient"].duplicated().any(), "the cohort should have matched normals"
+
+
+def test_values_lie_in_zero_one(finished):
+    X = read_values(finished.path("results/tiny/expression.h5ad"))
+    assert X.dtype == np.float32
+    assert (X.min(), X.max()) == (0.0, 1.0)
+
+
+def test_encoding_again_gives_the_same_bytes(finished):
+    names = [f"{cell}/encoding.tsv.gz" for cell in (VAE, PCA)]
+    before = [digest(finished.path(name)) for name in names]
+    finished.snakemake("--forcerun", "encode_samples", "--", "encode")
+    assert [digest(finished.path(name)) for name in names] == before
+
+
+def test_a_new_grid_value_runs_exactly_the_new_trial(finished):
+    models = {**TINY["models"]}
+    models["tiny-vae"] = {**models["tiny-vae"], "space": {"learning_rate": [0.001, 0.002, 0.003]}}
+    finished.configure({**TINY, "models": models}, "wider.yaml")
+    counts = rerun_counts(finished, "config/wider.yaml")
+    assert counts["train_trial"] == 1
+    assert counts["rank_trials"] == 1
+    assert "preprocess_expression" not in counts
+
+
+def test_an_edited_model_reruns_its_own_jobs_and_no_others(finished):
+    source = finished.path("workflow/scripts/tybalt/models/vae.py")
+    text = source.read_text()
+    try:
+        source.write_text(text + "\n# edited\n")
+        done = finished.snakemake("-n")
+        counts = rerun_counts(finished)
+    finally:
+        source.write_text(text)
+    assert counts["train_trial"] == 2
+    assert counts["train_model"] == counts["encode_samples"] == 1
+    assert "model=tiny-pca" not in done.stdout
+    assert not {"preprocess_expression", "simulate_cohort", "embed_genes"} & set(counts)
+
+
+def test_a_run_killed_in_a_trial_is_finished_by_the_next(workflow, finished):
+    for name in ("raw", "expression.h5ad", "expression.provenance.json"):
+        source, target = (
+            finished.path(f"results/tiny/{name}"),
+            workflow.path(f"results/tiny/{name}"),
+        )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "-a", source, target], check=True)
+    slow = {**TINY["models"]["tiny-vae"], "fixed": {"latent_dim": 5, "epochs": 3000}}
+    workflow.configure({**TINY, "models": {**TINY["models"], "tiny-vae": slow}})
+    running = workflow.start("--", "tune")
+    wait_for_epoch(workflow.path("results/logs/train_trial/tiny/tiny-vae"))
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    assert not list(workflow.path(VAE).rglob("*.json"))
+    workflow.configure(TINY)
+    workflow.snakemake("--unlock")
+    done = workflow.snakemake("--rerun-incomplete", "--", "tune")
+    assert "simulate_cohort" not in done.stdout
+    assert digest(workflow.path(f"{VAE}/best.json")) == digest(finished.path(f"{VAE}/best.json"))
+
+
+def wait_for_epoch(folder: Path, seconds: float = 120) -> None:
+    """Wait until some training has logged an epoch."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if any("epoch 1:" in path.read_text() for path in folder.rglob("*.log")):
+            return
+        time.sleep(0.2)
+    raise AssertionError("no training began")

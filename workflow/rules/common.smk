@@ -1,0 +1,256 @@
+# The config, checked; the study it asks for; and functions that name files. No rules.
+
+import os
+import sys
+from pathlib import Path
+
+import yaml
+
+sys.path.insert(0, str(Path(workflow.basedir, "workflow", "scripts")))
+
+from tybalt.config import check_config, load_schema
+from tybalt.errors import InputError
+from tybalt.provenance import code_hash
+from tybalt.study import build_study, source_columns, source_of
+
+SOURCES = yaml.safe_load(Path(workflow.basedir, "resources", "sources.yaml").read_text())
+
+
+def resource(name):
+    """A reference table of the workflow, relative to the folder in which Snakemake runs."""
+    return os.path.relpath(Path(workflow.basedir, "resources", name))
+
+
+def load_study(config):
+    """Check the config and plan the study; a mistake ends Snakemake with one message."""
+    schema = load_schema(Path(workflow.basedir, "workflow", "schemas", "config.schema.yaml"))
+    try:
+        return build_study(check_config(config, schema), SOURCES)
+    except InputError as error:
+        print(f"\nERROR in the config: {error}\n", file=sys.stderr)
+        sys.exit(1)
+
+
+STUDY = load_study(config)
+
+
+def one_of(names):
+    """Constrain a wildcard to the names of a vocabulary."""
+    return "|".join(sorted(set(names)))
+
+
+wildcard_constraints:
+    dataset=one_of(STUDY.config["datasets"]),
+    model=one_of(STUDY.config["models"]),
+    tuner=one_of(STUDY.config["tuners"]),
+    round="r[0-9]+",
+    execution="e[0-9]+",
+
+
+def cell_of(wildcards):
+    """The cell of the study that a job belongs to."""
+    return STUDY.cell(wildcards.dataset, wildcards.model, wildcards.tuner)
+
+
+def model_code(rule_name):
+    """The code hash of a rule that also runs the model of its cell."""
+    return lambda wildcards: code_hash(rule_name, f"tybalt.models.{cell_of(wildcards).module}")
+
+
+def cell_file(key, name):
+    """A file of one cell; `key` is its dataset, model and tuner."""
+    dataset, model, tuner = key
+    return f"results/{dataset}/{model}/{tuner}/{name}"
+
+
+def cell_files(*names):
+    """The files of these names in every cell of the study."""
+    return [cell_file(key, name) for key in STUDY.cells for name in names]
+
+
+def cells_of(dataset):
+    """The cells of one dataset."""
+    return [key for key in STUDY.cells if key[0] == dataset]
+
+
+def files_of_cells(dataset, name):
+    """The files of this name in every cell of one dataset."""
+    return [cell_file(key, name) for key in cells_of(dataset)]
+
+
+def joined_files():
+    """The codes beside the clinical columns, for every cell whose dataset has the table."""
+    return [
+        cell_file(key, "features_with_clinical.tsv.gz")
+        for key in STUDY.cells
+        if "clinical" in STUDY.dataset(key[0])["tables"]
+    ]
+
+
+# sources -> matrix
+
+RAW_FILES = {
+    "expression": "HiSeqV2.gz",
+    "clinical": "samples.tsv.gz",
+    "mutations": "PANCAN_mutation.gz",
+    "copy_number": "Gistic2_all_thresholded.by_genes.gz",
+}
+
+#: The source table behind a raw table, where the names differ.
+SOURCE_TABLES = {"gene_types": "oncokb"}
+
+TABLE_FILES = {
+    "clinical": ["clinical.tsv"],
+    "mutations": ["mutations.h5ad", "mutation_burden.tsv"],
+    "copy_number": ["copy_number_gain.h5ad", "copy_number_loss.h5ad"],
+    "status": ["status.h5ad"],
+}
+
+
+def raw_file(table):
+    """The input function of one raw table of a dataset, whatever its kind."""
+
+    def path(wildcards):
+        dataset = STUDY.dataset(wildcards.dataset)
+        if dataset["kind"] == "local":
+            return dataset["files"][table]
+        if dataset["kind"] == "xena":
+            return downloaded(dataset["source"], table)
+        if table == "gene_types":
+            return resource("gene_types.tsv")
+        return f"results/{wildcards.dataset}/raw/{RAW_FILES[table]}"
+
+    return path
+
+
+def downloaded(source, table):
+    """Where a downloaded table lies."""
+    return f"resources/downloads/{source}/{SOURCE_TABLES.get(table, table)}.tsv.gz"
+
+
+def source_files():
+    """Every download that the study's datasets need."""
+    needed = []
+    for dataset in map(STUDY.dataset, STUDY.datasets):
+        if dataset["kind"] == "xena":
+            tables = {"expression", "clinical", *dataset["tables"]}
+            tables = {"gene_types" if table == "status" else table for table in tables}
+            needed += [downloaded(dataset["source"], table) for table in sorted(tables)]
+    return sorted(set(needed))
+
+
+def dataset_files():
+    """The matrix and the companion tables of every dataset."""
+    names = {dataset: ["expression.h5ad"] for dataset in STUDY.datasets}
+    for dataset in STUDY.datasets:
+        for table in STUDY.dataset(dataset)["tables"]:
+            names[dataset] += TABLE_FILES[table]
+    return [f"results/{dataset}/{name}" for dataset in names for name in names[dataset]]
+
+
+def of_dataset(*keys):
+    """The params function of a value in the config entry of a dataset."""
+
+    def value(wildcards):
+        found = STUDY.dataset(wildcards.dataset)
+        for key in keys:
+            found = found[key]
+        return found
+
+    return value
+
+
+def of_source(table, key):
+    """The params function of a value that the source of a dataset gives for one of its tables."""
+    return lambda wildcards: source_of(STUDY.dataset(wildcards.dataset), SOURCES)["tables"][table][
+        key
+    ]
+
+
+def all_clinical_columns(wildcards):
+    """The clinical columns of a dataset, those that hold for one sample only included."""
+    dataset = STUDY.dataset(wildcards.dataset)
+    if dataset["kind"] == "local":
+        return dataset["clinical"]["columns"]
+    return source_columns(dataset, SOURCES)
+
+
+# matrix -> trials -> best
+
+
+def trial_of(wildcards):
+    """The planned trial that a training job belongs to."""
+    return cell_of(wildcards).trial(wildcards.round, wildcards.trial)
+
+
+def trial_seed(wildcards):
+    """The seed of one execution of one trial: a function of names alone."""
+    return STUDY.seed(wildcards.dataset, wildcards.model, wildcards.trial, wildcards.execution)
+
+
+def training_options(wildcards):
+    """What training needs besides the model's hyperparameters."""
+    return {
+        "objective": cell_of(wildcards).objective,
+        "patience": STUDY.config["training"]["patience"],
+    }
+
+
+def trials_of_cell(wildcards):
+    """The results of every training of a search."""
+    folder = f"results/{wildcards.dataset}/{wildcards.model}/{wildcards.tuner}/trials"
+    return [f"{folder}/{'/'.join(names)}.json" for names in cell_of(wildcards).trial_files()]
+
+
+def settings_of_cell(wildcards):
+    """Trial name -> [epochs, number of configurations] that its trainings answer."""
+    return {
+        trial.name: [list(setting) for setting in trial.settings]
+        for trials in cell_of(wildcards).rounds
+        for trial in trials
+    }
+
+
+# figures
+
+
+def figure_files():
+    """Every figure of the study, PNG and PDF."""
+    return [
+        f"{stem}.{suffix}"
+        for stem in [*dataset_figures(), *cell_figures()]
+        for suffix in ("png", "pdf")
+    ]
+
+
+def dataset_figures():
+    """Figures of whole datasets, without their suffix."""
+    names = {
+        dataset: ["leaderboard", *(["gene_map"] if STUDY.has(dataset, "cancer_type") else [])]
+        for dataset in STUDY.datasets
+    }
+    return [f"results/{dataset}/figures/{name}" for dataset in names for name in names[dataset]]
+
+
+def cell_figures():
+    """Figures of cells, without their suffix; those whose covariates are missing are not planned."""
+    return [
+        cell_file(cell.key, f"figures/{name}")
+        for cell in STUDY.cells.values()
+        for name in figures_of_cell(cell)
+    ]
+
+
+def figures_of_cell(cell):
+    """Names of the figures of one cell."""
+    names = ["history", "encoding", "reconstruction"]
+    if cell.searched:
+        names.append("trials")
+    if STUDY.has(cell.dataset, "cancer_type"):
+        names.append("map")
+    return names + [f"signal_{signal}" for signal in STUDY.dataset(cell.dataset)["signals"]]
+
+
+def cell_title(wildcards):
+    """A cell in words, for titles and report labels."""
+    return f"{wildcards.dataset} · {wildcards.model} · {wildcards.tuner}"

@@ -1,0 +1,206 @@
+# Stage 1: sources -> matrix and companion tables
+#
+# REQUIRES
+#   config: datasets.{dataset}; resources/sources.yaml; for kind local the files it names
+# PROVIDES
+#   resources/downloads/{source}/{table}.tsv.gz and .json   downloaded and checked (kind xena)
+#   results/{dataset}/raw/...                               a simulated cohort in the raw formats
+#   results/{dataset}/expression.h5ad, .provenance.json     samples x genes, clinical columns, split
+#   results/{dataset}/clinical.tsv                          all clinical rows, harmonised
+#   results/{dataset}/mutations.h5ad, mutation_burden.tsv   samples x genes, 0/1; mutations per sample
+#   results/{dataset}/copy_number_{gain,loss}.h5ad          samples x genes, 0/1
+#   results/{dataset}/status.h5ad                           samples x genes, 0/1: hit in any way
+
+
+localrules:
+    download_source,
+
+
+rule download_source:
+    """Get one table of a source: from a folder, an earlier download or the network."""
+    output:
+        file="resources/downloads/{source}/{table}.tsv.gz",
+        record="resources/downloads/{source}/{table}.json",
+    log:
+        "results/logs/download_source/{source}/{table}.log",
+    benchmark:
+        "results/benchmarks/download_source/{source}/{table}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        name="{table}",
+        urls=lambda wildcards: SOURCES[wildcards.source]["tables"][wildcards.table]["urls"],
+        published_freeze=lambda wildcards: SOURCES[wildcards.source]["freeze"],
+        downloads="resources/downloads/{source}/files",
+        sources_dir=STUDY.config["sources_dir"],
+        code=code_hash("download_source"),
+    script:
+        "../scripts/download_source.py"
+
+
+rule simulate_cohort:
+    """Simulate a pan-cancer cohort with known truth, in the formats of the real sources."""
+    input:
+        cohorts=resource("cohorts.tsv"),
+        gene_statistics=resource("gene_statistics.tsv.gz"),
+        marker_genes=resource("marker_genes.tsv"),
+        driver_mutations=resource("driver_mutations.tsv"),
+        copy_number_events=resource("copy_number_events.tsv"),
+    output:
+        expression=f"results/{{dataset}}/raw/{RAW_FILES['expression']}",
+        clinical=f"results/{{dataset}}/raw/{RAW_FILES['clinical']}",
+        mutations=f"results/{{dataset}}/raw/{RAW_FILES['mutations']}",
+        copy_number=f"results/{{dataset}}/raw/{RAW_FILES['copy_number']}",
+        truth="results/{dataset}/raw/truth.h5ad",
+    log:
+        "results/logs/simulate_cohort/{dataset}.log",
+    benchmark:
+        "results/benchmarks/simulate_cohort/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        n_samples=of_dataset("simulation", "samples"),
+        n_genes=of_dataset("simulation", "genes"),
+        cancer_types=of_dataset("simulation", "cancer_types"),
+        seed=lambda wildcards: STUDY.seed(wildcards.dataset, "simulation"),
+        code=code_hash("simulate_cohort"),
+    script:
+        "../scripts/simulate_cohort.py"
+
+
+rule preprocess_expression:
+    """Clean, rank, scale and split an expression matrix."""
+    input:
+        expression=raw_file("expression"),
+        clinical=raw_file("clinical"),
+    output:
+        matrix="results/{dataset}/expression.h5ad",
+        provenance="results/{dataset}/expression.provenance.json",
+    log:
+        "results/logs/preprocess_expression/{dataset}.log",
+    benchmark:
+        "results/benchmarks/preprocess_expression/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        genes=of_dataset("genes"),
+        scaling=of_dataset("scaling"),
+        split=of_dataset("split"),
+        columns=of_dataset("clinical", "columns"),
+        barcodes=of_dataset("clinical", "barcodes"),
+        seed=lambda wildcards: STUDY.seed(wildcards.dataset, "split"),
+        code=code_hash("preprocess_expression"),
+    script:
+        "../scripts/preprocess_expression.py"
+
+
+rule tabulate_clinical:
+    """Select and harmonise the clinical columns."""
+    input:
+        table=raw_file("clinical"),
+    output:
+        clinical="results/{dataset}/clinical.tsv",
+    log:
+        "results/logs/tabulate_clinical/{dataset}.log",
+    benchmark:
+        "results/benchmarks/tabulate_clinical/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=15,
+    params:
+        columns=all_clinical_columns,
+        barcodes=of_dataset("clinical", "barcodes"),
+        code=code_hash("tabulate_clinical"),
+    script:
+        "../scripts/tabulate_clinical.py"
+
+
+rule tabulate_mutations:
+    """Turn a list of mutations into a table of samples and genes, and count them."""
+    input:
+        table=raw_file("mutations"),
+    output:
+        mutations="results/{dataset}/mutations.h5ad",
+        burden="results/{dataset}/mutation_burden.tsv",
+    log:
+        "results/logs/tabulate_mutations/{dataset}.log",
+    benchmark:
+        "results/benchmarks/tabulate_mutations/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        effects=of_source("mutations", "effects"),
+        barcodes=of_dataset("clinical", "barcodes"),
+        code=code_hash("tabulate_mutations"),
+    script:
+        "../scripts/tabulate_mutations.py"
+
+
+rule call_copy_number:
+    """Turn thresholded copy number into tables of gains and losses."""
+    input:
+        table=raw_file("copy_number"),
+    output:
+        gain="results/{dataset}/copy_number_gain.h5ad",
+        loss="results/{dataset}/copy_number_loss.h5ad",
+    log:
+        "results/logs/call_copy_number/{dataset}.log",
+    benchmark:
+        "results/benchmarks/call_copy_number/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        barcodes=of_dataset("clinical", "barcodes"),
+        code=code_hash("call_copy_number"),
+    script:
+        "../scripts/call_copy_number.py"
+
+
+rule combine_status:
+    """Tell which genes of a sample are hit: mutated, or gained or lost as their type asks."""
+    input:
+        mutations="results/{dataset}/mutations.h5ad",
+        gain="results/{dataset}/copy_number_gain.h5ad",
+        loss="results/{dataset}/copy_number_loss.h5ad",
+        genetypes=raw_file("gene_types"),
+    output:
+        status="results/{dataset}/status.h5ad",
+    log:
+        "results/logs/combine_status/{dataset}.log",
+    benchmark:
+        "results/benchmarks/combine_status/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=15,
+    params:
+        left_out=of_source("oncokb", "left_out"),
+        minimum_overlap=of_dataset("minimum_overlap"),
+        code=code_hash("combine_status"),
+    script:
+        "../scripts/combine_status.py"

@@ -1,0 +1,276 @@
+# Stage 5: everything -> figures
+#
+# REQUIRES
+#   the tables of the stages before; resources/cohorts.tsv for colours
+# PROVIDES
+#   results/{dataset}/figures/*.png and .pdf
+#   results/{dataset}/{model}/{tuner}/figures/*.png and .pdf
+
+
+rule plot_gene_map:
+    """Draw the samples mapped by their genes, coloured by cancer type."""
+    input:
+        embedding="results/{dataset}/gene_embedding.tsv",
+        matrix="results/{dataset}/expression.h5ad",
+        colours=resource("cohorts.tsv"),
+    output:
+        png=report(
+            "results/{dataset}/figures/gene_map.png",
+            caption="../report/plot_gene_map.rst",
+            category="1 Maps",
+            labels={"dataset": "{dataset}", "figure": "genes"},
+        ),
+        pdf="results/{dataset}/figures/gene_map.pdf",
+    log:
+        "results/logs/plot_gene_map/{dataset}.log",
+    benchmark:
+        "results/benchmarks/plot_gene_map/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        title="{dataset} · genes",
+        code=code_hash("plot_gene_map"),
+    script:
+        "../scripts/plot_gene_map.py"
+
+
+rule plot_map:
+    """Draw the samples mapped by their codes, coloured by cancer type."""
+    input:
+        embedding="results/{dataset}/{model}/{tuner}/embedding.tsv",
+        matrix="results/{dataset}/expression.h5ad",
+        colours=resource("cohorts.tsv"),
+    output:
+        png=report(
+            "results/{dataset}/{model}/{tuner}/figures/map.png",
+            caption="../report/plot_map.rst",
+            category="1 Maps",
+            labels={
+                "dataset": "{dataset}",
+                "model": "{model}",
+                "tuner": "{tuner}",
+                "figure": "codes",
+            },
+        ),
+        pdf="results/{dataset}/{model}/{tuner}/figures/map.pdf",
+    log:
+        "results/logs/plot_map/{dataset}/{model}/{tuner}.log",
+    benchmark:
+        "results/benchmarks/plot_map/{dataset}/{model}/{tuner}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        title=cell_title,
+        code=code_hash("plot_map"),
+    script:
+        "../scripts/plot_map.py"
+
+
+rule plot_signal:
+    """Draw the pair of latent features that best separates a signal."""
+    input:
+        matrix="results/{dataset}/expression.h5ad",
+        encoding="results/{dataset}/{model}/{tuner}/encoding.tsv.gz",
+        associations="results/{dataset}/{model}/{tuner}/associations.tsv",
+    output:
+        png=report(
+            "results/{dataset}/{model}/{tuner}/figures/signal_{signal}.png",
+            caption="../report/plot_signal.rst",
+            category="2 Biology",
+            labels={
+                "dataset": "{dataset}",
+                "model": "{model}",
+                "tuner": "{tuner}",
+                "figure": "{signal}",
+            },
+        ),
+        pdf="results/{dataset}/{model}/{tuner}/figures/signal_{signal}.pdf",
+    log:
+        "results/logs/plot_signal/{dataset}/{model}/{tuner}/{signal}.log",
+    benchmark:
+        "results/benchmarks/plot_signal/{dataset}/{model}/{tuner}/{signal}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        signal="{signal}",
+        question=lambda wildcards: of_dataset("signals", wildcards.signal)(wildcards),
+        code=code_hash("plot_signal"),
+    script:
+        "../scripts/plot_signal.py"
+
+
+rule plot_encoding:
+    """Draw the codes of all samples as a heat map."""
+    input:
+        matrix="results/{dataset}/expression.h5ad",
+        encoding="results/{dataset}/{model}/{tuner}/encoding.tsv.gz",
+        colours=resource("cohorts.tsv"),
+    output:
+        png=report(
+            "results/{dataset}/{model}/{tuner}/figures/encoding.png",
+            caption="../report/plot_encoding.rst",
+            category="2 Biology",
+            labels={
+                "dataset": "{dataset}",
+                "model": "{model}",
+                "tuner": "{tuner}",
+                "figure": "heat map of codes",
+            },
+        ),
+        pdf="results/{dataset}/{model}/{tuner}/figures/encoding.pdf",
+    log:
+        "results/logs/plot_encoding/{dataset}/{model}/{tuner}.log",
+    benchmark:
+        "results/benchmarks/plot_encoding/{dataset}/{model}/{tuner}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=15,
+    params:
+        code=code_hash("plot_encoding"),
+    script:
+        "../scripts/plot_encoding.py"
+
+
+rule plot_reconstruction:
+    """Draw the reconstruction error by gene and by cancer type."""
+    input:
+        reconstruction_genes="results/{dataset}/{model}/{tuner}/reconstruction_genes.tsv.gz",
+        reconstruction_samples="results/{dataset}/{model}/{tuner}/reconstruction_samples.tsv.gz",
+        colours=resource("cohorts.tsv"),
+    output:
+        png=report(
+            "results/{dataset}/{model}/{tuner}/figures/reconstruction.png",
+            caption="../report/plot_reconstruction.rst",
+            category="3 Training",
+            labels={
+                "dataset": "{dataset}",
+                "model": "{model}",
+                "tuner": "{tuner}",
+                "figure": "reconstruction error",
+            },
+        ),
+        pdf="results/{dataset}/{model}/{tuner}/figures/reconstruction.pdf",
+    log:
+        "results/logs/plot_reconstruction/{dataset}/{model}/{tuner}.log",
+    benchmark:
+        "results/benchmarks/plot_reconstruction/{dataset}/{model}/{tuner}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        code=code_hash("plot_reconstruction"),
+    script:
+        "../scripts/plot_reconstruction.py"
+
+
+rule plot_history:
+    """Draw every loss term by epoch."""
+    input:
+        history="results/{dataset}/{model}/{tuner}/history.tsv",
+    output:
+        png=report(
+            "results/{dataset}/{model}/{tuner}/figures/history.png",
+            caption="../report/plot_history.rst",
+            category="3 Training",
+            labels={
+                "dataset": "{dataset}",
+                "model": "{model}",
+                "tuner": "{tuner}",
+                "figure": "loss curves",
+            },
+        ),
+        pdf="results/{dataset}/{model}/{tuner}/figures/history.pdf",
+    log:
+        "results/logs/plot_history/{dataset}/{model}/{tuner}.log",
+    benchmark:
+        "results/benchmarks/plot_history/{dataset}/{model}/{tuner}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        code=code_hash("plot_history"),
+    script:
+        "../scripts/plot_history.py"
+
+
+rule plot_trials:
+    """Draw the score of every setting of a search."""
+    input:
+        trials="results/{dataset}/{model}/{tuner}/trials.tsv",
+    output:
+        png=report(
+            "results/{dataset}/{model}/{tuner}/figures/trials.png",
+            caption="../report/plot_trials.rst",
+            category="4 Tuning",
+            labels={
+                "dataset": "{dataset}",
+                "model": "{model}",
+                "tuner": "{tuner}",
+                "figure": "scores of the search",
+            },
+        ),
+        pdf="results/{dataset}/{model}/{tuner}/figures/trials.pdf",
+    log:
+        "results/logs/plot_trials/{dataset}/{model}/{tuner}.log",
+    benchmark:
+        "results/benchmarks/plot_trials/{dataset}/{model}/{tuner}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        objective=lambda wildcards: cell_of(wildcards).objective,
+        code=code_hash("plot_trials"),
+    script:
+        "../scripts/plot_trials.py"
+
+
+rule plot_leaderboard:
+    """Draw every measure of every model."""
+    input:
+        leaderboard="results/{dataset}/leaderboard.tsv",
+    output:
+        png=report(
+            "results/{dataset}/figures/leaderboard.png",
+            caption="../report/plot_leaderboard.rst",
+            category="0 Models compared",
+            labels={"dataset": "{dataset}", "figure": "leaderboard"},
+        ),
+        pdf="results/{dataset}/figures/leaderboard.pdf",
+    log:
+        "results/logs/plot_leaderboard/{dataset}.log",
+    benchmark:
+        "results/benchmarks/plot_leaderboard/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        code=code_hash("plot_leaderboard"),
+    script:
+        "../scripts/plot_leaderboard.py"

@@ -1,0 +1,65 @@
+# Stage 2: matrix -> trials -> best
+#
+# REQUIRES
+#   results/{dataset}/expression.h5ad
+# PROVIDES, in results/{dataset}/{model}/{tuner}/
+#   trials/{round}/{trial}/{execution}.json     score and history of one training
+#   trials.tsv                                  every setting of the search, best first
+#   best.json                                   the winner
+
+
+localrules:
+    rank_trials,
+
+
+rule train_trial:
+    """Train one hyperparameter setting and score it on the validation samples."""
+    input:
+        matrix="results/{dataset}/expression.h5ad",
+    output:
+        trial="results/{dataset}/{model}/{tuner}/trials/{round}/{trial}/{execution}.json",
+    log:
+        "results/logs/train_trial/{dataset}/{model}/{tuner}/{round}/{trial}/{execution}.log",
+    benchmark:
+        "results/benchmarks/train_trial/{dataset}/{model}/{tuner}/{round}/{trial}/{execution}.tsv"
+    conda:
+        "../../envs/gpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=6000,
+        runtime=30,
+        accelerator=1,
+    params:
+        module=lambda wildcards: cell_of(wildcards).module,
+        hyperparameters=lambda wildcards: trial_of(wildcards).hyperparameters,
+        training=training_options,
+        seed=trial_seed,
+        code=model_code("train_trial"),
+    script:
+        "../scripts/train_trial.py"
+
+
+rule rank_trials:
+    """Rank every setting of a search and name the winner."""
+    input:
+        trials=trials_of_cell,
+    output:
+        ranking="results/{dataset}/{model}/{tuner}/trials.tsv",
+        best="results/{dataset}/{model}/{tuner}/best.json",
+    log:
+        "results/logs/rank_trials/{dataset}/{model}/{tuner}.log",
+    benchmark:
+        "results/benchmarks/rank_trials/{dataset}/{model}/{tuner}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=settings_of_cell,
+        searched=lambda wildcards: list(cell_of(wildcards).searched),
+        configurations=lambda wildcards: cell_of(wildcards).configurations,
+        code=model_code("rank_trials"),
+    script:
+        "../scripts/rank_trials.py"
