@@ -154,6 +154,7 @@ def run_ours(expression: str, clinical: str, count: int, threads: int, folder: s
         split={"method": "tybalt"},
         columns={"sample": "sample", "cancer_type": "cancer_type"},
         barcodes="tcga",
+        minimum_overlap=0.5,
         seed=1,
         threads=threads,
     )
@@ -163,6 +164,7 @@ def run_ours(expression: str, clinical: str, count: int, threads: int, folder: s
 def compare(folder: Path) -> float:
     """Return the largest difference of the two results; fail if genes or samples differ."""
     import pandas as pd
+
     from tybalt.data.matrix import read_obs, read_values, read_var
 
     ours, expected = str(folder / "ours.h5ad"), pd.read_pickle(folder / "reference.pickle")

@@ -59,6 +59,7 @@ def main() -> None:
 def measure(module: str, hyperparameters: dict[str, Any], size: dict[str, int]) -> dict:
     """Measure one configuration; see the module's docstring."""
     import numpy as np
+
     from tybalt.autoencoder import create
     from tybalt.engine import Engine
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
 from tybalt import adapter
 from tybalt.files import read_json
 

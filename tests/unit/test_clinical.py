@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from tybalt.data.clinical import describe_samples, read_sample_ids, sample_type_from_barcode
 from tybalt.errors import InputError
 
@@ -165,3 +166,12 @@ def test_the_recount_table_joins_by_patient():
     assert (obs["sample_type"] == expected["sample_type"]).all()
     assert (obs["sample_type"] == "Solid Tissue Normal").sum() == 13
     assert (obs["sex"] == expected["gender"])[obs["sex"].notna()].all()
+
+
+def test_fewer_samples_in_common_than_asked_for_are_taken_for_a_mistake(tmp_path):
+    clinical = tmp_path / "clinical.tsv"
+    clinical.write_text("s\nA\nB\n")
+    samples, columns = ["A", "B", "C", "D", "E"], {"sample": "s"}
+    assert len(describe_samples(samples, str(clinical), columns, "none", 0.4)) == 5
+    with pytest.raises(InputError, match="2 of 5 samples .*not: C, D, E.* at least 50%"):
+        describe_samples(samples, str(clinical), columns, "none", 0.5)

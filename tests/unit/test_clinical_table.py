@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+
 from tybalt.data.clinical_table import join_clinical, tabulate_clinical
 from tybalt.errors import InputError
 

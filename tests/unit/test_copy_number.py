@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+
 from tybalt.data.copy_number import call_copy_number
 from tybalt.data.events import read_events
 from tybalt.errors import InputError

@@ -4,6 +4,7 @@ import re
 
 import pytest
 import yaml
+
 from tybalt import documentation as docs
 
 ROOT = docs.ROOT

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import entropy
 from sklearn.metrics import balanced_accuracy_score
+
 from tybalt import evaluation
 from tybalt.files import read_table, write_json
 from tybalt.latent import cross_entropy

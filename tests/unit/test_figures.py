@@ -12,6 +12,7 @@ import pytest
 from matplotlib.colors import to_hex, to_rgba
 from matplotlib.text import Text
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
 from tybalt import meaning
 from tybalt.data.matrix import write_matrix
 from tybalt.errors import InputError

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 from tybalt import study
 from tybalt.errors import InputError
 from tybalt.hyperparameters import coerce, describe_range, effective, trial_id

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from tybalt.data.matrix import (
     judging_part,
     present_parts,

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+
 from tybalt.data.events import read_events
 from tybalt.data.mutations import tabulate_mutations
 from tybalt.errors import InputError

@@ -1,6 +1,7 @@
 """PCA equals the singular value decomposition of the centred matrix."""
 
 import numpy as np
+
 from tybalt.models import pca
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from tybalt.data import genes as genes_module
 from tybalt.data.best_rows import BestRows
 from tybalt.data.genes import RANK_STATISTICS, select_genes
@@ -54,6 +55,7 @@ def run(tmp_path, rows=None, samples=SAMPLES, name="expression.h5ad", **changes)
         "split": SPLIT,
         "columns": {"sample": "sample", "cancer_type": "type"},
         "barcodes": "tcga",
+        "minimum_overlap": 0.5,
         "seed": 1,
         **changes,
     }
@@ -275,6 +277,7 @@ def test_real_data_equals_plain_pandas_gene_by_gene(tmp_path):
         split=PUBLISHED["split"],
         columns={"sample": "sample_id", "cancer_type": "acronym"},
         barcodes="tcga",
+        minimum_overlap=0.5,
         seed=1,
         threads=2,
     )

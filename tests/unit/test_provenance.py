@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+
 from tybalt import provenance
 
 SCRIPT = "from tybalt.adapter import run\nfrom tybalt.work import do\n\nrun(do, snakemake)\n"

@@ -4,6 +4,7 @@ import json
 import math
 
 import pytest
+
 from tybalt.files import read_json, read_table
 from tybalt.ranking import rank_trials, score_at
 

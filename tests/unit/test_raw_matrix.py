@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tybalt.data.fast_rows import CellError, parse_any_row, parse_plain_rows
 from tybalt.data.raw_matrix import read_header, read_row_names, stream_blocks
 from tybalt.errors import InputError

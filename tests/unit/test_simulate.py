@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 from scipy.special import polygamma
+
 from tybalt.data import counts, genome, programmes, rows, samples, simulate
 from tybalt.errors import InputError
 

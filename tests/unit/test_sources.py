@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import yaml
 from misbehaving_server import serving
+
 from tybalt.data import sources
 from tybalt.data.sources import LOCK_FILE, download_source
 from tybalt.data.transfer import Patience

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tybalt.data.split import split_as_published, split_by_patient, split_samples
 from tybalt.errors import InputError
 

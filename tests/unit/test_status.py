@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+
 from tybalt.data.copy_number import call_copy_number
 from tybalt.data.events import make_events, read_events, write_events
 from tybalt.data.mutations import tabulate_mutations

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from tybalt.config import check_config, load_schema
 from tybalt.errors import InputError
 from tybalt.study import build_study, derive_seed

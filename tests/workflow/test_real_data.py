@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from tybalt.files import read_json, read_table
 
 pytestmark = pytest.mark.slow

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import TINY
+
 from tybalt.data.matrix import read_obs, read_values
 from tybalt.files import read_json, read_table
 

@@ -13,7 +13,24 @@ from tybalt.errors import InputError
 from tybalt.provenance import code_hash
 from tybalt.study import build_study, source_columns, source_of
 
-SOURCES = yaml.safe_load(Path(workflow.basedir, "resources", "sources.yaml").read_text())
+
+def checked(load, what):
+    """Load something; a mistake of the user's in it ends Snakemake with one message."""
+    try:
+        return load()
+    except InputError as error:
+        print(f"\nERROR in {what}: {error}\n", file=sys.stderr)
+        sys.exit(1)
+
+
+def load_sources():
+    """Read the studies that can be downloaded; a mistake in an entry ends Snakemake."""
+    schema = load_schema(Path(workflow.basedir, "workflow", "schemas", "sources.schema.yaml"))
+    sources = yaml.safe_load(Path(workflow.basedir, "resources", "sources.yaml").read_text())
+    return check_config(sources, schema)
+
+
+SOURCES = checked(load_sources, "resources/sources.yaml")
 
 
 def resource(name):
@@ -21,17 +38,16 @@ def resource(name):
     return os.path.relpath(Path(workflow.basedir, "resources", name))
 
 
-def load_study(config):
-    """Check the config and plan the study; a mistake ends Snakemake with one message."""
+def load_study():
+    """Check the config and plan the study."""
     schema = load_schema(Path(workflow.basedir, "workflow", "schemas", "config.schema.yaml"))
-    try:
-        return build_study(check_config(config, schema), SOURCES)
-    except InputError as error:
-        print(f"\nERROR in the config: {error}\n", file=sys.stderr)
-        sys.exit(1)
+    return build_study(check_config(config, schema), SOURCES)
 
 
-STUDY = load_study(config)
+STUDY = checked(load_study, "the config")
+
+# The adapter reads training.checkpoint_every here, where a change reruns nothing.
+config["training"] = STUDY.config["training"]
 
 
 def one_of(names):
@@ -143,7 +159,10 @@ def dataset_files():
     """The matrix and the companion tables of every dataset."""
     names = {dataset: ["expression.h5ad"] for dataset in STUDY.datasets}
     for dataset in STUDY.datasets:
-        for table in STUDY.dataset(dataset)["tables"]:
+        entry = STUDY.dataset(dataset)
+        if "golden" in SOURCES.get(entry.get("source"), {}):
+            names[dataset].append("golden.json")
+        for table in entry["tables"]:
             names[dataset] += TABLE_FILES[table]
     return [f"results/{dataset}/{name}" for dataset in names for name in names[dataset]]
 

@@ -6,6 +6,7 @@
 #   resources/downloads/{source}/{table}.tsv.gz and .json   downloaded and checked (kind xena)
 #   results/{dataset}/raw/...                               a simulated cohort in the raw formats
 #   results/{dataset}/expression.h5ad, .provenance.json     samples x genes, clinical columns, split
+#   results/{dataset}/golden.json                           is it the published matrix? (kind xena)
 #   results/{dataset}/clinical.tsv                          all clinical rows, harmonised
 #   results/{dataset}/mutations.h5ad, mutation_burden.tsv   samples x genes, 0/1; mutations per sample
 #   results/{dataset}/copy_number_{gain,loss}.h5ad          samples x genes, 0/1
@@ -100,10 +101,39 @@ rule preprocess_expression:
         split=of_dataset("split"),
         columns=of_dataset("clinical", "columns"),
         barcodes=of_dataset("clinical", "barcodes"),
+        minimum_overlap=of_dataset("minimum_overlap"),
         seed=lambda wildcards: STUDY.seed(wildcards.dataset, "split"),
         code=code_hash("preprocess_expression"),
     script:
         "../scripts/preprocess_expression.py"
+
+
+rule check_golden:
+    """Hold the matrix of the published freeze against published facts."""
+    input:
+        matrix="results/{dataset}/expression.h5ad",
+        record=lambda wildcards: downloaded(
+            STUDY.dataset(wildcards.dataset)["source"], "expression"
+        ).replace(".tsv.gz", ".json"),
+    output:
+        golden="results/{dataset}/golden.json",
+    log:
+        "results/logs/check_golden/{dataset}.log",
+    benchmark:
+        "results/benchmarks/check_golden/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        expected=lambda wildcards: SOURCES[STUDY.dataset(wildcards.dataset)["source"]]["golden"],
+        genes=of_dataset("genes"),
+        scaling=of_dataset("scaling"),
+        code=code_hash("check_golden"),
+    script:
+        "../scripts/check_golden.py"
 
 
 rule tabulate_clinical:

@@ -91,6 +91,7 @@ rule evaluate_model:
         matrix="results/{dataset}/expression.h5ad",
         encoding="results/{dataset}/{model}/{tuner}/encoding.tsv.gz",
         best="results/{dataset}/{model}/{tuner}/best.json",
+        model="results/{dataset}/{model}/{tuner}/model.zip",
         history="results/{dataset}/{model}/{tuner}/history.tsv",
         reconstruction_genes="results/{dataset}/{model}/{tuner}/reconstruction_genes.tsv.gz",
         reconstruction_samples="results/{dataset}/{model}/{tuner}/reconstruction_samples.tsv.gz",

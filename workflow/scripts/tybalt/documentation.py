@@ -52,10 +52,10 @@ LAYERS = (
     Layer(
         "machinery",
         "models in general: train, score, check, keep",
-        ("bundle", "autoencoder", "engine", "integrity"),
+        ("bundle", "autoencoder", "checkpoint", "engine", "integrity"),
     ),
     Layer("plug-ins", "one model or one tuner each; not each other", ("models.*", "tuners.*")),
-    Layer("building blocks", "Keras layers; knobs that models share", ("layers", "common_*")),
+    Layer("building blocks", "Keras layers; knobs and gene sets that models share", ("layers", "gene_sets", "common_*")),
     Layer("ground", "the standard library and pandas", ("hyperparameters", "files", "errors")),
 )
 

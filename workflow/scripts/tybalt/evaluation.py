@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tybalt.bundle import read_record
 from tybalt.data.matrix import judging_part, read_obs
 from tybalt.files import read_json, read_table, write_json, write_table
 
@@ -20,11 +21,19 @@ MINIMUM_PER_TYPE = 5
 
 BOOTSTRAP_SAMPLES = 1000
 
+#: Columns of the leaderboard, before and after those of the signals.
+LEADING = ["model", "tuner", "module", "judged_on", "mse", "bce_above_floor", "bce_clipped"]
+LEADING += ["pearson_samples", "pearson_genes", "knn_accuracy", "knn_low", "knn_high"]
+LEADING += ["logistic_accuracy", "logistic_low", "logistic_high"]
+TRAILING = ["active_units", "parameters", "epochs", "objective", "score"]
+TRAILING += ["configurations", "trainings"]
+
 
 def evaluate_model(
     matrix: str,
     encoding: str,
     best: str,
+    model: str,
     history: str,
     reconstruction_genes: str,
     reconstruction_samples: str,
@@ -38,8 +47,8 @@ def evaluate_model(
     ----------
     matrix
         expression.h5ad; its clinical columns and split are read.
-    encoding, best, history, reconstruction_genes, reconstruction_samples, associations
-        The cell's tables.
+    encoding, best, model, history, reconstruction_genes, reconstruction_samples, associations
+        The cell's files.
     seed
         Of the bootstrap.
     evaluation
@@ -48,7 +57,8 @@ def evaluate_model(
         0..1 only), `bce_clipped` (share of reconstructed values clipped), `pearson_samples` and
         `pearson_genes` (medians); balanced accuracies `knn_accuracy` and `logistic_accuracy` of the
         cancer type with 95 % bootstrap intervals; `auroc_{signal}` of the feature chosen on
-        training samples; `active_units`, `parameters`, `epochs`.
+        training samples; `active_units`, `parameters`, `epochs`; `warnings` of the training
+        (posterior collapse, dead features), joined by "; ".
     """
     obs = read_obs(matrix)
     codes = read_table(encoding, index="sample").loc[obs.index]
@@ -62,6 +72,7 @@ def evaluate_model(
         record |= type_accuracy(codes, obs, record["judged_on"], seed)
     record |= signal_strength(read_table(associations))
     record |= training_facts(read_json(best), read_table(history))
+    record["warnings"] = "; ".join(read_record(model)["warnings"])
     write_json({name: _plain(value) for name, value in record.items()}, evaluation)
 
 
@@ -84,7 +95,9 @@ def compare_models(
         for (model, tuner), path in zip(cells, evaluations, strict=True)
     ]
     table = pd.DataFrame(rows).sort_values(["mse", "model", "tuner"], ignore_index=True)
-    write_table(table, leaderboard)
+    signals = [name for name in table if name.startswith("auroc_")]
+    columns = [name for name in (*LEADING, *signals, *TRAILING) if name in table]
+    write_table(table[columns], leaderboard)
 
 
 def reconstruction_quality(

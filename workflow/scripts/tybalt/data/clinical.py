@@ -94,7 +94,11 @@ def sample_type_from_barcode(sample: str) -> str:
 
 
 def describe_samples(
-    samples: list[str], clinical: str, columns: Mapping[str, str], barcodes: str
+    samples: list[str],
+    clinical: str,
+    columns: Mapping[str, str],
+    barcodes: str,
+    minimum_overlap: float = 0.0,
 ) -> pd.DataFrame:
     """Join the samples with the clinical table.
 
@@ -113,6 +117,9 @@ def describe_samples(
         Harmonised name -> column of the clinical table.
     barcodes
         ``tcga`` or ``none``.
+    minimum_overlap
+        Least allowed share (0..1) of the samples that have a clinical row; none at all is an
+        error in any case.
 
     Returns
     -------
@@ -123,7 +130,7 @@ def describe_samples(
     Raises
     ------
     InputError
-        For columns that the table lacks, an unknown sample type code, no overlap of ids.
+        For columns that the table lacks, an unknown sample type code, too few ids in common.
     """
     table = read_clinical(clinical, columns)
     if barcodes == "tcga":
@@ -133,7 +140,7 @@ def describe_samples(
     key = "sample" if "sample" in columns else "patient"
     keys = patients if barcodes == "tcga" and key == "patient" else samples
     rows = _one_row_per_key(table, key, clinical)
-    _check_overlap(keys, rows.index, clinical, columns[key])
+    _check_overlap(keys, rows.index, clinical, columns[key], minimum_overlap)
     obs = rows.reindex(keys).drop(columns=["sample", "patient"], errors="ignore")
     obs.index = pd.Index(samples, name="sample")
     if barcodes == "tcga":
@@ -242,12 +249,21 @@ def _one_row_per_key(table: pd.DataFrame, key: str, path: str) -> pd.DataFrame:
     return table[~doubled].set_index(key, drop=False)
 
 
-def _check_overlap(keys: list[str], known: pd.Index, path: str, column: str) -> None:
+def _check_overlap(
+    keys: list[str], known: pd.Index, path: str, column: str, minimum_overlap: float
+) -> None:
     n_found = pd.Index(keys).isin(known).sum()
     if n_found == 0:
         raise InputError(
             f"{path}: no id of its column {column!r} ({_some(list(known))}) is a sample of the "
             f"expression matrix ({_some(list(keys))}); choose the column with the same ids"
+        )
+    if n_found < minimum_overlap * len(keys):
+        alone = [key for key in keys if key not in known]
+        raise InputError(
+            f"{path}: {n_found} of {len(keys)} samples of the expression matrix have a row (not: "
+            f"{_some(alone)}), expected at least {minimum_overlap:.0%}; choose the column with the "
+            "same ids, or lower minimum_overlap"
         )
     LOG.info("clinical: %d of %d samples have a clinical row", n_found, len(keys))
 

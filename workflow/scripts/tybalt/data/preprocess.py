@@ -37,6 +37,7 @@ def preprocess_expression(
     split: Mapping[str, Any],
     columns: Mapping[str, str],
     barcodes: str,
+    minimum_overlap: float,
     seed: int,
     threads: int = 1,
 ) -> None:
@@ -63,7 +64,7 @@ def preprocess_expression(
         ``fit_on``: train or all samples. A constant gene has scale 1.
     split
         See `tybalt.data.split.split_samples`.
-    columns, barcodes
+    columns, barcodes, minimum_overlap
         See `tybalt.data.clinical.describe_samples`.
     seed
         Of the split.
@@ -85,7 +86,8 @@ def preprocess_expression(
     header = read_header(expression)
     ids = read_sample_ids(header, barcodes, expression)
     by_id = np.array(sorted(range(len(ids)), key=ids.__getitem__))  # columns of the file
-    obs = describe_samples([ids[column] for column in by_id], clinical, columns, barcodes)
+    samples = [ids[column] for column in by_id]
+    obs = describe_samples(samples, clinical, columns, barcodes, minimum_overlap)
     obs["split"] = split_samples(obs, split, seed)
 
     rank, ranking = RANK_STATISTICS[genes["rank_by"]], by_id[_used(obs, genes["rank_on"])]

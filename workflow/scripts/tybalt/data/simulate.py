@@ -97,7 +97,7 @@ def simulate_cohort(
     n_samples
         At least four per cancer type.
     n_genes
-        Number of expression rows: from what must be there (about 210) to 20,531. Planted genes,
+        Number of expression rows: from 214 (what must be there) to 20,531. Planted genes,
         the doubled SLC35E2 and three `?|id` rows are always among them.
     cancer_types
         TCGA acronyms, or "all".
