@@ -61,14 +61,15 @@ def measure(module: str, hyperparameters: dict[str, Any], size: dict[str, int]) 
     import numpy as np
 
     from tybalt.autoencoder import create
-    from tybalt.engine import Engine
+    from tybalt.engines import start_engine
 
     n_genes, batch_size = size["n_genes"], hyperparameters["batch_size"]
     rng = np.random.default_rng(1)
     X = rng.random((size["n_train"], n_genes), dtype=np.float32)
     X_validation = rng.random((size["n_validation"], n_genes), dtype=np.float32)
 
-    engine = Engine(create(module, n_genes, hyperparameters, seed=1).model, batch_size, seed=1)
+    model = create(module, n_genes, hyperparameters, seed=1).model
+    engine = start_engine(model, batch_size, seed=1)
     placed, placed_validation = engine.place(X), engine.place(X_validation)
     epochs = iter(range(1, 1000))
 

@@ -1,8 +1,10 @@
 """Small planted data, and the models that are found in tybalt/models."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
+
 from tybalt import study
 from tybalt.autoencoder import create, load_module
 from tybalt.training import fit_and_keep_best
@@ -11,9 +13,17 @@ MODULES = study.available("models")
 GRADIENT_MODULES = tuple(name for name in MODULES if hasattr(load_module(name), "build"))
 
 #: Small values for fields that a model may have.
-SMALL = {"latent_dim": 4, "hidden_dim": 8, "batch_size": 32, "epochs": 3}
+SMALL = {
+    "latent_dim": 4,
+    "hidden_dim": 8,
+    "batch_size": 32,
+    "epochs": 3,
+    "max_iter": 5,
+    "gene_sets": str(Path(__file__).with_name("planted.gmt")),
+}
 
 N_GENES = 40
+GENES = [f"g{i}" for i in range(N_GENES)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,9 +48,14 @@ def small(name: str, **values) -> dict:
     return {**{key: SMALL[key] for key in fields if key in SMALL}, **values}
 
 
+def untrained(name: str, hyperparameters: dict, seed: int = 0):
+    """Make a model of the planted genes."""
+    return create(name, N_GENES, hyperparameters, seed, GENES)
+
+
 def fitted(name: str, data: Planted, hyperparameters: dict, seed: int = 5):
     """Train a model; return it with its training record."""
-    autoencoder = create(name, data.train.shape[1], hyperparameters, seed)
+    autoencoder = untrained(name, hyperparameters, seed)
     objective = load_module(name).OBJECTIVE
     return autoencoder, fit_and_keep_best(
         autoencoder, data.train, data.validation, seed, objective=objective, patience=0

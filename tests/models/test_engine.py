@@ -1,12 +1,20 @@
 """The fast way equals the slow and obvious one."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
-from tybalt.autoencoder import create, load_module
-from tybalt.engine import Engine
 
-from .planted import GRADIENT_MODULES, N_GENES, fitted, small
+from tybalt.autoencoder import create, load_module
+from tybalt.engines import start_engine
+
+from .planted import GRADIENT_MODULES, N_GENES, fitted, small, untrained
+
+SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 
 
 def plain_loop(model, engine, X, epochs):
@@ -33,12 +41,12 @@ def plain_loop(model, engine, X, epochs):
 def test_two_epochs_equal_a_plain_loop(name, planted):
     X = planted.train[:70]
     values = small(name, batch_size=32)
-    fast, slow = (create(name, N_GENES, values, seed=3) for _ in range(2))
-    engine = Engine(fast.model, 32, seed=3)
+    fast, slow = (untrained(name, values, seed=3) for _ in range(2))
+    engine = start_engine(fast.model, 32, seed=3)
     placed = engine.place(X)
     for epoch in (1, 2):
         engine.train_epoch(placed, epoch)
-    plain_loop(slow.model, Engine(slow.model, 32, seed=3), X, epochs=2)
+    plain_loop(slow.model, start_engine(slow.model, 32, seed=3), X, epochs=2)
     for key, array in fast.arrays().items():
         np.testing.assert_allclose(array, slow.arrays()[key], rtol=1e-4, atol=1e-6, err_msg=key)
     assert int(fast.model.optimizer.iterations) == 2 * 3, "70 samples are minibatches 32, 32, 6"
@@ -46,8 +54,8 @@ def test_two_epochs_equal_a_plain_loop(name, planted):
 
 @pytest.mark.parametrize("name", GRADIENT_MODULES)
 def test_measured_terms_are_those_of_the_reconstruction(name, planted):
-    autoencoder = create(name, N_GENES, small(name), seed=1)
-    engine = Engine(autoencoder.model, 32, seed=1)
+    autoencoder = untrained(name, small(name), seed=1)
+    engine = start_engine(autoencoder.model, 32, seed=1)
     measured = engine.measure(engine.place(planted.validation))
     x_hat = autoencoder.reconstruct(planted.validation)
     np.testing.assert_allclose(
@@ -59,7 +67,7 @@ def test_measured_terms_are_those_of_the_reconstruction(name, planted):
 
 
 def test_measuring_in_chunks_changes_nothing(planted, monkeypatch):
-    engine = Engine(create("vae", N_GENES, small("vae"), seed=1).model, 32, seed=1)
+    engine = start_engine(create("vae", N_GENES, small("vae"), seed=1).model, 32, seed=1)
     X = engine.place(planted.validation)
     whole = engine.measure(X)
     monkeypatch.setattr("tybalt.engine.CHUNK", 13)
@@ -100,7 +108,19 @@ def test_warm_up_moves_the_weight_of_the_kl_term(planted):
 
 def test_models_without_noise_repeat_themselves_at_inference(planted):
     for name in GRADIENT_MODULES:
-        model = create(name, N_GENES, small(name), seed=1).model
+        model = untrained(name, small(name), seed=1).model
         first, second = (np.asarray(model(planted.validation, training=False)) for _ in range(2))
         assert (first == second).all()
         assert load_module(name).OBJECTIVE in ("elbo", "reconstruction")
+
+
+def test_the_engine_on_jax_equals_an_obvious_loop_on_jax():
+    script = Path(__file__).with_name("jax_against_plain_loop.py")
+    done = subprocess.run(
+        [sys.executable, script],
+        env={**os.environ, "PYTHONPATH": str(SCRIPTS)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -2,20 +2,28 @@
 
 import dataclasses
 import types
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+
 from tybalt.autoencoder import create, load_module
 from tybalt.bundle import Bundle, feature_names, load_bundle, save_bundle
 from tybalt.hyperparameters import matters
 
-from .planted import MODULES, N_GENES, fitted, small
+from .planted import GENES, MODULES, N_GENES, fitted, small, untrained
 
 #: Settings with which a model learns the planted factors in a second or two.
 LEARNING = {
     "vae": {"epochs": 150, "learning_rate": 0.005},
     "adage": {"epochs": 150, "optimizer": "adam", "learning_rate": 0.01},
+    "autoencoder": {"epochs": 100, "learning_rate": 0.01},
+    "contractive_autoencoder": {"epochs": 150, "learning_rate": 0.01},
+    "gene_set_autoencoder": {"epochs": 150, "learning_rate": 0.01},
+    "linear_autoencoder": {"epochs": 100, "learning_rate": 0.01},
+    "nmf": {"max_iter": 200},
+    "sparse_autoencoder": {"epochs": 150, "learning_rate": 0.01, "latent_dim": 10},
 }
 
 
@@ -57,7 +65,7 @@ def test_verbs_have_their_shapes_and_agree(name, planted, fit_once):
 def test_saved_and_loaded_model_encodes_alike(name, planted, fit_once, tmp_path):
     autoencoder, _ = fit_once(name, small(name))
     codes = autoencoder.encode(planted.train)
-    genes = pd.DataFrame({"offset": 0.1, "scale": 2.5}, index=[f"g{i}" for i in range(N_GENES)])
+    genes = pd.DataFrame({"offset": 0.1, "scale": 2.5}, index=GENES)
     samples = [f"s{i}" for i in range(len(codes))]
     table = pd.DataFrame(codes, samples, feature_names(codes.shape[1]))
     paths = [tmp_path / "a.zip", tmp_path / "b.zip"]
@@ -113,6 +121,8 @@ def other_value(field: dataclasses.Field, value):
         return not value
     if isinstance(value, int):
         return value + 1
+    if isinstance(value, str):  # a file
+        return str(Path(value).with_stem(Path(value).stem + "_fewer"))
     return value / 2 if value else 0.1
 
 
@@ -150,8 +160,7 @@ def test_no_dead_knob(name, knob, fit_once):
     def shapes(values):
         if not hasattr(module, "build"):
             return None
-        model = module.build(N_GENES, module.HParams(**values))
-        return [tuple(weight.shape) for weight in model.weights]
+        return [tuple(weight.shape) for weight in untrained(name, values).model.weights]
 
     def learned(values):
         autoencoder, result = fit_once(name, values)

@@ -4,12 +4,13 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+
 from tybalt.autoencoder import create
-from tybalt.engine import Engine
+from tybalt.engines import start_engine
 from tybalt.integrity import DeadLossError, check_loss
 from tybalt.layers import KLDivergence, Sampling, reconstruction_loss
 
-from .planted import GRADIENT_MODULES, N_GENES, small
+from .planted import GRADIENT_MODULES, N_GENES, small, untrained
 
 
 class FrozenWeight(KLDivergence):
@@ -48,13 +49,13 @@ def vae_with(penalty, loss=None):
     code = Sampling(name="code")(penalty([mean, log_variance]))
     model = keras.Model(genes, keras.layers.Dense(N_GENES, activation="sigmoid")(code))
     model.compile(optimizer="adam", loss=loss or reconstruction_loss("bce", N_GENES))
-    return Engine(model, 32, seed=1)
+    return start_engine(model, 32, seed=1)
 
 
 @pytest.mark.parametrize("name", GRADIENT_MODULES)
 def test_every_model_passes_and_nothing_moves(name, planted):
-    model = create(name, N_GENES, small(name), seed=1).model
-    engine = Engine(model, 32, seed=1)
+    model = untrained(name, small(name), seed=1).model
+    engine = start_engine(model, 32, seed=1)
     before = [variable.numpy() for variable in [*model.variables, *model.optimizer.variables]]
     report = check_loss(engine, engine.place(planted.train[:32]))
     after = [variable.numpy() for variable in [*model.variables, *model.optimizer.variables]]
@@ -66,7 +67,7 @@ def test_every_model_passes_and_nothing_moves(name, planted):
 def test_batch_normalisation_does_not_move(planted):
     model = create("vae", N_GENES, small("vae", heads="batchnorm_relu"), seed=1).model
     before = [weight.numpy() for weight in model.weights]
-    engine = Engine(model, 32, seed=1)
+    engine = start_engine(model, 32, seed=1)
     check_loss(engine, engine.place(planted.train[:32]))
     assert all((old == new.numpy()).all() for old, new in zip(before, model.weights, strict=True))
 

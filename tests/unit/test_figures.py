@@ -21,14 +21,15 @@ from tybalt.figures import plot_encoding as heat_map
 from tybalt.figures import plot_reconstruction as errors
 from tybalt.figures.plot_encoding import plot_encoding
 from tybalt.figures.plot_gene_map import plot_gene_map
-from tybalt.figures.plot_history import best_epoch, plot_history
+from tybalt.figures.plot_history import plot_history
 from tybalt.figures.plot_leaderboard import lower_is_better, measures_of, plot_leaderboard
 from tybalt.figures.plot_map import plot_map
+from tybalt.figures.plot_published import plot_published
 from tybalt.figures.plot_reconstruction import plot_reconstruction
 from tybalt.figures.plot_signal import plot_signal
-from tybalt.figures.plot_trials import chosen_setting, plot_trials
+from tybalt.figures.plot_trials import plot_trials
 from tybalt.files import write_table
-from tybalt.ranking import order, winner
+from tybalt.ranking import choose, order
 
 ROOT = Path(__file__).parents[2]
 COLOURS = {"AAA": "#ED2891", "BBB": "#BBD642"}
@@ -37,6 +38,7 @@ FIGURES = [
     plot_map,
     plot_gene_map,
     plot_history,
+    plot_published,
     plot_trials,
     plot_signal,
     plot_encoding,
@@ -85,12 +87,15 @@ HISTORY = pd.DataFrame(
         "kl_weight": [0, 0.25, 0.5, 0.75, 1, 1, 1, 1],
         "eligible": [False] * 4 + [True] * 4,
         "active_units": [5, 5, 5, 4, 4, 4, 4, 4],
+        "mean_sigma": np.linspace(1, 0.5, 8),
         "gradient_norm": np.geomspace(100, 0.1, 8),
         "l1": np.full(8, np.nan),
         "validation_reconstruction": np.linspace(8.5, 2, 8),
         "validation_kl": np.linspace(3, 1.2, 8),
         "validation_mse": np.linspace(0.04, 0.02, 8),
+        "validation_bce": np.linspace(0.8, 0.5, 8),
         "score": [1.0, 9, 8, 7, 6, 5, 5.5, 6],  # the lowest is in the warm-up
+        "best": [False] * 5 + [True, False, False],
     }
 )
 
@@ -101,6 +106,7 @@ def make_trials():
             "depth": [1, 1, 0, 0, 1, 0],
             "hidden_dim": [100, 300, np.nan, np.nan, 100, np.nan],
             "learning_rate": [0.001, 0.001, 0.001, 0.002, 0.002, 0.1],
+            "round": "r0",
             "trial": ["a1", "b2", "c3", "d4", "e5", "f6"],
             "mean": [10.0, 10.1, 10.2, 30.0, 40.0, np.nan],
             "sd": [1.0, 1.0, 1.0, 1.0, 1.0, np.nan],
@@ -112,9 +118,10 @@ def make_trials():
             "configurations": 1,
             "seed": 1,
             "run_epochs": 10,
+            "warnings": ["", "too short", "", "too short", "unused features", ""],
         }
     )
-    return order(table)
+    return choose(order(table))
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +148,9 @@ def study(tmp_path_factory):
             "model": ["vae", "pca"],
             "tuner": ["grid", "none"],
             "module": ["vae", "pca"],
+            "judged_on": "test",
+            "warnings": ["3 of 5 features are not active", ""],
+            "active_units": [2, 5],
             "mse_test": [0.02, 0.01],
             "knn_accuracy": [0.9, 0.8],
             "knn_low": [0.85, 0.7],
@@ -159,6 +169,9 @@ def study(tmp_path_factory):
         "reconstruction_samples": save(errors_of_samples, tmp_path / "samples.tsv.gz"),
         "leaderboard": save(leaderboard, tmp_path / "leaderboard.tsv"),
         "associations": associations,
+        "published": str(ROOT / "resources" / "published.tsv"),
+        "module": "vae",
+        "n_genes": 5000,
         "title": "study · model · tuner",
         "objective": "elbo",
         "signal": "sex",
@@ -176,6 +189,10 @@ def draw(figure_of, study, **changed):
     values = {name: (study.files | changed)[name] for name in arguments}
     with matplotlib.style.context(["default", style.STYLE]):
         return figure_of.__wrapped__(**values)
+
+
+def heading_of(figure):
+    return figure.get_suptitle().strip()
 
 
 def texts(figure):
@@ -216,6 +233,18 @@ def test_no_text_is_cut_off(figure_of, study):
     assert drawn.x1 <= width and drawn.y1 <= height
 
 
+@pytest.mark.parametrize("figure_of", FIGURES, ids=lambda figure: figure.__name__)
+def test_every_figure_says_whose_it_is_below_its_heading(figure_of, study):
+    figure = draw(figure_of, study)
+    figure.draw_without_rendering()
+    (title,) = (text for text in figure.findobj(Text) if text.get_text() == study.files["title"])
+    (heading,) = (text for text in figure.texts if text.get_text() == figure.get_suptitle())
+    room, place = heading.get_window_extent(), title.get_window_extent()
+    assert heading_of(figure) and heading_of(figure) != study.files["title"]
+    assert room.y0 <= place.y0 and place.y1 <= room.y0 + 0.55 * room.height
+    assert place.x0 == room.x0
+
+
 def test_one_name_for_figure_script_and_caption():
     names = {figure.__name__ for figure in FIGURES}
     scripts = {path.stem for path in (ROOT / "workflow/scripts").glob("plot_*.py")}
@@ -244,17 +273,35 @@ def test_captions_render(figure_of):
         assert "{" not in html
 
 
-def test_opening_page_lists_every_study():
+def render_opening_page():
     studies = [
-        {"datasets": ["tcga"], "models": ["vae", "pca"], "tuners": ["grid"]},
-        {"datasets": ["demo"], "models": ["adage"]},
+        {"datasets": ["tcga"], "models": ["vae", "pca"], "tuners": ["grid", "bayesian"]},
+        {"datasets": ["demo", "logic"], "models": ["adage"]},
     ]
-    html = render(
+    with_space = {"module": "any", "space": {"depth": [0, 1]}}
+    models = {"vae": with_space, "pca": {"module": "pca"}, "adage": with_space}
+    return render(
         ROOT / "workflow/report/workflow.rst",
-        snakemake=SimpleNamespace(config={"studies": studies}),
+        snakemake=SimpleNamespace(config={"studies": studies, "models": models}),
     )
-    for word in ("tcga", "vae, pca", "grid", "demo", "adage", "none"):
-        assert word in html
+
+
+def test_opening_page_lists_every_model_with_the_tuners_it_has():
+    rows = re.findall(r"<tr>(.*?)</tr>", render_opening_page(), flags=re.DOTALL)[1:]
+    cells = [re.findall(r"<td>(?:<p>)?(.*?)(?:</p>)?</td>", row, flags=re.DOTALL) for row in rows]
+    assert cells == [
+        ["tcga", "vae", "grid, bayesian"],
+        ["tcga", "pca", "none"],  # no space: nothing to search
+        ["demo, logic", "adage", "none"],  # the default
+    ]
+
+
+def test_opening_page_explains_every_category_in_the_order_of_the_menu():
+    rules = (ROOT / "workflow/rules/report.smk").read_text(encoding="utf-8")
+    categories = set(re.findall(r'category="(.*)"', rules))
+    page = render_opening_page()
+    explained = [name for name in re.findall(r"<em>(.*?)</em>:", page) if name in categories]
+    assert explained == sorted(categories)  # as Snakemake's report sorts them
 
 
 # Maps
@@ -300,6 +347,13 @@ def test_map_without_cancer_types_is_grey(study):
     assert to_hex(points.get_facecolor()[0]) == to_hex(style.GREY)
 
 
+def test_map_of_a_constant_code_says_so(study):
+    nowhere = study.embedding.assign(**dict.fromkeys(study.embedding.columns, np.nan))
+    figure = draw(plot_map, study, embedding=save(nowhere.reset_index(), study.path / "none.tsv"))
+    assert "The code is constant: no map." in texts(figure)
+    assert not figure.axes
+
+
 def test_map_of_another_dataset_is_refused(study):
     table = study.embedding.rename(index={"s003": "stranger"}).reset_index()
     with pytest.raises(InputError, match="stranger"):
@@ -335,37 +389,58 @@ def test_cohort_table_without_colours_is_refused(study):
 def test_history_draws_every_column(study):
     figure = draw(plot_history, study)
     drawn = {line.get_label(): line for axes in figure.axes for line in axes.lines}
-    for column in HISTORY.columns.drop(["epoch", "eligible"]):
+    for column in HISTORY.columns.drop(["epoch", "eligible", "best"]):
         np.testing.assert_array_equal(drawn[column].get_ydata(), HISTORY[column])
     titles = [axes.get_title() for axes in figure.axes]
     assert titles[:4] == ["loss", "reconstruction", "KL", "KL weight"]
     assert "not recorded" in texts(figure)  # l1 holds no value
+    units = {axes.get_title(): axes.get_ylabel().replace("\n", " ") for axes in figure.axes}
+    assert units["score"] == style.OBJECTIVES["elbo"]
+    assert units["MSE"] == "mean over genes"
 
 
-def test_best_epoch_is_sought_after_the_warm_up(study):
-    assert best_epoch(HISTORY) == 6
-    assert best_epoch(HISTORY.assign(eligible=True)) == 1
-    assert best_epoch(HISTORY.head(4)) == 4  # a warm-up that never ended: the last epoch
+def test_what_is_measured_on_validation_samples_has_their_colour(study):
+    figure = draw(plot_history, study)
+    colours = {line.get_label(): line.get_color() for axes in figure.axes for line in axes.lines}
+    judged = {name for name in HISTORY if name.startswith("validation_")}
+    judged |= {"score", "active_units", "mean_sigma"}
+    assert {name for name, colour in colours.items() if colour == style.ORANGE} == judged
+
+
+def test_best_epoch_is_the_one_that_was_kept(study):
     lines = draw(plot_history, study).axes[0].lines
     assert [line.get_xdata()[0] for line in lines if line.get_label() == "best epoch"] == [6]
+    other = HISTORY.assign(best=HISTORY["epoch"] == 2)  # the figure has no rule of its own
+    lines = draw(plot_history, study, history=save(other, study.path / "other.tsv")).axes[0].lines
+    assert [line.get_xdata()[0] for line in lines if line.get_label() == "best epoch"] == [2]
 
 
 def test_history_of_a_model_fitted_in_one_step_shows_every_number(study):
     row = pd.DataFrame(
         {"epoch": [1], "eligible": [True], "reconstruction": [0.0125], "validation_mse": [0.0375]}
-    )
+    ).assign(best=True)
     shown = texts(draw(plot_history, study, history=save(row, study.path / "one.tsv")))
     assert {"reconstruction", "0.0125", "MSE", "0.0375"} <= set(shown)
 
 
-def test_trials_star_is_the_setting_that_is_trained():
+@pytest.mark.parametrize(("chosen", "score"), [("c3", 10.2), ("e5", 40.0)])
+def test_trials_star_is_the_setting_that_the_table_calls_chosen(study, chosen, score):
     table = make_trials()
-    records = {
-        name: [{"module": "vae", "objective": "elbo", "hyperparameters": {}}]
-        for name in table["trial"]
-    }
-    chosen = chosen_setting(table[np.isfinite(table["mean"])])
-    assert table["trial"].iloc[chosen] == winner(table, records, 6, 18)["trial"] == "c3"
+    assert table.loc[table["chosen"] == "yes", "trial"].tolist() == ["c3"]
+    table["chosen"] = np.where(table["trial"] == chosen, "yes", "no")
+    figure = draw(plot_trials, study, trials=save(table, study.path / "chosen.tsv"))
+    stars = [axes.collections[-1].get_offsets() for axes in figure.axes if axes.get_xlabel()]
+    assert [float(star[0, 1]) for star in stars] == [score] * 3  # one in every panel
+    shown = texts(figure)
+    rank = table.loc[table["trial"] == chosen, "rank"].item()
+    assert [text for text in shown if text.startswith("★")][0].endswith(f" {rank}")
+
+
+def test_trials_mark_rows_with_warnings(study):
+    shown = texts(draw(plot_trials, study))
+    assert [text for text in shown if text.startswith("⚠")] == ["⚠ 2", "⚠ 4", "⚠ 5"]
+    note = next(text for text in shown if text.startswith("Every point")).replace("\n", " ")
+    assert "⚠ rank 2, 4: too short. ⚠ rank 5: unused features." in note
 
 
 def test_trials_draws_each_setting_at_its_value(study):
@@ -387,7 +462,8 @@ def test_trials_draws_each_setting_at_its_value(study):
     "rows", [slice(0, 1), slice(5, 6)], ids=["one setting", "none with a score"]
 )
 def test_trials_with_nothing_to_compare(study, rows):
-    path = save(make_trials().iloc[rows].assign(tied="not tested"), study.path / "few.tsv")
+    table = make_trials().iloc[rows].assign(tied="not tested", chosen="yes")
+    path = save(table, study.path / "few.tsv")
     assert texts(draw(plot_trials, study, trials=path))
 
 
@@ -412,7 +488,7 @@ def test_signal_shows_the_auroc_of_the_table(study):
 def test_signal_draws_the_planted_pair_of_the_right_samples(study):
     figure = draw(plot_signal, study)
     left = figure.axes[0]
-    assert figure.get_suptitle() == "sex: z2 and z3"
+    assert heading_of(figure) == "sex: z2 and z3"
     obs = study.obs
     train = obs[(obs["split"] == "train") & (obs["sex"] != "")]
     of_a_side = train.groupby(["cancer_type", "sex"]).size().unstack()
@@ -441,7 +517,7 @@ def test_signal_pair_is_judged_on_samples_that_took_no_part(study):
     codes.loc[test] = -codes.loc[test]
     path = save(codes.reset_index(), study.path / "turned.tsv.gz")
     figure = draw(plot_signal, study, encoding=path)
-    assert figure.get_suptitle() == "sex: z2 and z3"
+    assert heading_of(figure) == "sex: z2 and z3"
     before, after = (
         float(re.search(r"of the pair: ([\d.]+)", f.axes[0].get_title(loc="left"))[1])
         for f in (draw(plot_signal, study), figure)
@@ -453,18 +529,36 @@ def test_signal_pair_is_judged_on_samples_that_took_no_part(study):
 def test_signal_with_a_single_feature_has_no_partner(study):
     path = save(study.codes[["z2"]].reset_index(), study.path / "single.tsv.gz")
     figure = draw(plot_signal, study, encoding=path)
-    assert figure.get_suptitle() == "sex: z2"
+    assert heading_of(figure) == "sex: z2"
     assert "pair" not in figure.axes[0].get_title(loc="left")
 
 
-def test_signal_that_cannot_be_tested_says_so(study):
-    question = {"covariate": "cancer_type", "positive": ["nowhere"]}
-    associations = str(study.path / "nowhere.tsv")
-    meaning.associate_features(
-        study.files["matrix"], study.files["encoding"], {"sex": question}, 0, associations
-    )
-    figure = draw(plot_signal, study, question=question, associations=associations)
+def ask_again(study, obs, question=SEX):
+    """Answer the question with other clinical columns; return the files that this changes."""
+    matrix, associations = str(study.path / "again.h5ad"), str(study.path / "again.tsv")
+    write_matrix(matrix, np.zeros((len(obs), 1), "float32"), obs, pd.DataFrame(index=["G"]), {})
+    meaning.associate_features(matrix, study.files["encoding"], {"sex": question}, 0, associations)
+    return {"matrix": matrix, "associations": associations, "question": question}
+
+
+def test_signal_that_no_training_sample_answers_says_so(study):
+    train = study.obs["split"] == "train"
+    obs = study.obs.assign(sex=study.obs["sex"].where(~train | (study.obs["sex"] != "male"), ""))
+    figure = draw(plot_signal, study, **ask_again(study, obs))
     assert any(text.startswith("Not testable") for text in texts(figure))
+
+
+@pytest.mark.parametrize("positives", [0, 3])
+def test_signal_that_too_few_samples_judge_gives_no_auroc_of_theirs(study, positives):
+    males = study.obs.index[(study.obs["split"] == "test") & (study.obs["sex"] == "male")]
+    obs = study.obs.drop(index=[])
+    obs.loc[males[positives:], "sex"] = ""
+    figure = draw(plot_signal, study, **ask_again(study, obs))
+    left, right = figure.axes
+    assert left.get_title(loc="left").startswith("not testable on test samples: fewer than 10")
+    assert [tick.get_text() for tick in right.get_yticklabels()] == ["−z2\ntrain", "z2 + z3\ntrain"]
+    assert len(right.texts) == 2
+    assert not any("nan" in text for text in texts(figure))
 
 
 def test_unknown_signal_is_refused(study):
@@ -514,7 +608,10 @@ def test_encoding_draws_every_sample_in_the_order_of_its_bars(study):
         np.testing.assert_allclose(colour, expected)
 
 
-@pytest.mark.parametrize("absent", [["sex"], ["sex", "sample_type"], ["cancer_type"]])
+@pytest.mark.parametrize(
+    "absent",
+    [["sex"], ["sex", "sample_type"], ["cancer_type"], ["sex", "sample_type", "cancer_type"]],
+)
 def test_encoding_has_bars_only_for_declared_columns(study, absent):
     obs = study.obs.drop(columns=absent)
     matrix = str(study.path / "fewer.h5ad")
@@ -560,11 +657,21 @@ def test_reconstruction_of_two_parts_is_judged_on_validation(study):
         reconstruction_genes=save(genes, study.path / "g.tsv.gz"),
         reconstruction_samples=save(samples, study.path / "s.tsv.gz"),
     )
-    assert (
-        figure.get_suptitle() == "Reconstruction error, validation samples against training samples"
-    )
+    assert heading_of(figure) == "Reconstruction error, validation samples against training samples"
+    assert len(figure.axes) == 2  # no cancer types: no panel of them
     named = [text.get_text() for text in worst_panel(figure).get_yticklabels()]
     assert named == ["A", "B"]
+
+
+def test_reconstruction_legend_covers_nothing(study):
+    figure = draw(plot_reconstruction, study)
+    figure.draw_without_rendering()
+    assert not any(axes.get_legend() for axes in figure.axes)
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()][:2] == ["train", "test"]
+    panels = [axes.get_window_extent() for axes in figure.axes]
+    assert len(panels) == 3
+    assert not legend.get_window_extent().count_overlaps(panels)
 
 
 def test_types_are_ordered_by_their_median_error():
@@ -581,10 +688,30 @@ def test_comparison_marks_best_and_baseline(study):
     assert [line.get_xdata()[0] for line in accuracy.lines if line.get_linestyle() == "--"] == [0.8]
 
 
+def test_comparison_says_who_judges_and_what_to_beware_of(study):
+    figure = draw(plot_leaderboard, study)
+    assert heading_of(figure) == "2 trained models, judged on test samples"
+    assert any("vae, grid: 3 of 5 features are not active." in text for text in texts(figure))
+    assert not any("pca, none:" in text for text in texts(figure))
+
+
+def test_comparison_of_one_model_with_the_training_mean(study):
+    table = pd.read_csv(study.files["leaderboard"], sep="\t")
+    table = table.assign(module=["vae", "mean"], judged_on="validation")
+    table.loc[1, "knn_accuracy"] = np.nan
+    figure = draw(plot_leaderboard, study, leaderboard=save(table, study.path / "one.tsv"))
+    expected = "1 trained model, judged on validation samples, which also chose the setting"
+    assert heading_of(figure) == expected
+    mse, accuracy = figure.axes
+    assert [line.get_xdata()[0] for line in mse.lines if line.get_linestyle() == ":"] == [0.01]
+    assert not [line for line in accuracy.lines if line.get_linestyle() == ":"]
+
+
 def test_measures_find_their_intervals_and_their_better_side():
     table = pd.DataFrame(
-        [[1.0, 0.5, 1.5, 0.9, 0.8, 1.0, np.nan, 7]],
-        columns=["knn_accuracy", "knn_low", "knn_high", "a", "a_low", "a_high", "empty", "epochs"],
+        [[1.0, 0.5, 1.5, 0.9, 0.8, 1.0, np.nan, 7, 3]],
+        columns=["knn_accuracy", "knn_low", "knn_high", "a", "a_low", "a_high", "empty", "epochs"]
+        + ["active_units"],
     )
     assert measures_of(table) == {"knn_accuracy": ("knn_low", "knn_high"), "a": ("a_low", "a_high")}
     assert lower_is_better("mse_test")

@@ -55,6 +55,16 @@ def test_a_module_named_at_run_time_counts(scripts):
     assert provenance.code_hash("do", "tybalt.models.vae") != before
 
 
+def test_the_content_of_a_file_counts_and_not_its_place(scripts, tmp_path_factory):
+    paths = [tmp_path_factory.mktemp("files") / "sets.gmt" for _ in range(2)]
+    for path in paths:
+        path.write_text("A\td\tg1\n")
+    before = provenance.code_hash("do", files=paths[:1])
+    assert provenance.code_hash("do", files=paths[1:]) == before != provenance.code_hash("do")
+    paths[0].write_text("A\td\tg2\n")
+    assert provenance.code_hash("do", files=paths[:1]) != before
+
+
 def test_the_hash_does_not_depend_on_the_place(scripts, tmp_path_factory, monkeypatch):
     before = provenance.code_hash("do")
     elsewhere = tmp_path_factory.mktemp("clone") / "scripts"

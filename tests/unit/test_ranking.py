@@ -30,6 +30,7 @@ def rank(tmp_path, trials, settings, searched=("depth",)):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(content))
             paths.append(str(path))
+    settings = {f"r0/{name}": answered for name, answered in settings.items()}
     outputs = str(tmp_path / "trials.tsv"), str(tmp_path / "best.json")
     rank_trials(paths, settings, searched, sum(len(s) for s in settings.values()), *outputs)
     return read_table(outputs[0]), read_json(outputs[1])
@@ -86,7 +87,12 @@ def test_ties_are_within_one_standard_error_and_broken_by_cost(tmp_path):
     }
     assert table["sd"].tolist() == pytest.approx([1.0, 1.0, 1.0])
     assert best["trial"] == "cheap"
-    assert best["tied"] == ["best", "cheap"]
+    assert best["equals"] == ["best", "cheap"]
+    assert table.set_index("trial")["chosen"].to_dict() == {
+        "best": "no",
+        "cheap": "yes",
+        "bad": "no",
+    }
 
 
 def test_hyperparameters_without_effect_are_empty_and_epochs_come_from_the_setting(tmp_path):
@@ -98,6 +104,28 @@ def test_hyperparameters_without_effect_are_empty_and_epochs_come_from_the_setti
     assert table["epochs"].tolist() == [2, 1]
     assert table["configurations"].tolist() == [2, 2]
     assert best["hyperparameters"]["epochs"] == 2
+
+
+def test_rounds_keep_slots_of_the_same_name_apart(tmp_path):
+    paths = []
+    for number, scores in enumerate(([5.0], [4.0])):
+        path = tmp_path / f"r{number}" / "s00" / "e0.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(record(scores, seed=number)))
+        paths.append(str(path))
+    outputs = str(tmp_path / "trials.tsv"), str(tmp_path / "best.json")
+    rank_trials(paths, {"r0/s00": [[1, 1]], "r1/s00": [[1, 1]]}, [], 2, *outputs)
+    assert read_table(outputs[0])["round"].tolist() == ["r1", "r0"]
+    assert read_json(outputs[1])["seed"] == 1
+
+
+def test_a_setting_whose_warm_up_has_not_ended_says_so(tmp_path):
+    trials = {"a": [record([3.0, 2.0], eligible=[False, True])]}
+    table, _ = rank(tmp_path, trials, {"a": [[1, 1], [2, 1]]})
+    assert table.set_index("run_epochs")["warnings"].fillna("").to_dict() == {
+        1: "the warm-up had not ended",
+        2: "",
+    }
 
 
 def test_nothing_to_rank_is_an_error(tmp_path):

@@ -33,7 +33,7 @@ SMALL = {
 
 
 def study_of(config):
-    return build_study(check_config(config, SCHEMA), SOURCES)
+    return build_study(check_config(config, SCHEMA), SOURCES, ["BRCA", "UVM"])
 
 
 def changed(path, value):
@@ -88,6 +88,21 @@ def test_equal_numbers_name_the_same_trial(same):
     )
 
 
+def test_a_grid_value_without_effect_changes_no_trial_it_had():
+    models = {"module": "vae", "space": {"depth": [0, 1], "hidden_dim": [100, 300]}}
+    wider = {"module": "vae", "space": {"depth": [0, 1], "hidden_dim": [50, 100, 300]}}
+    (before,) = study_of(changed(["models", "vae"], models)).cell("toy", "vae", "grid").rounds
+    (after,) = study_of(changed(["models", "vae"], wider)).cell("toy", "vae", "grid").rounds
+    kept = {trial.name: trial.hyperparameters for trial in after}
+    assert len(after) == len(before) + 1
+    assert all(kept[trial.name] == trial.hyperparameters for trial in before)
+
+
+def test_a_cell_that_is_not_in_the_study_is_named():
+    with pytest.raises(InputError, match="toy/pca/grid is no cell of the study; did you mean"):
+        study_of(SMALL).cell("toy", "pca", "grid")
+
+
 def test_executions_repeat_trainings_but_not_closed_forms():
     study = study_of({**SMALL, "training": {"executions_per_trial": 3}})
     assert len(study.cell("toy", "vae", "grid").trial_files()) == 2 * 3
@@ -137,6 +152,44 @@ BAD = {
         ["datasets", "toy"],
         {"kind": "xena"},
         "datasets.toy.source: missing",
+    ),
+    "shares too large": (
+        ["datasets", "toy", "split"],
+        {"validation": 0.5, "test": 0.5},
+        "datasets.toy.split: validation + test is 1, expected at most 0.8",
+    ),
+    "share of the published split": (
+        ["datasets", "toy", "split"],
+        {"method": "tybalt", "test": 0.3},
+        "datasets.toy.split.test: the published split has shares of its own",
+    ),
+    "z-scores for a sigmoid": (
+        ["datasets", "toy", "scaling"],
+        {"method": "z_score"},
+        "datasets.toy.scaling.method is z_score",
+    ),
+    "reserved name": (
+        ["datasets"],
+        {"logs": SMALL["datasets"]["toy"]},
+        "datasets.logs: results/logs holds other files",
+    ),
+    "the name none": (
+        ["tuners"],
+        {"none": {"module": "grid"}},
+        "tuners.none: this name always means one training",
+    ),
+    "elbo without the KL term": (
+        ["models", "vae", "fixed"],
+        {"kl_term": "none"},
+        "models.vae.objective: a model without KL divergence",
+    ),
+    "unknown cancer type": (
+        ["datasets", "toy"],
+        {
+            "kind": "simulated",
+            "simulation": {"samples": 100, "genes": 6000, "cancer_types": ["BRCA", "UMV"]},
+        },
+        "datasets.toy.simulation.cancer_types: found 'UMV'; did you mean 'UVM'?",
     ),
     "unknown source": (
         ["datasets", "toy"],
@@ -226,3 +279,25 @@ def test_bad_config_gets_one_message_that_names_the_key(case):
     with pytest.raises(InputError) as caught:
         study_of(config)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("part", ["fixed", "space"])
+def test_files_of_a_model_are_found_or_refused(part, tmp_path):
+    def cell_with(*paths):
+        value = str(paths[0]) if part == "fixed" else [str(path) for path in paths]
+        gsae = {"module": "gene_set_autoencoder", part: {"gene_sets": value}}
+        config = changed(["models", "vae"], gsae)
+        return study_of(config).cell("toy", "vae", "none" if part == "fixed" else "grid")
+
+    path = tmp_path / "mine.gmt"
+    with pytest.raises(InputError, match=r"models\.vae: gene_sets: found '.*mine\.gmt'"):
+        cell_with(path)
+    path.write_text("A\td\tg1\n")
+    assert cell_with(path).files == (path,)
+
+
+def test_models_that_name_no_file_have_none_and_a_default_counts():
+    config = changed(["models", "vae"], {"module": "gene_set_autoencoder"})
+    study = study_of(config)
+    assert study.cell("toy", "vae", "none").files[0].name == "gene_sets.gmt"
+    assert study.cell("toy", "pca", "none").files == ()

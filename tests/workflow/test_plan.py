@@ -118,7 +118,7 @@ def test_parsing_imports_nothing_heavy():
         "schema = load_schema(Path('workflow/schemas/config.schema.yaml'));"
         "config = yaml.safe_load(Path('config/config.yaml').read_text());"
         "sources = yaml.safe_load(Path('resources/sources.yaml').read_text());"
-        "build_study(check_config(config, schema), sources);"
+        "build_study(check_config(config, schema), sources, []);"
         "tybalt.provenance.code_hash('train_trial', 'tybalt.models.vae');"
         "heavy = {'tensorflow', 'keras', 'pandas', 'numpy', 'anndata'} & set(sys.modules);"
         "sys.exit(f'imported while parsing: {heavy}' if heavy else 0)"

@@ -41,7 +41,9 @@ def resource(name):
 def load_study():
     """Check the config and plan the study."""
     schema = load_schema(Path(workflow.basedir, "workflow", "schemas", "config.schema.yaml"))
-    return build_study(check_config(config, schema), SOURCES)
+    cohorts = Path(workflow.basedir, "resources", "cohorts.tsv").read_text().splitlines()[1:]
+    cancer_types = [line.split("\t")[0] for line in cohorts]
+    return build_study(check_config(config, schema), SOURCES, cancer_types)
 
 
 STUDY = checked(load_study, "the config")
@@ -51,8 +53,8 @@ config["training"] = STUDY.config["training"]
 
 
 def one_of(names):
-    """Constrain a wildcard to the names of a vocabulary."""
-    return "|".join(sorted(set(names)))
+    """Constrain a wildcard to the names of a vocabulary (which may be empty)."""
+    return "|".join(sorted(set(names))) or "(?!)"
 
 
 wildcard_constraints:
@@ -61,16 +63,24 @@ wildcard_constraints:
     tuner=one_of(STUDY.config["tuners"]),
     round="r[0-9]+",
     execution="e[0-9]+",
+    signal=one_of(name for entry in STUDY.config["datasets"].values() for name in entry["signals"]),
 
 
 def cell_of(wildcards):
-    """The cell of the study that a job belongs to."""
-    return STUDY.cell(wildcards.dataset, wildcards.model, wildcards.tuner)
+    """The cell of the study that a job belongs to; a file of another cell cannot be made."""
+    return checked(
+        lambda: STUDY.cell(wildcards.dataset, wildcards.model, wildcards.tuner), "the target"
+    )
 
 
 def model_code(rule_name):
-    """The code hash of a rule that also runs the model of its cell."""
-    return lambda wildcards: code_hash(rule_name, f"tybalt.models.{cell_of(wildcards).module}")
+    """The code hash of a rule that also runs the model of its cell; the model's files count too."""
+
+    def hashed(wildcards):
+        cell = cell_of(wildcards)
+        return code_hash(rule_name, f"tybalt.models.{cell.module}", files=cell.files)
+
+    return hashed
 
 
 def cell_file(key, name):
@@ -204,12 +214,15 @@ def trial_of(wildcards):
 
 def trial_seed(wildcards):
     """The seed of one execution of one trial: a function of names alone."""
-    return STUDY.seed(wildcards.dataset, wildcards.model, wildcards.trial, wildcards.execution)
+    return STUDY.seed(
+        *(wildcards[name] for name in ("dataset", "model", "round", "trial", "execution"))
+    )
 
 
 def training_options(wildcards):
     """What training needs besides the model's hyperparameters."""
     return {
+        "backend": STUDY.config["training"]["backend"],
         "objective": cell_of(wildcards).objective,
         "patience": STUDY.config["training"]["patience"],
     }
@@ -222,10 +235,10 @@ def trials_of_cell(wildcards):
 
 
 def settings_of_cell(wildcards):
-    """Trial name -> [epochs, number of configurations] that its trainings answer."""
+    """{round}/{trial} -> [epochs, number of configurations] that its trainings answer."""
     return {
-        trial.name: [list(setting) for setting in trial.settings]
-        for trials in cell_of(wildcards).rounds
+        f"r{number}/{trial.name}": [list(setting) for setting in trial.settings]
+        for number, trials in enumerate(cell_of(wildcards).rounds)
         for trial in trials
     }
 
@@ -267,7 +280,15 @@ def figures_of_cell(cell):
         names.append("trials")
     if STUDY.has(cell.dataset, "cancer_type"):
         names.append("map")
+    if has_published_figures(cell):
+        names.append("published")
     return names + [f"signal_{signal}" for signal in STUDY.dataset(cell.dataset)["signals"]]
+
+
+def has_published_figures(cell):
+    """Whether others have published loss curves of this kind of model on these data."""
+    source = STUDY.dataset(cell.dataset).get("source")
+    return source == "pancan-2016" and cell.module in ("adage", "vae")
 
 
 def cell_title(wildcards):

@@ -1,7 +1,7 @@
 # Stage 5: everything -> figures
 #
 # REQUIRES
-#   the tables of the stages before; resources/cohorts.tsv for colours
+#   the tables of the stages before; resources/cohorts.tsv for colours; resources/published.tsv
 # PROVIDES
 #   results/{dataset}/figures/*.png and .pdf
 #   results/{dataset}/{model}/{tuner}/figures/*.png and .pdf
@@ -32,7 +32,7 @@ rule plot_gene_map:
         mem_mb=2000,
         runtime=15,
     params:
-        title="{dataset} · genes",
+        title="{dataset}",
         code=code_hash("plot_gene_map"),
     script:
         "../scripts/plot_gene_map.py"
@@ -106,6 +106,7 @@ rule plot_signal:
     params:
         signal="{signal}",
         question=lambda wildcards: of_dataset("signals", wildcards.signal)(wildcards),
+        title=cell_title,
         code=code_hash("plot_signal"),
     script:
         "../scripts/plot_signal.py"
@@ -141,6 +142,7 @@ rule plot_encoding:
         mem_mb=4000,
         runtime=15,
     params:
+        title=cell_title,
         code=code_hash("plot_encoding"),
     script:
         "../scripts/plot_encoding.py"
@@ -176,6 +178,7 @@ rule plot_reconstruction:
         mem_mb=2000,
         runtime=15,
     params:
+        title=cell_title,
         code=code_hash("plot_reconstruction"),
     script:
         "../scripts/plot_reconstruction.py"
@@ -209,9 +212,48 @@ rule plot_history:
         mem_mb=2000,
         runtime=15,
     params:
+        objective=lambda wildcards: cell_of(wildcards).objective,
+        title=cell_title,
         code=code_hash("plot_history"),
     script:
         "../scripts/plot_history.py"
+
+
+rule plot_published:
+    """Draw the loss curve of a model over the figures published for it."""
+    input:
+        history="results/{dataset}/{model}/{tuner}/history.tsv",
+        published=resource("published.tsv"),
+    output:
+        png=report(
+            "results/{dataset}/{model}/{tuner}/figures/published.png",
+            caption="../report/plot_published.rst",
+            category="3 Training",
+            labels={
+                "dataset": "{dataset}",
+                "model": "{model}",
+                "tuner": "{tuner}",
+                "figure": "beside published figures",
+            },
+        ),
+        pdf="results/{dataset}/{model}/{tuner}/figures/published.pdf",
+    log:
+        "results/logs/plot_published/{dataset}/{model}/{tuner}.log",
+    benchmark:
+        "results/benchmarks/plot_published/{dataset}/{model}/{tuner}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        module=lambda wildcards: cell_of(wildcards).module,
+        n_genes=of_dataset("genes", "count"),
+        title=cell_title,
+        code=code_hash("plot_published"),
+    script:
+        "../scripts/plot_published.py"
 
 
 rule plot_trials:
@@ -243,6 +285,7 @@ rule plot_trials:
         runtime=15,
     params:
         objective=lambda wildcards: cell_of(wildcards).objective,
+        title=cell_title,
         code=code_hash("plot_trials"),
     script:
         "../scripts/plot_trials.py"
@@ -271,6 +314,7 @@ rule plot_leaderboard:
         mem_mb=2000,
         runtime=15,
     params:
+        title="{dataset}",
         code=code_hash("plot_leaderboard"),
     script:
         "../scripts/plot_leaderboard.py"

@@ -6,14 +6,17 @@ function write under temporary names and renames the files when it has succeeded
 provenance record where the rule asks for one.
 
 Two names of a rule are reserved: the parameter `code` (a hash of the code, for reruns) and the
-output `provenance` are the adapter's and never reach the function. A function with the argument
-`threads` gets the rule's threads.
+output `provenance` are the adapter's and never reach the function. Two arguments of a function
+are filled by the adapter and named by no rule: `threads`, the rule's threads, and `checkpoint`,
+where and how often to keep an unfinished result (see `checkpoint`).
 """
 
+import contextlib
 import inspect
 import logging
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -66,6 +69,8 @@ def run(function: Callable[..., None], snakemake: Any) -> None:
             write_json(provenance(snakemake, started), staged["provenance"])
         for name, path in outputs.items():
             Path(staged[name]).replace(path)
+        if "checkpoint" in arguments:
+            discard(arguments["checkpoint"])
     finally:
         for path in staged.values():
             Path(path).unlink(missing_ok=True)
@@ -94,6 +99,8 @@ def bind(
     accepted = inspect.signature(function).parameters
     if "threads" in accepted:
         values["threads"] = snakemake.threads
+    if "checkpoint" in accepted:
+        values["checkpoint"] = checkpoint(snakemake)
     if set(values) != set(accepted):
         raise TypeError(
             f"rule {snakemake.rule} gives {sorted(values)}, "
@@ -114,6 +121,34 @@ def stage(path: str) -> str:
             stale.unlink(missing_ok=True)
     unique = f".{host}-{os.getpid()}-{uuid.uuid4().hex[:6]}-{final.name}"
     return str(final.with_name(unique))
+
+
+def checkpoint(snakemake: Any) -> dict[str, Any]:
+    """Say where a job keeps an unfinished result, and what makes it the same job.
+
+    Returns
+    -------
+    dict
+        `folder`: beside the job's first output and named after it, so that the next attempt finds
+        it (outputs themselves are staged under names that change); removed when the job succeeds.
+        `every`: epochs between checkpoints. It comes from the config and not from the params,
+        because a change of it must not rerun anything. `code` and `threads` of the job.
+    """
+    output = Path(next(iter(dict(snakemake.output.items()).values())))
+    return {
+        "folder": str(output.parent / "checkpoints" / output.name),
+        "every": snakemake.config["training"]["checkpoint_every"],
+        "code": dict(snakemake.params.items())["code"],
+        "threads": snakemake.threads,
+    }
+
+
+def discard(checkpoint: Mapping[str, Any]) -> None:
+    """Remove what a finished job had kept; the folder of all checkpoints goes with its last one."""
+    folder = Path(checkpoint["folder"])
+    shutil.rmtree(folder, ignore_errors=True)  # an orphan of an earlier attempt may still write
+    with contextlib.suppress(OSError):  # others are in it, or there is none
+        folder.parent.rmdir()
 
 
 def start_log(path: str) -> None:

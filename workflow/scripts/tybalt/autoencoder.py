@@ -3,12 +3,15 @@
 A module of `tybalt.models` is of one of two kinds. *Gradient* models have ``build(n_genes, hp)``
 and are trained by the engine, epoch by epoch; *closed-form* models have ``fit(X, hp, seed)`` and
 are done at once. Nothing outside this file knows which is which, or any model by its name.
+
+A gradient model may also have ``read_knowledge(hp, genes)``: what is known of the genes before
+any training, as arrays by name. `build` then takes them too, and the model's file keeps them.
 """
 
 import dataclasses
 import importlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, reduce
 from types import ModuleType
 from typing import Any, Protocol
@@ -35,6 +38,7 @@ class Autoencoder(Protocol):
 
     hp: Any
     n_genes: int
+    knowledge: Mapping[str, np.ndarray]
 
     def fit(
         self, train: np.ndarray, validation: np.ndarray, seed: int, first_epoch: int = 1
@@ -69,7 +73,12 @@ def load_module(name: str) -> ModuleType:
 
 
 def create(
-    name: str, n_genes: int, hyperparameters: Mapping[str, Any], seed: int = 0
+    name: str,
+    n_genes: int,
+    hyperparameters: Mapping[str, Any],
+    seed: int = 0,
+    genes: Sequence[str] | None = None,
+    knowledge: Mapping[str, np.ndarray] | None = None,
 ) -> Autoencoder:
     """Make an untrained model.
 
@@ -81,33 +90,63 @@ def create(
         Values of its HParams; the rest are defaults.
     seed
         The initial weights follow from it.
+    genes
+        Names of the genes, for the models that use what is known of them.
+    knowledge
+        What an earlier model has kept of it; then nothing is read anew.
+
+    Raises
+    ------
+    InputError
+        If a file that the hyperparameters name does not go together with the genes.
     """
     module = load_module(name)
     hp = coerce(module.HParams, hyperparameters, "hyperparameters")
-    if hasattr(module, "build"):
-        return GradientModel(module, n_genes, hp, seed)
-    return ClosedFormModel(module, n_genes, hp)
+    if not hasattr(module, "build"):
+        return ClosedFormModel(module, n_genes, hp)
+    if knowledge is None:
+        knowledge = read_knowledge(module, hp, genes)
+    return GradientModel(module, n_genes, hp, seed, knowledge)
+
+
+def read_knowledge(
+    module: ModuleType, hp: Any, genes: Sequence[str] | None
+) -> Mapping[str, np.ndarray]:
+    """Read what a model has to know of the genes before it can be built; most need nothing."""
+    if not hasattr(module, "read_knowledge"):
+        return {}
+    if genes is None:
+        raise TypeError(f"{module.__name__} is built from the names of the genes: give `genes`")
+    return module.read_knowledge(hp, genes)
 
 
 class GradientModel:
     """A Keras model, trained by the engine."""
 
-    def __init__(self, module: ModuleType, n_genes: int, hp: Any, seed: int):
+    def __init__(
+        self,
+        module: ModuleType,
+        n_genes: int,
+        hp: Any,
+        seed: int,
+        knowledge: Mapping[str, np.ndarray],
+    ):
         import keras
 
         keras.utils.set_random_seed(seed)
         self.hp = hp
         self.n_genes = n_genes
-        self.model = module.build(n_genes, hp)
+        self.knowledge = knowledge
+        self.model = module.build(n_genes, hp, **knowledge)
 
     def fit(
         self, train: np.ndarray, validation: np.ndarray, seed: int, first_epoch: int = 1
     ) -> Iterator[dict[str, float]]:
         """Train epoch by epoch; the loss is checked before the first."""
-        from tybalt.engine import Engine
+        from tybalt.engines import start_engine
         from tybalt.integrity import check_loss
 
-        engine = Engine(self.model, self.hp.batch_size, seed)
+        engine = start_engine(self.model, self.hp.batch_size, seed)
         X, X_validation = engine.place(train), engine.place(validation)
         for line in check_loss(engine, X[:CHECKED]):
             log.info("loss check: %s", line)
@@ -190,6 +229,7 @@ class ClosedFormModel:
     def __init__(self, module: ModuleType, n_genes: int, hp: Any):
         self.hp = hp
         self.n_genes = n_genes
+        self.knowledge: Mapping[str, np.ndarray] = {}
         self.module = module
         self.fitted: Any = None
 
@@ -225,8 +265,8 @@ class ClosedFormModel:
         return self.fitted.gene_weights()
 
     def n_parameters(self) -> int:
-        """Return the number of fitted numbers."""
-        return sum(array.size for array in self.arrays().values())
+        """Return the number of fitted numbers; single ones are settings."""
+        return sum(array.size for array in self.arrays().values() if array.ndim)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the fields of the fitted model."""

@@ -6,6 +6,7 @@
     genes.tsv      gene, offset, scale, minimum, maximum: x = clip((raw - offset) / scale, 0, 1)
     codes.tsv      codes of the training samples: sample, z1 ... zK
     weights/*.npy  what the model has learned, one array per file
+    knowledge/*.npy  what it was told of the genes before (gene sets), if anything
 
 Nothing is pickled, and nothing is dated: the same model gives the same bytes.
 """
@@ -14,6 +15,7 @@ import dataclasses
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -68,27 +70,25 @@ def save_bundle(bundle: Bundle, path: str) -> None:
         _add(archive, "model.json", json.dumps(record, indent=1, sort_keys=True).encode())
         _add(archive, "genes.tsv", _table(bundle.genes, "gene"))
         _add(archive, "codes.tsv", _table(bundle.codes, "sample"))
-        for name, array in bundle.autoencoder.arrays().items():
-            buffer = io.BytesIO()
-            np.save(buffer, array, allow_pickle=False)
-            _add(archive, f"weights/{name}.npy", buffer.getvalue())
+        _add_arrays(archive, "weights", bundle.autoencoder.arrays())
+        _add_arrays(archive, "knowledge", bundle.autoencoder.knowledge)
+
+
+def read_record(path: str) -> dict[str, Any]:
+    """Read what a bundle says of its model, without building the model."""
+    with zipfile.ZipFile(path) as archive:
+        return json.loads(archive.read("model.json"))
 
 
 def load_bundle(path: str) -> Bundle:
     """Read a bundle; the model is built anew and given its weights."""
     with zipfile.ZipFile(path) as archive:
         record = json.loads(archive.read("model.json"))
-        arrays = {
-            name.removeprefix("weights/").removesuffix(".npy"): np.load(
-                io.BytesIO(archive.read(name)), allow_pickle=False
-            )
-            for name in archive.namelist()
-            if name.startswith("weights/")
-        }
+        arrays, knowledge = (_read_arrays(archive, name) for name in ("weights", "knowledge"))
         genes = _read(archive, "genes.tsv", "gene")
         codes = _read(archive, "codes.tsv", "sample").astype(np.float32)
     module, hyperparameters = record.pop("module"), record.pop("hyperparameters")
-    autoencoder = create(module, record.pop("n_genes"), hyperparameters)
+    autoencoder = create(module, record.pop("n_genes"), hyperparameters, knowledge=knowledge)
     autoencoder.load(arrays)
     return Bundle(module, autoencoder, genes, codes, notes=record)
 
@@ -98,6 +98,23 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
     member.compress_type = zipfile.ZIP_DEFLATED
     member.external_attr = 0o644 << 16
     archive.writestr(member, data)
+
+
+def _add_arrays(archive: zipfile.ZipFile, folder: str, arrays: Mapping[str, np.ndarray]) -> None:
+    for name, array in arrays.items():
+        buffer = io.BytesIO()
+        np.save(buffer, array, allow_pickle=False)
+        _add(archive, f"{folder}/{name}.npy", buffer.getvalue())
+
+
+def _read_arrays(archive: zipfile.ZipFile, folder: str) -> dict[str, np.ndarray]:
+    return {
+        name.removeprefix(f"{folder}/").removesuffix(".npy"): np.load(
+            io.BytesIO(archive.read(name)), allow_pickle=False
+        )
+        for name in archive.namelist()
+        if name.startswith(f"{folder}/")
+    }
 
 
 def _table(table: pd.DataFrame, index: str) -> bytes:

@@ -52,10 +52,14 @@ LAYERS = (
     Layer(
         "machinery",
         "models in general: train, score, check, keep",
-        ("bundle", "autoencoder", "checkpoint", "engine", "integrity"),
+        ("bundle", "autoencoder", "checkpoint", "engine", "engine_*", "engines", "integrity"),
     ),
     Layer("plug-ins", "one model or one tuner each; not each other", ("models.*", "tuners.*")),
-    Layer("building blocks", "Keras layers; knobs and gene sets that models share", ("layers", "gene_sets", "common_*")),
+    Layer(
+        "building blocks",
+        "Keras layers; knobs and gene sets that models share",
+        ("layers", "gene_sets", "common_*"),
+    ),
     Layer("ground", "the standard library and pandas", ("hyperparameters", "files", "errors")),
 )
 

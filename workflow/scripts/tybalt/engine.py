@@ -1,4 +1,4 @@
-"""The training engine: one compiled function per epoch (the only TensorFlow of the workflow).
+"""The training engine: one compiled function per epoch, on TensorFlow or JAX.
 
 `keras.Model.fit` hands minibatches to a compiled step from outside, and on two cores that costs
 two thirds of the time. Here the matrix lies on the device, and one XLA-compiled function shuffles
@@ -8,17 +8,17 @@ the loop, where it costs half of what it costs inside.
 All that is random in an epoch follows from (seed, epoch) alone: a run of 10 epochs is the
 beginning of a run of 100, and a run resumed at epoch 7 goes on as if it had not stopped.
 
-A twin for another backend has to offer `Engine` with the same four methods.
+This file holds what both frameworks share; `tybalt.engine_tensorflow` and `tybalt.engine_jax`
+hold the compiled functions and nothing else, and `tybalt.engines` chooses between them.
 """
 
 import math
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from tybalt.layers import Noise, Penalty, Sampling, cross_entropy, squared_error
 
@@ -40,7 +40,6 @@ class Engine:
     """
 
     def __init__(self, model: keras.Model, batch_size: int, seed: int):
-        tf.config.experimental.enable_op_determinism()
         self.model = model
         self.batch_size = batch_size
         self.seed = seed
@@ -49,12 +48,10 @@ class Engine:
         self._sampling = next((layer for layer in self.noises if isinstance(layer, Sampling)), None)
         self._probe = keras.Model(model.input, self._probed())
         model.optimizer.build(model.trainable_variables)
-        self._epoch = tf.function(self._train_minibatches, jit_compile=True)
-        self._chunk = tf.function(self._measure_samples, jit_compile=True)
 
     def place(self, X: np.ndarray) -> Any:
         """Put samples x genes on the device, once."""
-        return tf.convert_to_tensor(X, dtype=tf.float32)
+        raise NotImplementedError
 
     def train_epoch(self, X: Any, epoch: int) -> dict[str, float]:
         """Train one epoch on a placed matrix; the first epoch is 1.
@@ -62,15 +59,16 @@ class Engine:
         Returns
         -------
         dict
-            Means over the training samples: `loss`, `reconstruction` and the unweighted term of
-            each penalty; and `gradient_norm`, the global 2-norm at the last minibatch (at every
-            minibatch it would cost a fifth of the time).
+            Means over the training samples: `loss`, `reconstruction`, the unweighted term of each
+            penalty; and `gradient_norm`, the global 2-norm at the last minibatch.
         """
         for penalty in self.penalties:
             penalty.weight.assign(penalty.weight_at(epoch))
         n_samples = int(X.shape[0])
-        means = self._epoch(X, self.order(n_samples, epoch), self.noise(n_samples, epoch))
-        return {name: float(mean) for name, mean in means.items()}
+        order, noise = self.order(n_samples, epoch), self.noise(n_samples, epoch)
+        trained = self._train_minibatches(X, order, noise)
+        names = ["loss", "reconstruction", *(p.name for p in self.penalties), "gradient_norm"]
+        return {name: float(trained[name]) for name in names}
 
     def measure(self, X: Any) -> dict[str, np.ndarray]:
         """Measure the deterministic reconstruction of every sample of a placed matrix.
@@ -83,14 +81,13 @@ class Engine:
             samples x features.
         """
         n_samples = int(X.shape[0])
-        n_chunks = math.ceil(n_samples / CHUNK)
-        size = math.ceil(n_samples / n_chunks)
+        size = math.ceil(n_samples / math.ceil(n_samples / CHUNK))
         chunks = []
         for start in range(0, n_samples, size):
             rows = np.minimum(np.arange(start, start + size), n_samples - 1)  # one static shape
-            measured = self._chunk(tf.gather(X, rows))
+            measured = self._measure_rows(X, rows.astype(np.int32))
             valid = min(size, n_samples - start)
-            chunks.append({name: values.numpy()[:valid] for name, values in measured.items()})
+            chunks.append({name: np.asarray(values)[:valid] for name, values in measured.items()})
         return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
 
     def gradients(
@@ -112,15 +109,7 @@ class Engine:
         float, list
             The value, and per variable its gradient or None if the value does not depend on it.
         """
-        before = [variable.numpy() for variable in self.model.non_trainable_variables]
-        noise = self.noise(int(x.shape[0]), epoch=0)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch([variable.value for variable in variables])
-            value = quantity(self._terms(x, noise))
-        gradients = tape.gradient(value, [variable.value for variable in variables])
-        for variable, values in zip(self.model.non_trainable_variables, before, strict=True):
-            variable.assign(values)  # batch normalisation has moved its averages
-        return float(value), [None if g is None else g.numpy() for g in gradients]
+        raise NotImplementedError
 
     def order(self, n_samples: int, epoch: int) -> np.ndarray:
         """Return the order in which an epoch sees the samples."""
@@ -134,6 +123,18 @@ class Engine:
             layer.draw(n_samples, int(seed)) for layer, seed in zip(self.noises, seeds, strict=True)
         ]
 
+    def _train_minibatches(self, X: Any, order: np.ndarray, noise: list[Any]) -> dict[str, Any]:
+        """Train on every minibatch; the last, which may be smaller, behind the loop."""
+        raise NotImplementedError
+
+    def _measure_rows(self, X: Any, rows: np.ndarray) -> dict[str, Any]:
+        """Measure some samples of a placed matrix."""
+        raise NotImplementedError
+
+    def _looped(self, n_samples: int) -> int:
+        """Count the minibatches inside the loop: all but the last."""
+        return math.ceil(n_samples / self.batch_size) - 1
+
     def _probed(self) -> dict[str, Any]:
         """Name the tensors of the model that are looked at."""
         looked_into = [*self.penalties, *([self._sampling] if self._sampling else [])]
@@ -144,48 +145,26 @@ class Engine:
             **{f"{name}_input": tensors for name, tensors in inputs.items()},
         }
 
-    def _train_minibatches(self, X: Any, order: Any, noise: list[Any]) -> dict[str, Any]:
-        """Train on every minibatch; the last, which may be smaller, behind the loop."""
-        size, n_samples = self.batch_size, X.shape[0]
-        n_looped = math.ceil(n_samples / size) - 1
-        names = ["loss", "reconstruction", *(penalty.name for penalty in self.penalties)]
-        totals = {name: tf.constant(0.0) for name in names}
-        for step in tf.range(n_looped):
-            rows = tf.slice(order, [step * size], [size])
-            drawn = [tf.slice(draw, [step * size, 0], [size, draw.shape[1]]) for draw in noise]
-            terms, _ = self._train_minibatch(tf.gather(X, rows), drawn)
-            totals = {name: totals[name] + size * terms[name] for name in names}
-        done = n_looped * size
-        drawn = [draw[done:] for draw in noise]
-        terms, gradients = self._train_minibatch(tf.gather(X, order[done:]), drawn)
-        means = {
-            name: (totals[name] + (n_samples - done) * terms[name]) / n_samples for name in names
-        }
-        return {**means, "gradient_norm": tf.linalg.global_norm(gradients)}
-
-    def _train_minibatch(self, x: Any, noise: list[Any]) -> tuple[dict[str, Any], list[Any]]:
-        variables = self.model.trainable_variables
-        with tf.GradientTape() as tape:
-            terms = self._terms(x, noise)
-        gradients = tape.gradient(terms["loss"], variables)
-        self.model.optimizer.apply(gradients, variables)
-        return terms, gradients
-
-    def _terms(self, x: Any, noise: list[Any]) -> dict[str, Any]:
-        """Run the model in training on one minibatch: the loss and its unweighted terms."""
+    @contextmanager
+    def _given(self, noise: list[Any]) -> Any:
+        """Let the noise layers use what was drawn."""
         with ExitStack() as stack:
             for layer, drawn in zip(self.noises, noise, strict=True):
                 stack.enter_context(layer.given(drawn))
-            seen = self._probe(x, training=True)
-        reconstruction = tf.reduce_mean(self.model.loss(x, seen["x_hat"]))
+            yield
+
+    def _terms(self, x: Any, seen: dict[str, Any], penalties: list[Any]) -> dict[str, Any]:
+        """Name the loss of a minibatch and its unweighted terms."""
+        mean = keras.ops.mean
+        reconstruction = mean(self.model.loss(x, seen["x_hat"]))
         return {
-            "loss": reconstruction + sum(self._probe.losses),
+            "loss": reconstruction + sum(penalties),
             "reconstruction": reconstruction,
-            **{name: tf.reduce_mean(term) for name, term in self._penalty_terms(seen).items()},
+            **{name: mean(term) for name, term in self._penalty_terms(seen).items()},
         }
 
-    def _measure_samples(self, x: Any) -> dict[str, Any]:
-        seen = self._probe(x, training=False)
+    def _measures(self, x: Any, seen: dict[str, Any]) -> dict[str, Any]:
+        """Name what is measured of every sample."""
         measured = {
             "reconstruction": self.model.loss(x, seen["x_hat"]),
             "mse": squared_error(x, seen["x_hat"]),

@@ -21,12 +21,16 @@ MINIMUM_PER_TYPE = 5
 
 BOOTSTRAP_SAMPLES = 1000
 
+#: A model that explains less of the variance than this has hardly learned anything.
+LEAST_EXPLAINED = 0.05
+
 #: Columns of the leaderboard, before and after those of the signals.
-LEADING = ["model", "tuner", "module", "judged_on", "mse", "bce_above_floor", "bce_clipped"]
-LEADING += ["pearson_samples", "pearson_genes", "knn_accuracy", "knn_low", "knn_high"]
+LEADING = ["model", "tuner", "module", "judged_on", "mse", "explained", "bce_above_floor"]
+LEADING += ["bce_clipped", "pearson_samples", "pearson_genes"]
+LEADING += ["knn_accuracy", "knn_low", "knn_high"]
 LEADING += ["logistic_accuracy", "logistic_low", "logistic_high"]
 TRAILING = ["active_units", "parameters", "epochs", "objective", "score"]
-TRAILING += ["configurations", "trainings"]
+TRAILING += ["configurations", "trainings", "warnings"]
 
 
 def evaluate_model(
@@ -41,7 +45,10 @@ def evaluate_model(
     seed: int,
     evaluation: str,
 ) -> None:
-    """Judge one model on the samples that took no part in its training.
+    """Judge one model on the test samples.
+
+    With the published split, which has no test part, the validation samples judge; they have
+    also chosen the epoch and the setting, and `judged_on` says so.
 
     Parameters
     ----------
@@ -53,7 +60,8 @@ def evaluate_model(
         Of the bootstrap.
     evaluation
         Output JSON, one row of the leaderboard: `judged_on`; means over the judged samples of
-        `mse`, `bce_above_floor` (genes x binary cross-entropy minus its entropy floor; values in
+        `mse`, `explained` (1 - mse / mean squared error of the mean training sample),
+        `bce_above_floor` (genes x binary cross-entropy minus its entropy floor; values in
         0..1 only), `bce_clipped` (share of reconstructed values clipped), `pearson_samples` and
         `pearson_genes` (medians); balanced accuracies `knn_accuracy` and `logistic_accuracy` of the
         cancer type with 95 % bootstrap intervals; `auroc_{signal}` of the feature chosen on
@@ -72,7 +80,10 @@ def evaluate_model(
         record |= type_accuracy(codes, obs, record["judged_on"], seed)
     record |= signal_strength(read_table(associations))
     record |= training_facts(read_json(best), read_table(history))
-    record["warnings"] = "; ".join(read_record(model)["warnings"])
+    warnings = list(read_record(model)["warnings"])
+    if record["explained"] < LEAST_EXPLAINED:
+        warnings.append(f"explains {record['explained']:.1%} beyond the mean training sample")
+    record["warnings"] = "; ".join(warnings)
     write_json({name: _plain(value) for name, value in record.items()}, evaluation)
 
 
@@ -107,6 +118,7 @@ def reconstruction_quality(
     judged = samples[samples["split"] == part]
     quality = {
         "mse": judged["mse"].mean(),
+        "explained": 1 - judged["mse"].mean() / judged["mse_of_mean"].mean(),
         "pearson_samples": judged["pearson"].median(),
         "pearson_genes": genes[f"pearson_{part}"].median(),
     }
@@ -187,12 +199,12 @@ def signal_strength(associations: pd.DataFrame) -> dict[str, float]:
 
 def training_facts(best: Mapping[str, Any], history: pd.DataFrame) -> dict[str, Any]:
     """Say what the model cost and how many of its features are in use."""
-    chosen = history[history["eligible"]] if history["eligible"].any() else history.tail(1)
+    kept = history[history["best"]].iloc[0]
     return {
         "module": best["module"],
         "objective": best["objective"],
         "score": best["score"],
-        "active_units": int(chosen.loc[chosen["score"].idxmin(), "active_units"]),
+        "active_units": int(kept["active_units"]),
         "parameters": best["parameters"],
         "epochs": len(history),
         "configurations": best["configurations"],

@@ -160,6 +160,14 @@ def effective(hp: Any) -> dict[str, Any]:
     return {name: values[name] for name in sorted(values) if matters(hp, name)}
 
 
+def without_effectless(hp: Any) -> dict[str, Any]:
+    """Return all fields, those without effect in this setting at their defaults."""
+    return {
+        field.name: getattr(hp, field.name) if matters(hp, field.name) else field.default
+        for field in dataclasses.fields(hp)
+    }
+
+
 def trial_id(module: str, hp: Any) -> str:
     """Name a setting: the first 8 hex digits of the sha256 of its canonical JSON.
 

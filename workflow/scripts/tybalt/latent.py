@@ -21,7 +21,7 @@ from tybalt.files import write_table
 log = logging.getLogger(__name__)
 
 #: What is measured of every sample, in the order of `reconstruction_samples`.
-SAMPLE_MEASURES = ["mse", "pearson", "bce", "bce_floor", "bce_clipped"]
+SAMPLE_MEASURES = ["mse", "mse_of_mean", "pearson", "bce", "bce_floor", "bce_clipped"]
 
 #: Reconstructions are kept this far from 0 and 1 before their logarithm is taken.
 CLIP = 1e-7
@@ -75,8 +75,9 @@ def measure_reconstruction(
         the correlation over the samples of the part that judges (``pearson_test``); NaN where a
         gene is constant.
     reconstruction_samples
-        Output: sample, split, cancer_type and sample_type (where the data have them), mse, pearson
-        over the genes, and as `cross_entropy` has them bce, bce_floor and bce_clipped (NaN where
+        Output: sample, split, cancer_type and sample_type (where the data have them), mse,
+        mse_of_mean (that of the mean training sample, which every model must beat), pearson over
+        the genes, and as `cross_entropy` has them bce, bce_floor and bce_clipped (NaN where
         the matrix is not in 0..1).
     """
     bundle = load_for(matrix, model)
@@ -86,6 +87,7 @@ def measure_reconstruction(
     genes = pd.DataFrame({"gene": bundle.genes.index})
     labels = [name for name in ("split", "cancer_type", "sample_type") if name in obs]
     samples = obs[labels].assign(**dict.fromkeys(SAMPLE_MEASURES, np.nan))
+    typical = parts["train"].mean(axis=0, keepdims=True)
     for part in present_parts(obs["split"]):
         X = parts[part]
         X_hat = bundle.autoencoder.reconstruct(X)
@@ -93,6 +95,7 @@ def measure_reconstruction(
         samples.loc[rows, SAMPLE_MEASURES] = np.column_stack(
             [
                 mean_squared_error(X, X_hat, axis=1),
+                mean_squared_error(X, typical, axis=1),
                 correlation(X, X_hat, axis=1),
                 *cross_entropy(X, X_hat),
             ]

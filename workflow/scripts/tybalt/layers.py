@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 #: Probabilities are kept this far from 0 and 1 before their logarithm is taken.
@@ -271,6 +272,89 @@ class TiedDense(keras.layers.Layer):
     def kernel(self) -> Any:
         """The transposed kernel of the source, shape (features, genes)."""
         return ops.transpose(self.source.kernel)
+
+    def call(self, inputs: Any) -> Any:
+        """Return activation(inputs @ kernel + bias)."""
+        return self.activation(ops.matmul(inputs, self.kernel) + self.bias)
+
+
+class JacobianNorm(Penalty):
+    """Squared Frobenius norm of the Jacobian of a one-layer encoder, in closed form.
+
+    With the code ``h = s(x W + b)`` the Jacobian of feature j by gene i is ``s'(a_j) W_ij``, and
+    the slope s' follows from h itself, so the norm is ``sum_j s'(a_j)^2 sum_i W_ij^2``: no second
+    differentiation (Rifai 2011, https://icml.cc/2011/papers/455_icmlpaper.pdf).
+
+    It holds a reference to the encoder, which a Keras file cannot say; models are saved as
+    weights (`tybalt.bundle`) and built anew.
+
+    Parameters
+    ----------
+    encoder
+        The Dense layer, built, with sigmoid or tanh, whose output is the input of this layer.
+    final_weight, kappa
+        As in `Penalty`.
+    """
+
+    def __init__(
+        self,
+        encoder: keras.layers.Dense,
+        final_weight: float,
+        kappa: float | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(final_weight, kappa, **kwargs)
+        self.encoder = encoder
+        slopes = {
+            "sigmoid": lambda code: code * (1 - code),
+            "tanh": lambda code: 1 - ops.square(code),
+        }
+        self._slope = slopes[encoder.activation.__name__]
+
+    def term(self, inputs: Any) -> Any:
+        """Return the squared norm of every sample's Jacobian."""
+        squared_norms = ops.sum(ops.square(self.encoder.kernel), axis=0)
+        return ops.sum(ops.square(self._slope(inputs)) * squared_norms, axis=-1)
+
+
+class LinkedDense(keras.layers.Layer):
+    """A dense layer in which each unit sees only the inputs that it is linked to.
+
+    There is one weight per link, and no other: what is not linked cannot learn, and the number of
+    parameters says so. A unit's weights are drawn from -limit..limit with limit^2 = 3 / its number
+    of links, so that units of few and of many links start alike (LeCun 1998).
+
+    Parameters
+    ----------
+    links
+        Pairs (number of the input, number of the unit), each once; shape (links, 2), whole numbers.
+    n_inputs, n_units
+        Shape of the kernel that the links are part of.
+    activation
+        As in Keras's Dense.
+    """
+
+    def __init__(
+        self, links: np.ndarray, n_inputs: int, n_units: int, activation: str, **kwargs: Any
+    ):
+        super().__init__(**kwargs)
+        self.links = np.asarray(links, dtype=np.int32)
+        self.n_inputs = n_inputs
+        self.n_units = n_units
+        self.activation = keras.activations.get(activation)
+        limits = np.sqrt(3 / np.bincount(self.links[:, 1], minlength=n_units))[self.links[:, 1]]
+        self.link_weights = self.add_weight(
+            shape=(len(self.links),),
+            initializer=keras.initializers.RandomUniform(-1, 1),
+            name="link_weights",
+        )
+        self.link_weights.assign(self.link_weights * limits.astype(np.float32))
+        self.bias = self.add_weight(shape=(n_units,), initializer="zeros", name="bias")
+
+    @property
+    def kernel(self) -> Any:
+        """The weights at their places, 0 elsewhere: shape (inputs, units)."""
+        return ops.scatter(self.links, self.link_weights, (self.n_inputs, self.n_units))
 
     def call(self, inputs: Any) -> Any:
         """Return activation(inputs @ kernel + bias)."""

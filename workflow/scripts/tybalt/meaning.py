@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tybalt.data.matrix import judging_part, read_obs
+from tybalt.errors import InputError, suggest
 from tybalt.files import read_table, write_table
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,8 @@ def ask(
     label = answers(obs, question)
     stratum = strata(obs, label, question)
     known = label.notna() & stratum.notna()
-    train, judged = (known & (obs["split"] == name) for name in ("train", part))
+    train = known & (obs["split"] == "train")
+    judged = with_both_sides(known & (obs["split"] == part), label, stratum)
     auroc_train = stratified_auroc(codes[train], label[train], stratum[train])
     auroc_test = stratified_auroc(codes[judged], label[judged], stratum[judged])
     positives, negatives = (int((label[judged] == side).sum()) for side in (1, 0))
@@ -122,11 +124,30 @@ def ask(
     )
 
 
+def with_both_sides(chosen: pd.Series, label: pd.Series, stratum: pd.Series) -> pd.Series:
+    """Narrow a choice of samples to strata that hold both answers: others cannot be judged."""
+    sides = label[chosen].groupby(stratum[chosen]).nunique()
+    return chosen & stratum.isin(sides.index[sides == 2])
+
+
 def answers(obs: pd.DataFrame, question: Mapping[str, Any]) -> pd.Series:
-    """Return 1 for positive samples, 0 for other known values, NaN for missing ones."""
+    """Return 1 for positive samples, 0 for other known values, NaN for missing ones.
+
+    Raises
+    ------
+    InputError
+        If no sample has a positive value: as a rule it is misspelt.
+    """
     values = obs[question["covariate"]].astype("object")
     known = values.notna() & (values != "")
-    return values.isin(question["positive"]).astype(float).where(known)
+    positive = values.astype(str).isin([str(value) for value in question["positive"]])
+    if not (positive & known).any():
+        found = sorted(values[known].astype(str).unique())
+        raise InputError(
+            f"signals: no sample has {question['covariate']} {question['positive']}; "
+            f"{suggest(question['positive'][0], found[:40])}"
+        )
+    return positive.astype(float).where(known)
 
 
 def strata(obs: pd.DataFrame, label: pd.Series, question: Mapping[str, Any]) -> pd.Series:

@@ -7,14 +7,15 @@ parameter changes, and the rule's jobs run again. Comments count as changes too.
 
 import ast
 import hashlib
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parents[1]
 
 
-def code_hash(script: str, *modules: str) -> str:
-    """Hash a script, everything it imports from tybalt, and further modules by name.
+def code_hash(script: str, *modules: str, files: Iterable[str | Path] = ()) -> str:
+    """Hash a script, everything it imports from tybalt, further modules by name, and files.
 
     Parameters
     ----------
@@ -22,19 +23,23 @@ def code_hash(script: str, *modules: str) -> str:
         Name of the rule, so of a file in workflow/scripts.
     modules
         Dotted names that are imported by name only at run time (``tybalt.models.vae``).
+    files
+        Files that the code reads and that are no input of the rule (gene sets).
 
     Returns
     -------
     str
         16 hex digits, a function of file contents alone.
     """
-    files = {SCRIPTS / f"{script}.py"} | {_file_of(module) for module in modules}
-    for file in list(files):
-        files |= import_closure(file)
+    code = {SCRIPTS / f"{script}.py"} | {_file_of(module) for module in modules}
+    for file in list(code):
+        code |= import_closure(file)
     digest = hashlib.sha256()
-    for file in sorted(files):
+    for file in sorted(code):
         digest.update(file.relative_to(SCRIPTS).as_posix().encode())
         digest.update(file.read_bytes())
+    for file in files:
+        digest.update(Path(file).read_bytes())
     return digest.hexdigest()[:16]
 
 

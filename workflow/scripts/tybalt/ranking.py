@@ -23,6 +23,7 @@ class Score:
     status: str
     score: float
     best_epoch: int | None
+    settled: bool = True
 
 
 def rank_trials(
@@ -40,7 +41,8 @@ def rank_trials(
     trials
         Paths ``.../{round}/{trial}/{execution}.json``, one per training.
     settings
-        Trial name -> (epochs, number of configurations of the space) that its trainings answer.
+        ``{round}/{trial}`` -> (epochs, number of configurations of the space) that its trainings
+        answer.
         A setting with fewer epochs is read off the history of the longest run.
     searched
         Hyperparameters of the space: the columns of the table.
@@ -66,16 +68,16 @@ def rank_trials(
         raise RuntimeError(
             "no setting has a finite score: every training diverged; lower learning_rate"
         )
-    table = order(table)
+    table = choose(order(table))
     write_table(table, ranking)
     write_json(winner(table, records, configurations, len(trials)), best)
 
 
 def group_by_trial(paths: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    """Read the records of all executions, by trial name, in the order of executions."""
+    """Read the records of all executions, by round and trial, in the order of executions."""
     records: dict[str, list[dict[str, Any]]] = {}
     for path in sorted(paths, key=lambda path: (len(path), path)):
-        records.setdefault(path.split("/")[-2], []).append(read_json(path))
+        records.setdefault("/".join(path.split("/")[-3:-1]), []).append(read_json(path))
     return records
 
 
@@ -97,7 +99,8 @@ def row(
         shown["epochs"] = epochs
     return {
         **shown,
-        "trial": name,
+        "round": name.split("/")[0],
+        "trial": name.split("/")[1],
         "mean": values.mean(),
         "sd": values.std(ddof=1) if len(values) > 1 else math.nan,
         "n": len(values),
@@ -108,6 +111,7 @@ def row(
         "configurations": configurations,
         "seed": first["seed"],
         "run_epochs": epochs,
+        "warnings": "" if scores[0].settled else "the warm-up had not ended",
     }
 
 
@@ -124,7 +128,7 @@ def score_at(record: Mapping[str, Any], epochs: int) -> Score:
     numbers = range(1, len(scores) + 1)
     eligible = [number for number in numbers if record["history"]["eligible"][number - 1]]
     best = min(eligible or [len(scores)], key=lambda number: scores[number - 1])
-    return Score("ok", scores[best - 1], best)
+    return Score("ok", scores[best - 1], best, settled=bool(eligible))
 
 
 def order(table: pd.DataFrame) -> pd.DataFrame:
@@ -145,6 +149,17 @@ def order(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(tied=tied.where(table["status"] == "ok", "no"))
 
 
+def equals_of_the_best(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the settings tied with the best; untested, those of the very same score."""
+    return table[(table["tied"] == "yes") | (table["mean"] == table["mean"].iloc[0])]
+
+
+def choose(table: pd.DataFrame) -> pd.DataFrame:
+    """Mark the cheapest (parameters x epochs) of the settings that equal the best."""
+    cheapest = equals_of_the_best(table).sort_values(["cost", "rank"]).index[0]
+    return table.assign(chosen=np.where(table.index == cheapest, "yes", "no"))
+
+
 def standard_error(table: pd.DataFrame) -> float:
     """Return the pooled standard deviation over root n; NaN if no setting was repeated."""
     repeated = table[(table["n"] > 1) & np.isfinite(table["mean"])]
@@ -162,29 +177,30 @@ def winner(
     trainings: int,
 ) -> dict[str, Any]:
     """Describe the cheapest of the settings that are as good as the best."""
-    best = table.iloc[0]
-    rivals = table[(table["tied"] == "yes") | (table["mean"] == best["mean"])]
-    chosen = rivals.sort_values(["cost", "rank"]).iloc[0]
-    first = records[chosen["trial"]][0]
+    chosen = table[table["chosen"] == "yes"].iloc[0]
+    rivals = equals_of_the_best(table)
+    first = records[f"{chosen['round']}/{chosen['trial']}"][0]
     hyperparameters = dict(first["hyperparameters"])
     if "epochs" in hyperparameters:
         hyperparameters["epochs"] = int(chosen["run_epochs"])
     note = f"best of {len(table)} distinct settings"
     if len(rivals) > 1:
-        note = f"cheapest (parameters x epochs) of {len(rivals)} settings tied with the best"
+        same = "tied with the best" if (rivals["tied"] == "yes").all() else "of the same score"
+        note = f"cheapest (parameters x epochs) of {len(rivals)} settings {same}"
     log.info("%d configurations, %d trainings; %s", configurations, trainings, note)
     return {
         "module": first["module"],
         "objective": first["objective"],
         "hyperparameters": hyperparameters,
         "parameters": int(chosen["parameters"]),
+        "round": chosen["round"],
         "trial": chosen["trial"],
         "seed": int(chosen["seed"]),
         "score": float(chosen["mean"]),
         "sd": None if math.isnan(chosen["sd"]) else float(chosen["sd"]),
         "n": int(chosen["n"]),
         "rank": int(chosen["rank"]),
-        "tied": sorted(rivals["trial"].unique()),
+        "equals": sorted(rivals["trial"].unique()),
         "configurations": configurations,
         "trainings": trainings,
         "note": note,

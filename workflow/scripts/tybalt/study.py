@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 import importlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +16,7 @@ from typing import Any
 
 from tybalt import hyperparameters as hps
 from tybalt.errors import InputError, suggest
+from tybalt.gene_sets import locate
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -28,6 +29,18 @@ SIMULATED_SOURCE = "pancan-2016"
 #: Columns of a source's clinical table that hold for one sample, not for its patient: they stay
 #: out of the matrix, whose samples are joined to recount's table by patient, as published.
 SAMPLE_LEVEL = {"sample", "sample_type", "portion_id", "percent_tumor_nuclei"}
+
+#: Shares of the stratified split, where the config gives none.
+SHARES = {"validation": 0.1, "test": 0.1}
+
+#: Share of the samples that validation and test may take together.
+LARGEST_HELD_OUT = 0.8
+
+#: A shape and limits that z-scores may have, to ask models whether they take them.
+MANY, Z_SCORES = (10**6, 10**6), (-5.0, 5.0)
+
+#: Folders of results/ that are not datasets.
+RESERVED_NAMES = {"logs", "benchmarks"}
 
 #: The block of a dataset entry that belongs to each kind.
 KIND_BLOCK = {"simulated": "simulation", "local": "files", "xena": "source"}
@@ -63,6 +76,7 @@ class Cell:
     objective: str
     executions: int
     searched: tuple[str, ...]
+    files: tuple[Path, ...]
     configurations: int
     rounds: tuple[tuple[Trial, ...], ...]
 
@@ -103,7 +117,11 @@ class Study:
         return self.config["datasets"][name]
 
     def cell(self, dataset: str, model: str, tuner: str) -> Cell:
-        """Return the cell with these wildcards."""
+        """Return the cell with these wildcards; InputError if the study does not have it."""
+        if (dataset, model, tuner) not in self.cells:
+            wanted = f"{dataset}/{model}/{tuner}"
+            known = ["/".join(key) for key in self.cells]
+            raise InputError(f"{wanted} is no cell of the study; {suggest(wanted, known)}")
         return self.cells[dataset, model, tuner]
 
     def has(self, dataset: str, *covariates: str) -> bool:
@@ -127,7 +145,9 @@ def derive_seed(study_seed: int, *names: str) -> int:
     return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) & 0x7FFFFFFF
 
 
-def build_study(config: Mapping[str, Any], sources: Mapping[str, Any]) -> Study:
+def build_study(
+    config: Mapping[str, Any], sources: Mapping[str, Any], cancer_types: Collection[str]
+) -> Study:
     """Turn a checked config (defaults filled in) into a Study.
 
     Parameters
@@ -136,18 +156,27 @@ def build_study(config: Mapping[str, Any], sources: Mapping[str, Any]) -> Study:
         As `tybalt.config.check_config` returns it.
     sources
         The studies of resources/sources.yaml, by name.
+    cancer_types
+        Acronyms that can be simulated (resources/cohorts.tsv).
 
     Raises
     ------
     InputError
         Naming the config key, what was found and what is allowed.
     """
+    if UNTUNED in config["tuners"]:
+        raise InputError(
+            f"tuners.{UNTUNED}: this name always means one training without a search; "
+            "choose another"
+        )
     tuners = {UNTUNED: {"module": "fixed"}, **config["tuners"]}
     datasets = {
         name: complete_dataset(name, dataset, sources)
         for name, dataset in config["datasets"].items()
     }
     config = {**config, "tuners": tuners, "datasets": datasets}
+    for name, dataset in datasets.items():
+        check_cancer_types(name, dataset, cancer_types)
     for name, model in config["models"].items():
         check_model(name, model)
     for name, tuner in tuners.items():
@@ -187,6 +216,8 @@ def complete_dataset(
 ) -> dict[str, Any]:
     """Check what the schema cannot, and fill in the clinical columns that the kind knows."""
     where = f"datasets.{name}"
+    if name in RESERVED_NAMES:
+        raise InputError(f"{where}: results/{name} holds other files; choose another name")
     kind = dataset["kind"]
     for other, block in KIND_BLOCK.items():
         if other == kind and block not in dataset:
@@ -203,7 +234,13 @@ def complete_dataset(
             f"{dataset['simulation']['genes']} genes are simulated ({where}.simulation.genes)"
         )
     columns = clinical_columns(dataset, sources)
-    dataset = {**dataset, "clinical": {**dataset["clinical"], "columns": columns}}
+    split = dataset["split"]
+    dataset = {
+        **dataset,
+        "clinical": {**dataset["clinical"], "columns": columns},
+        "split": split if split["method"] == "tybalt" else {**SHARES, **split},
+    }
+    check_split(where, dataset["split"])
     check_clinical(where, dataset)
     check_tables(where, dataset)
     for signal, question in dataset["signals"].items():
@@ -214,6 +251,34 @@ def complete_dataset(
                     f"covariate; {suggest(question[role], declared_covariates(dataset))}"
                 )
     return dataset
+
+
+def check_cancer_types(
+    name: str, dataset: Mapping[str, Any], cancer_types: Collection[str]
+) -> None:
+    """Check the cancer types of a simulated cohort."""
+    wanted = dataset.get("simulation", {}).get("cancer_types", "all")
+    for acronym in [] if wanted == "all" else wanted:
+        if acronym not in cancer_types:
+            raise InputError(
+                f"datasets.{name}.simulation.cancer_types: found {acronym!r}; "
+                f"{suggest(acronym, cancer_types)}"
+            )
+
+
+def check_split(where: str, split: Mapping[str, Any]) -> None:
+    """Check that the shares leave something to train on, and that none is given in vain."""
+    shares = {name: split[name] for name in ("validation", "test") if name in split}
+    if split["method"] == "tybalt" and shares:
+        raise InputError(
+            f"{where}.split.{next(iter(shares))}: the published split has shares of its own (10 % "
+            "held out, no test part); leave this key out"
+        )
+    if sum(shares.values()) > LARGEST_HELD_OUT:
+        raise InputError(
+            f"{where}.split: validation + test is {sum(shares.values()):g}, expected at most "
+            f"{LARGEST_HELD_OUT}, as the rest is what models are trained on"
+        )
 
 
 def check_clinical(where: str, dataset: Mapping[str, Any]) -> None:
@@ -303,12 +368,20 @@ def check_model(name: str, model: Mapping[str, Any]) -> None:
     coerce_space(module.HParams, model["space"], f"{where}.space")
     for key in model["space"]:
         if key in model["fixed"]:
-            raise InputError(f"{where}.space.{key}: is also in {where}.fixed; keep one of the two")
+            raise InputError(
+                f"{where}.space.{key}: is also in {where}.fixed; keep one of the two (an overlay "
+                "cannot remove a key: give the variant a name of its own)"
+            )
     objective = model.get("objective", module.OBJECTIVE)
     if objective == "elbo" and module.OBJECTIVE != "elbo":
         raise InputError(
             f"{where}.objective: found 'elbo', but {model['module']} has no KL divergence; "
             "allowed: reconstruction"
+        )
+    if objective == "elbo" and model["fixed"].get("kl_term") == "none":
+        raise InputError(
+            f"{where}.objective: a model without KL divergence (kl_term: none) cannot be scored by "
+            "it; set objective: reconstruction"
         )
     loss_changing = sorted({"kl_term", "reconstruction"} & set(model["space"]))
     if objective == "elbo" and loss_changing:
@@ -362,6 +435,7 @@ def build_cell(config: Mapping[str, Any], dataset: str, model: str, tuner: str) 
         merge_settings(entry["module"], module.HParams, entry["fixed"], settings, where)
         for settings in plan
     )
+    check_scaling(config["datasets"][dataset], dataset, module, rounds[0][0].hyperparameters, where)
     return Cell(
         dataset=dataset,
         model=model,
@@ -371,9 +445,49 @@ def build_cell(config: Mapping[str, Any], dataset: str, model: str, tuner: str) 
         # A model without build() is fitted in closed form: repeating it would tell nothing.
         executions=config["training"]["executions_per_trial"] if hasattr(module, "build") else 1,
         searched=tuple(space) if any(settings != [{}] for settings in plan) else (),
+        files=named_files(module, {**entry["fixed"], **space}, where),
         configurations=sum(len(settings) for settings in plan),
         rounds=rounds,
     )
+
+
+def check_scaling(
+    dataset: Mapping[str, Any],
+    name: str,
+    module: ModuleType,
+    hyperparameters: Mapping[str, Any],
+    where: str,
+) -> None:
+    """Check that a model which needs values in 0..1 gets them, before anything is downloaded."""
+    if dataset["scaling"]["method"] == "zero_one":
+        return
+    refusal = module.refuse(module.HParams(**hyperparameters), MANY, Z_SCORES)
+    if refusal:
+        raise InputError(
+            f"{where}: {refusal} (datasets.{name}.scaling.method is "
+            f"{dataset['scaling']['method']}, expected zero_one)"
+        )
+
+
+def named_files(module: ModuleType, values: Mapping[str, Any], where: str) -> tuple[Path, ...]:
+    """Find the files that a model's hyperparameters name: fixed, searched or by default.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    """
+    defaults = {field.name: field.default for field in dataclasses.fields(module.HParams)}
+    named = [
+        (name, path)
+        for name in getattr(module, "FILES", ())
+        for path in _as_list(values.get(name, defaults[name]))
+    ]
+    return tuple(locate(path, f"{where}: {name}") for name, path in named)
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def merge_settings(
@@ -404,10 +518,12 @@ def _merge(name: str, group: Sequence[Any], where: str) -> Trial:
             f"{where}: two settings share the trial name {name}; change any value of the "
             "space slightly"
         )
+    # Fields without effect take their defaults: whichever setting came first must not show.
     longest = max(group, key=lambda hp: getattr(hp, "epochs", 1))
+    hyperparameters = hps.without_effectless(longest)
     settings = Counter(getattr(hp, "epochs", 1) for hp in group)
     return Trial(
         name=name,
-        hyperparameters=dataclasses.asdict(longest),
+        hyperparameters=hyperparameters,
         settings=tuple(sorted(settings.items())),
     )

@@ -1,8 +1,10 @@
 """Train a model, score every epoch, keep the best: the same for every model and tuner."""
 
 import dataclasses
+import importlib.util
 import logging
 import math
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +13,7 @@ import pandas as pd
 
 from tybalt.autoencoder import Autoencoder, create, load_module
 from tybalt.bundle import Bundle, feature_names, save_bundle
+from tybalt.checkpoint import Checkpoint, Progress
 from tybalt.data.matrix import read_obs, read_parts, read_var
 from tybalt.errors import InputError
 from tybalt.files import read_json, write_json, write_table
@@ -50,6 +53,7 @@ def train_trial(
     hyperparameters: Mapping[str, Any],
     training: Mapping[str, Any],
     seed: int,
+    checkpoint: Mapping[str, Any] | None = None,
 ) -> None:
     """Train one hyperparameter setting and score it on the validation samples.
 
@@ -62,17 +66,19 @@ def train_trial(
     module, hyperparameters
         Model and values of its HParams (the rest are defaults).
     training
-        ``objective`` (elbo | reconstruction) and ``patience`` (epochs without a better score
-        after which the training stops; 0 = never).
+        ``backend`` (tensorflow | jax), ``objective`` (elbo | reconstruction) and ``patience``
+        (epochs without a better score after which the training stops; 0 = never).
     seed
         Initial weights, shuffling and noise follow from it.
+    checkpoint
+        Where to keep an unfinished training (see `tybalt.adapter`); None to keep none.
 
     Raises
     ------
     InputError
         If matrix and hyperparameters do not go together; before anything is trained.
     """
-    autoencoder, result = train(matrix, module, hyperparameters, training, seed)
+    autoencoder, result = train(matrix, module, hyperparameters, training, seed, checkpoint)
     write_json(
         {
             "status": result.status,
@@ -84,7 +90,7 @@ def train_trial(
             "epochs": len(result.history["epoch"]),
             "best_epoch": result.best_epoch,
             "parameters": autoencoder.n_parameters(),
-            "warnings": find_warnings(result, autoencoder),
+            "warnings": find_warnings(result, autoencoder.hp.latent_dim),
             "history": result.history,
         },
         trial,
@@ -92,7 +98,12 @@ def train_trial(
 
 
 def train_model(
-    matrix: str, best: str, model: str, history: str, training: Mapping[str, Any]
+    matrix: str,
+    best: str,
+    model: str,
+    history: str,
+    training: Mapping[str, Any],
+    checkpoint: Mapping[str, Any] | None = None,
 ) -> None:
     """Train the winner of a search again, as its trial was trained, and keep the model.
 
@@ -101,8 +112,8 @@ def train_model(
     matrix, best
         Inputs ``expression.h5ad`` and ``best.json``.
     model, history
-        Outputs ``model.zip`` and ``history.tsv``.
-    training
+        Outputs ``model.zip`` and ``history.tsv``; the column `best` marks the epoch that was kept.
+    training, checkpoint
         As in `train_trial`.
 
     Raises
@@ -112,7 +123,7 @@ def train_model(
     """
     winner = read_json(best)
     autoencoder, result = train(
-        matrix, winner["module"], winner["hyperparameters"], training, winner["seed"]
+        matrix, winner["module"], winner["hyperparameters"], training, winner["seed"], checkpoint
     )
     if result.status != "ok":
         raise RuntimeError(f"{best}: the training of the winner diverged; see {history}")
@@ -129,10 +140,12 @@ def train_model(
             "objective": training["objective"],
             "best_epoch": result.best_epoch,
             "score": result.score,
+            "warnings": find_warnings(result, autoencoder.hp.latent_dim),
         },
     )
     save_bundle(bundle, model)
-    write_table(pd.DataFrame(result.history), history)
+    table = pd.DataFrame(result.history)
+    write_table(table.assign(best=table["epoch"] == result.best_epoch), history)
 
 
 def train(
@@ -141,15 +154,55 @@ def train(
     hyperparameters: Mapping[str, Any],
     training: Mapping[str, Any],
     seed: int,
+    checkpoint: Mapping[str, Any] | None = None,
 ) -> tuple[Autoencoder, Training]:
     """Read, check, create and fit; return the model with the weights of its best epoch."""
+    choose_backend(training["backend"])
     parts = read_parts(matrix, ["train", "validation"])
     hp = coerce(load_module(module).HParams, hyperparameters, "hyperparameters")
     check_input(matrix, parts, module, hp)
     check_objective(training["objective"], module)
-    autoencoder = create(module, parts["train"].shape[1], dataclasses.asdict(hp), seed)
-    result = fit_and_keep_best(autoencoder, parts["train"], parts["validation"], seed, **training)
+    values = dataclasses.asdict(hp)
+    genes = list(read_var(matrix).index)
+    autoencoder = create(module, len(genes), values, seed, genes)
+    kept = None
+    if checkpoint is not None:
+        depends_on = {
+            "module": module,
+            "hyperparameters": values,
+            "training": dict(training),
+            "seed": seed,
+            "code": checkpoint["code"],
+            "threads": checkpoint["threads"],
+        }
+        data = [*parts.values(), *autoencoder.knowledge.values()]
+        kept = Checkpoint(checkpoint["folder"], checkpoint["every"], depends_on, data)
+    result = fit_and_keep_best(
+        autoencoder,
+        parts["train"],
+        parts["validation"],
+        seed,
+        training["objective"],
+        training["patience"],
+        checkpoint=kept,
+    )
     return autoencoder, result
+
+
+def choose_backend(backend: str) -> None:
+    """Put a framework under Keras; this must come before the first import of Keras.
+
+    Raises
+    ------
+    InputError
+        If the framework is not installed.
+    """
+    if importlib.util.find_spec(backend) is None:
+        raise InputError(
+            f"training.backend: {backend} is not installed in this environment; "
+            f"install it (pip install {backend}) or choose tensorflow"
+        )
+    os.environ["KERAS_BACKEND"] = backend
 
 
 def check_input(matrix: str, parts: Mapping[str, np.ndarray], module: str, hp: Any) -> None:
@@ -189,35 +242,65 @@ def fit_and_keep_best(
     seed: int,
     objective: str,
     patience: int,
+    checkpoint: Checkpoint | None = None,
 ) -> Training:
     """Fit, score every epoch, and leave the model with the weights of its best epoch.
 
     Only epochs at which the warm-up of every penalty has ended are eligible; if there are none,
-    the last epoch counts.
+    the last epoch counts. A training that goes on from a checkpoint ends as it would have ended
+    undisturbed.
     """
-    history: dict[str, list] = {}
-    best_epoch, best_arrays, since_best = None, None, 0
-    for record in autoencoder.fit(train, validation, seed):
+    progress = resume(autoencoder, checkpoint)
+    history = progress.history
+    for record in autoencoder.fit(train, validation, seed, first_epoch=progress.epochs + 1):
         record["score"] = score(record, objective, autoencoder.n_genes)
-        if not math.isfinite(record["loss"]) or not math.isfinite(record["score"]):
+        if not all(math.isfinite(value) for value in record.values()):
             log.info("epoch %d: diverged", record["epoch"])
             return Training("diverged", history or {column: [] for column in record}, None)
-        for column, value in record.items():
-            history.setdefault(column, []).append(value)
         log.info("epoch %d: %s", record["epoch"], describe(record))
-        if record["eligible"]:
-            if best_epoch is None or record["score"] < history["score"][best_epoch - 1]:
-                best_epoch, best_arrays, since_best = record["epoch"], autoencoder.arrays(), 0
-            else:
-                since_best += 1
-            if patience and since_best >= patience:
-                log.info("stopped: no better score for %d epochs", patience)
-                break
-    if best_arrays is None:
-        best_epoch = history["epoch"][-1]
+        note(progress, record, autoencoder)
+        if patience and progress.since_best >= patience:
+            log.info("stopped: no better score for %d epochs", patience)
+            break
+        if (
+            checkpoint
+            and is_unfinished(autoencoder, progress)
+            and checkpoint.is_due(progress.epochs)
+        ):
+            checkpoint.save(progress, autoencoder.state())
+    if progress.best_arrays is None:
+        return Training("ok", history, history["epoch"][-1])
+    autoencoder.load(progress.best_arrays)
+    return Training("ok", history, progress.best_epoch)
+
+
+def resume(autoencoder: Autoencoder, checkpoint: Checkpoint | None) -> Progress:
+    """Put the model where an earlier attempt at this training stood; else begin."""
+    found = checkpoint.load() if checkpoint else None
+    if found is None:
+        return Progress()
+    progress, state = found
+    autoencoder.resume(state)
+    return progress
+
+
+def note(progress: Progress, record: Mapping[str, Any], autoencoder: Autoencoder) -> None:
+    """Write an epoch into the progress; keep the model's arrays if it is the best so far."""
+    for column, value in record.items():
+        progress.history.setdefault(column, []).append(value)
+    if not record["eligible"]:
+        return
+    scores, best = progress.history["score"], progress.best_epoch
+    if best is None or record["score"] < scores[best - 1]:
+        progress.best_epoch, progress.best_arrays = record["epoch"], autoencoder.arrays()
+        progress.since_best = 0
     else:
-        autoencoder.load(best_arrays)
-    return Training("ok", history, best_epoch)
+        progress.since_best += 1
+
+
+def is_unfinished(autoencoder: Autoencoder, progress: Progress) -> bool:
+    """Tell whether epochs are left; a model in closed form has one and no more."""
+    return progress.epochs < getattr(autoencoder.hp, "epochs", 1)
 
 
 def score(record: Mapping[str, float], objective: str, n_genes: int) -> float:
@@ -240,12 +323,11 @@ def score(record: Mapping[str, float], objective: str, n_genes: int) -> float:
     return n_genes * record["validation_bce"] + record["validation_kl"]
 
 
-def find_warnings(result: Training, autoencoder: Autoencoder) -> list[str]:
+def find_warnings(result: Training, n_features: int) -> list[str]:
     """Say what a reader of the result should know: collapse, dead features, no settled epoch."""
     if result.best_epoch is None:
         return []
     i = result.best_epoch - 1
-    n_features = autoencoder.hp.latent_dim
     active = result.history["active_units"][i]
     warnings = []
     if active == 0:

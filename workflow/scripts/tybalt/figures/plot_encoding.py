@@ -43,7 +43,7 @@ _SEX_COLOURS = {"female": AMBER, "male": "#332288"}
 
 
 @saves_figure
-def plot_encoding(matrix: str, encoding: str, colours: str) -> Figure:
+def plot_encoding(matrix: str, encoding: str, colours: str, title: str) -> Figure:
     """Draw the codes of the samples, each feature scaled to its own mean and deviation.
 
     Parameters
@@ -55,6 +55,8 @@ def plot_encoding(matrix: str, encoding: str, colours: str) -> Figure:
         Codes of all samples: sample, z1 ... zK.
     colours
         Cohort table with columns acronym and color.
+    title
+        Whose codes they are.
     """
     obs = read_obs(matrix)
     codes = read_table(encoding, index="sample").loc[obs.index]
@@ -64,9 +66,10 @@ def plot_encoding(matrix: str, encoding: str, colours: str) -> Figure:
     rows = order_samples(scaled, groups.to_numpy())
     features = order_features(scaled[rows], constant)
 
-    figure = new_figure("Codes of the samples")
+    figure = new_figure("Codes of the samples", title)
     figure.get_layout_engine().set(w_pad=0.02, wspace=0)
-    *narrow, heat = figure.subplots(1, len(bars) + 1, width_ratios=[1] * len(bars) + [42])
+    widths = [1] * len(bars) + [42]
+    *narrow, heat = figure.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0]
     for axes, (name, (labels, palette)) in zip(narrow, bars.items(), strict=True):
         _draw_bar(axes, name, labels.iloc[rows], palette)
     shown = np.where(constant, np.nan, scaled)[np.ix_(rows, features)]
@@ -96,7 +99,8 @@ def plot_encoding(matrix: str, encoding: str, colours: str) -> Figure:
         extend="both",
         label="standard deviations from the feature's mean",
     )
-    legend_beside(figure, _handles(bars), rows=30)
+    if bars:
+        legend_beside(figure, _handles(bars), rows=30)
     return figure
 
 

@@ -9,4 +9,4 @@ from tybalt.figures.style import saves_figure
 @saves_figure
 def plot_gene_map(embedding: str, matrix: str, title: str, colours: str) -> Figure:
     """Draw the embedding of the scaled genes; arguments as for `plot_map`."""
-    return draw_maps(embedding, matrix, title, colours)
+    return draw_maps("Samples by their genes", embedding, matrix, title, colours)

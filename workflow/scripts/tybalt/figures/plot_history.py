@@ -1,5 +1,7 @@
 """Loss curves: every term of a training, epoch by epoch."""
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,9 +15,11 @@ from tybalt.figures.style import (
     INK,
     LARGE,
     MEDIUM,
+    OBJECTIVES,
     ORANGE,
     PALE,
     SLIDE,
+    SMALL,
     add_note,
     best_grid,
     legend_beside,
@@ -29,25 +33,38 @@ from tybalt.files import read_table
 _VALIDATION = "validation_"
 
 #: Read on the validation samples although their name does not say so.
-_JUDGED = ("score",)
+_JUDGED = ("score", "active_units", "mean_sigma")
+
+#: Columns that say something of the epoch and are no curve.
+_MARKS = ["epoch", "eligible", "best"]
+
+#: Units that the name does not tell.
+_UNITS = {"mse": "mean over genes", "bce": "mean over genes"}
 
 #: A term that spans more than this factor is drawn on a logarithmic axis.
 _LOG_ABOVE = 50
 
 
 @saves_figure
-def plot_history(history: str) -> Figure:
+def plot_history(history: str, objective: str, title: str) -> Figure:
     """Draw one panel for each term of the loss and each diagnostic.
 
     Parameters
     ----------
     history
         Table with one row per epoch: epoch, loss, reconstruction, penalties, their weights,
-        validation terms, score and diagnostics. A model fitted in one step (PCA) has one row.
+        validation terms, score, diagnostics, and `best`, true in the one epoch whose weights were
+        kept. A model fitted in one step (PCA) has one row.
+    objective
+        ``elbo`` or ``reconstruction``: what the score is.
+    title
+        Whose training it is.
     """
     table = read_table(history).sort_values("epoch", ignore_index=True)
     terms = terms_of(table)
-    return _draw_values(table, terms) if len(table) == 1 else _draw_curves(table, terms)
+    units = _UNITS | {"score": OBJECTIVES[objective]}
+    draw = _draw_values if len(table) == 1 else _draw_curves
+    return draw(table, terms, units, title)
 
 
 def terms_of(table: pd.DataFrame) -> dict[str, dict[str, str]]:
@@ -57,32 +74,25 @@ def terms_of(table: pd.DataFrame) -> dict[str, dict[str, str]]:
     -------
     dict
         Term -> {"training": column, "validation": column}; either may be absent. Every column but
-        `epoch` and `eligible` is in exactly one panel.
+        `epoch`, `eligible` and `best` is in exactly one panel.
     """
     terms: dict[str, dict[str, str]] = {}
-    for column in table.columns.drop(["epoch", "eligible"]):
+    for column in table.columns.drop(_MARKS):
         part = "validation" if column.startswith(_VALIDATION) or column in _JUDGED else "training"
         terms.setdefault(column.removeprefix(_VALIDATION), {})[part] = column
     return terms
 
 
-def best_epoch(table: pd.DataFrame) -> int:
-    """Return the epoch whose weights were kept: the lowest score once the warm-up has ended.
-
-    Without such an epoch it is the last one, as in `tybalt.training`.
-    """
-    eligible = table[table["eligible"]]
-    row = table.index[-1] if eligible.empty else eligible["score"].idxmin()
-    return int(table.loc[row, "epoch"])
-
-
-def _draw_curves(table: pd.DataFrame, terms: dict[str, dict[str, str]]) -> Figure:
-    figure = new_figure("Training, epoch by epoch")
+def _draw_curves(
+    table: pd.DataFrame, terms: dict[str, dict[str, str]], units: dict[str, str], title: str
+) -> Figure:
+    figure = new_figure("Training, epoch by epoch", title)
     rows, columns = best_grid(len(terms))
     panels = figure.subplots(rows, columns, squeeze=False)
-    best = best_epoch(table)
+    best = int(table.loc[table["best"], "epoch"].item())
     for panel, (term, parts) in zip(panels.flat, terms.items(), strict=False):
-        _draw_term(panel, table, term, parts, best)
+        _draw_term(panel, table, parts, best)
+        _name_panel(panel, term, units)
     for panel in panels.flat[len(terms) :]:
         panel.remove()
     for panel in panels.flat[max(len(terms) - columns, 0) : len(terms)]:
@@ -95,15 +105,14 @@ def _draw_curves(table: pd.DataFrame, terms: dict[str, dict[str, str]]) -> Figur
     legend_beside(figure, handles)
     add_note(
         figure,
-        "Losses per sample; terms as they enter the loss, before their weights. The score is "
-        "what chooses: lower is better.",
+        "Mean over samples. Loss and reconstruction as they are trained (a cross-entropy is summed "
+        "over genes); penalties before their weights. The score is what chooses: lower is better. "
+        "Gradient norm: at the last minibatch of the epoch.",
     )
     return figure
 
 
-def _draw_term(
-    panel: Axes, table: pd.DataFrame, term: str, parts: dict[str, str], best: int
-) -> None:
+def _draw_term(panel: Axes, table: pd.DataFrame, parts: dict[str, str], best: int) -> None:
     values = table[list(parts.values())].to_numpy(float)
     marker = "." if len(table) <= 25 else None
     for part, column in parts.items():
@@ -122,18 +131,26 @@ def _draw_term(
         panel.yaxis.set_major_locator(MaxNLocator(4))
     if panel.get_yscale() == "linear":
         panel.yaxis.set_major_formatter(lambda value, _: number(value))
-    panel.set_title(readable(term), fontweight="bold", fontsize=MEDIUM)
     panel.grid(axis="y")
     panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+
+
+def _name_panel(panel: Axes, term: str, units: dict[str, str]) -> None:
+    panel.set_title(readable(term), fontweight="bold", fontsize=MEDIUM)
+    if term in units:
+        panel.set_ylabel(textwrap.fill(units[term], 20), fontsize=SMALL)
 
 
 def _is_constant(values: np.ndarray) -> bool:
     return bool(np.ptp(values) <= 1e-9 * np.abs(values).max())
 
 
-def _draw_values(table: pd.DataFrame, terms: dict[str, dict[str, str]]) -> Figure:
+def _draw_values(
+    table: pd.DataFrame, terms: dict[str, dict[str, str]], units: dict[str, str], title: str
+) -> Figure:
     """Draw a model fitted in one step as a table of its terms: there is no curve to see."""
-    figure = new_figure("Fitted in one step: no epochs", (SLIDE[0], 1.8 + 0.6 * len(terms)))
+    size = (SLIDE[0], 2.1 + 0.6 * len(terms))
+    figure = new_figure("Fitted in one step: no epochs", title, size)
     axes = figure.subplots()
     axes.set(xlim=(0, 1), ylim=(len(terms) + 0.5, -1))
     axes.axis("off")
@@ -143,9 +160,18 @@ def _draw_values(table: pd.DataFrame, terms: dict[str, dict[str, str]]) -> Figur
         axes.text(x, -0.3, part, ha="right", color=colour, fontweight="bold", fontsize=LARGE)
     for row, (term, parts) in enumerate(terms.items()):
         axes.axhline(row + 0.1, xmin=0.1, xmax=0.85, color=PALE)
-        axes.text(0.12, row + 0.7, readable(term), fontsize=LARGE)
+        name = axes.text(0.12, row + 0.7, readable(term), fontsize=LARGE)
+        axes.annotate(
+            units.get(term, ""),
+            (1, 0),
+            xycoords=name,
+            xytext=(8, 0),
+            textcoords="offset points",
+            fontsize=SMALL,
+            va="bottom",
+        )
         for part, x in places.items():
             shown = number(float(table[parts[part]].iloc[0])) if part in parts else "–"
             axes.text(x, row + 0.7, shown, ha="right", fontsize=LARGE)
-    add_note(figure, "Losses per sample; the score is what chooses: lower is better.")
+    add_note(figure, "Means over samples. The score is what chooses: lower is better.")
     return figure

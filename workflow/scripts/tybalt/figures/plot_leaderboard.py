@@ -23,30 +23,37 @@ from tybalt.figures.style import (
 )
 from tybalt.files import read_table
 
-#: Models of this module are the baseline that the others have to beat.
-BASELINE = "pca"
+#: The linear baseline, and the one that knows nothing of a sample: the mean of all training
+#: samples. Module -> (name in the legend, marker, line).
+BASELINES = {
+    "pca": ("linear baseline\n(pca)", "D", "--"),
+    "mean": ("mean of the\ntraining samples", "s", ":"),
+}
 
-#: Columns that say what a model cost or how it was scored, not how good it is.
+#: Columns that say what a model cost, how it was scored or what it is like, not how good it is.
 NOT_DRAWN = {"score", "bce_clipped", "parameters", "epochs", "configurations", "trainings"}
+NOT_DRAWN |= {"active_units"}
 
 #: Words in a measure's name that make smaller values better.
 _ERRORS = ("mse", "bce", "kl", "loss", "error", "parameters", "seconds", "cost")
 
 
 @saves_figure
-def plot_leaderboard(leaderboard: str) -> Figure:
+def plot_leaderboard(leaderboard: str, title: str) -> Figure:
     """Draw every measure of every trained model as points, with intervals where the table has them.
 
     Parameters
     ----------
     leaderboard
-        One row per model and tuner: model, tuner, module, and measures. ``x_low`` and ``x_high``
-        are the interval of ``x``, or of ``x_accuracy``, ``x_auroc``.
+        One row per model and tuner: model, tuner, module, judged_on, warnings, and measures.
+        ``x_low`` and ``x_high`` are the interval of ``x``, or of ``x_accuracy``, ``x_auroc``.
+    title
+        Whose models they are.
     """
     rows = read_table(leaderboard)
     measures = measures_of(rows)
     names = [f"{model}, {tuner}" for model, tuner in zip(rows["model"], rows["tuner"], strict=True)]
-    figure = new_figure(f"{len(rows)} trained models, one scale")
+    figure = new_figure(_heading(rows), title)
     height, width = best_grid(max(len(measures), 1))
     panels = figure.subplots(height, width, sharey=True, squeeze=False)
     for panel, (measure, interval) in zip(panels.flat, measures.items(), strict=False):
@@ -60,12 +67,23 @@ def plot_leaderboard(leaderboard: str) -> Figure:
         Line2D([], [], linestyle="none", marker="o", markersize=9, color=BLUE, label="model"),
         Line2D([], [], linestyle="none", marker="*", markersize=15, color=ORANGE, label="best"),
     ]
-    if (rows["module"] == BASELINE).any():
-        label = f"baseline\n({BASELINE})"
-        handles.append(Line2D([], [], color=INK, linestyle="--", marker="D", label=label))
+    for module, (label, marker, line) in BASELINES.items():
+        if (rows["module"] == module).any():
+            handles.append(Line2D([], [], color=INK, linestyle=line, marker=marker, label=label))
     legend_beside(figure, handles)
-    add_note(figure, "Bars are the intervals of the table. Arrows point to the better side.")
+    notes = ["Bars are the intervals of the table. Arrows point to the better side."]
+    warned = zip(names, rows["warnings"].fillna(""), strict=True)
+    notes += [f"{name}: {warning}." for name, warning in warned if warning]
+    add_note(figure, " ".join(notes))
     return figure
+
+
+def _heading(rows: pd.DataFrame) -> str:
+    """Count the trained models and say which samples judge them."""
+    count = int((rows["module"] != "mean").sum())
+    (part,) = rows["judged_on"].unique()
+    also = ", which also chose the setting" if part == "validation" else ""
+    return f"{count} trained model{'' if count == 1 else 's'}, judged on {part} samples{also}"
 
 
 def measures_of(table: pd.DataFrame) -> dict[str, tuple[str, str] | None]:
@@ -96,18 +114,19 @@ def lower_is_better(measure: str) -> bool:
 def draw_measure(
     panel: Axes, table: pd.DataFrame, measure: str, interval: tuple[str, str] | None
 ) -> None:
-    """Draw one measure: a point per row, its interval, the baseline as a line, the best starred."""
+    """Draw one measure: a point per row, its interval, baselines as lines, the best starred."""
     values = table[measure].to_numpy(float)
     rows = np.arange(len(table))
-    baseline = (table["module"] == BASELINE).to_numpy()
     best = values == (np.nanmin(values) if lower_is_better(measure) else np.nanmax(values))
-    others = ~baseline & ~best
+    others = ~table["module"].isin(list(BASELINES)).to_numpy() & ~best
     if interval:
         panel.hlines(rows, table[interval[0]], table[interval[1]], color=BLUE, linewidth=2)
     panel.plot(values[others], rows[others], "o", color=BLUE, markersize=9)
-    panel.plot(values[baseline], rows[baseline], "D", color=INK, markersize=8)
-    for value in values[baseline & np.isfinite(values)]:
-        panel.axvline(value, color=INK, linestyle="--", linewidth=1)
+    for module, (_, marker, line) in BASELINES.items():
+        chosen = (table["module"] == module).to_numpy() & np.isfinite(values)
+        panel.plot(values[chosen], rows[chosen], marker, color=INK, markersize=8)
+        for value in values[chosen]:
+            panel.axvline(value, color=INK, linestyle=line, linewidth=1)
     panel.plot(values[best], rows[best], "*", color=ORANGE, markersize=17, mec="white")
     arrow = "← " if lower_is_better(measure) else ""
     panel.set_title(

@@ -27,6 +27,7 @@ from tybalt.figures.style import (
     legend_beside,
     new_figure,
     saves_figure,
+    say_instead,
 )
 from tybalt.files import read_table
 
@@ -46,19 +47,25 @@ def plot_map(embedding: str, matrix: str, title: str, colours: str) -> Figure:
     matrix
         `expression.h5ad`, of which the cancer types are read.
     title
-        Heading of the figure.
+        Whose map it is.
     colours
         Cohort table with columns acronym and color.
     """
-    return draw_maps(embedding, matrix, title, colours)
+    return draw_maps("Samples by their codes", embedding, matrix, title, colours)
 
 
-def draw_maps(embedding: str, matrix: str, title: str, colours: str) -> Figure:
-    """Draw both maps of an embedding table; see `plot_map`."""
+def draw_maps(heading: str, embedding: str, matrix: str, title: str, colours: str) -> Figure:
+    """Draw both maps of an embedding table; see `plot_map`.
+
+    An embedding without any coordinate is that of a constant code: all samples are one point.
+    """
     positions = read_table(embedding, index="sample")
     types = types_of_samples(positions.index, matrix, embedding)
     looks = looks_with_missing(types, colours)
-    figure = new_figure(title)
+    figure = new_figure(heading, title)
+    if positions.isna().all(axis=None):
+        say_instead(figure, "The code is constant: no map.")
+        return figure
     left, right = figure.subplots(1, 2)
     draw_map(left, positions[["tsne_1", "tsne_2"]].to_numpy(), types, looks)
     draw_map(right, positions[["pca_1", "pca_2"]].to_numpy(), types, looks)

@@ -8,7 +8,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from tybalt.data.matrix import judging_part
-from tybalt.figures.palette import Look, cancer_types_of, looks_with_missing, patch_handle
+from tybalt.figures.palette import (
+    NO_TYPE,
+    Look,
+    cancer_types_of,
+    looks_with_missing,
+    patch_handle,
+)
 from tybalt.figures.style import (
     BLUE,
     GREY,
@@ -17,6 +23,7 @@ from tybalt.figures.style import (
     ORANGE,
     SMALL,
     add_note,
+    legend_beside,
     new_figure,
     number,
     saves_figure,
@@ -35,7 +42,7 @@ _ROWS = 8
 
 @saves_figure
 def plot_reconstruction(
-    reconstruction_genes: str, reconstruction_samples: str, colours: str
+    reconstruction_genes: str, reconstruction_samples: str, colours: str, title: str
 ) -> Figure:
     """Draw the distribution of the error over genes and over the samples of each cancer type.
 
@@ -44,21 +51,33 @@ def plot_reconstruction(
     reconstruction_genes
         Table: gene, mse_train, mse_validation, mse_test.
     reconstruction_samples
-        Table: sample, split, cancer_type, mse.
+        Table: sample, split, cancer_type, mse. Without cancer types the genes stand alone.
     colours
         Cohort table with columns acronym and color.
+    title
+        Whose reconstruction it is.
     """
     genes = read_table(reconstruction_genes, index="gene")
     samples = read_table(reconstruction_samples, index="sample")
     part = judging_part(samples["split"])
     types = cancer_types_of(samples)
-    figure = new_figure(f"Reconstruction error, {part} samples against training samples")
-    panels = figure.subplot_mosaic(
-        [["genes", "types"], ["worst", "types"]], width_ratios=(1, 1.15), height_ratios=(1, 1.6)
-    )
+    heading = f"Reconstruction error, {part} samples against training samples"
+    figure = new_figure(heading, title)
+    handles = [patch_handle("train", "white"), patch_handle(part, BLUE)]
+    if set(types) == {NO_TYPE}:
+        panels = figure.subplot_mosaic([["genes", "worst"]])
+    else:
+        panels = figure.subplot_mosaic(
+            [["genes", "types"], ["worst", "types"]], width_ratios=(1, 1.15), height_ratios=(1, 1.6)
+        )
+        _draw_types(panels["types"], samples, types, looks_with_missing(types, colours), part)
+        handles += [
+            patch_handle(f"{part}, colour\nof the type", GREY),
+            Line2D([], [], color=ORANGE, linewidth=2, label="median of\nthe samples"),
+        ]
     _draw_distribution(panels["genes"], genes, part)
     _draw_worst(panels["worst"], genes, part)
-    _draw_types(panels["types"], samples, types, looks_with_missing(types, colours), part)
+    legend_beside(figure, handles)
     add_note(figure, "MSE on the scale of the model's input (0 to 1 where genes are scaled so).")
     return figure
 
@@ -87,14 +106,11 @@ def _draw_distribution(axes: Axes, genes: pd.DataFrame, part: str) -> None:
         bins = np.geomspace(low, high, edges) if logarithmic else np.linspace(low, high, edges)
         if logarithmic:
             _make_logarithmic(axes)
-    axes.hist(judged, bins, color=BLUE, alpha=0.75, label=f"{part}: median {_median(judged)}")
-    axes.hist(
-        train, bins, histtype="step", color=INK, lw=1.2, label=f"train: median {_median(train)}"
-    )
-    axes.set(xlabel="MSE of a gene", ylabel="genes", title=f"{len(genes):,} genes")
+    axes.hist(judged, bins, color=BLUE, alpha=0.75)
+    axes.hist(train, bins, histtype="step", color=INK, lw=1.2)
+    medians = f"median: train {number(train.median(), 3)}, {part} {number(judged.median(), 3)}"
+    axes.set(xlabel="MSE of a gene", ylabel="genes", title=f"{len(genes):,} genes, {medians}")
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-    axes.legend(loc="upper left", fontsize=SMALL + 1, handlelength=1.2)
-    axes.set_ylim(0, axes.get_ylim()[1] * 1.3)  # room for the legend
 
 
 def _make_logarithmic(axes: Axes) -> None:
@@ -105,20 +121,15 @@ def _make_logarithmic(axes: Axes) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def _median(values: pd.Series) -> str:
-    return number(values.median(), 3)
-
-
 def _draw_worst(axes: Axes, genes: pd.DataFrame, part: str) -> None:
     worst = worst_genes(genes, part)
     rows = np.arange(len(worst))
     axes.hlines(rows, worst["mse_train"], worst[f"mse_{part}"], color=GREY, linewidth=1.2)
-    axes.plot(worst["mse_train"], rows, "o", color="white", mec=INK, markersize=6, label="train")
-    axes.plot(worst[f"mse_{part}"], rows, "o", color=BLUE, markersize=8, label=part)
+    axes.plot(worst["mse_train"], rows, "o", color="white", mec=INK, markersize=6)
+    axes.plot(worst[f"mse_{part}"], rows, "o", color=BLUE, markersize=8)
     axes.set_yticks(rows, worst.index, fontsize=SMALL + 1)
     axes.set(ylim=(len(worst) - 0.4, -0.6), xlabel="MSE", title=f"The {len(worst)} worst genes")
     axes.grid(axis="y")
-    axes.legend(fontsize=SMALL + 1, loc="best", handletextpad=0.2)
 
 
 def _draw_types(
@@ -140,14 +151,9 @@ def _draw_types(
     spread = samples["mse"][samples["mse"] > 0]
     if len(spread) and spread.max() > 20 * spread.min():
         _make_logarithmic(axes)
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.grid(axis="x")
-    handles = [
-        patch_handle("train", "white"),
-        patch_handle(f"{part}, colour of the type", GREY),
-        Line2D([], [], color=ORANGE, linewidth=2, label="median"),
-    ]
-    free = "lower right" if len(names) >= _ROWS else "upper right"  # the worst type is at the top
-    axes.legend(handles=handles, loc=free, fontsize=SMALL + 1, frameon=True)
 
 
 def _draw_errors(axes: Axes, values: np.ndarray, row: float, face: str, edge: str) -> None:

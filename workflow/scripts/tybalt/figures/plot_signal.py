@@ -23,12 +23,17 @@ from tybalt.figures.style import (
     say_instead,
 )
 from tybalt.files import read_table
-from tybalt.meaning import answers, strata, stratified_auroc
+from tybalt.meaning import answers, strata, stratified_auroc, with_both_sides
 
 
 @saves_figure
 def plot_signal(
-    matrix: str, encoding: str, associations: str, signal: str, question: Mapping[str, Any]
+    matrix: str,
+    encoding: str,
+    associations: str,
+    signal: str,
+    question: Mapping[str, Any],
+    title: str,
 ) -> Figure:
     """Draw all samples by two features: the best single one and its best partner.
 
@@ -47,6 +52,8 @@ def plot_signal(
         Name of the question in that table.
     question
         ``covariate``, the list ``positive``, and optionally ``within``.
+    title
+        Whose codes they are.
     """
     best = best_feature(associations, signal)
     obs = read_obs(matrix)
@@ -54,10 +61,11 @@ def plot_signal(
     label = answers(obs, question)
     stratum = strata(obs, label, question)
     part = judging_part(obs["split"])
-    known = (label.notna() & stratum.notna()).to_numpy()
-    train, judged = (known & (obs["split"] == name).to_numpy() for name in ("train", part))
+    answered = label.notna() & stratum.notna()
+    judged = with_both_sides(answered & (obs["split"] == part), label, stratum).to_numpy()
+    known, train = answered.to_numpy(), (answered & (obs["split"] == "train")).to_numpy()
     if np.isnan(best["auroc_train"]) or not train.any():
-        figure = new_figure(signal, (SLIDE[0], 2))
+        figure = new_figure(signal, title, (SLIDE[0], 2.3))
         say_instead(figure, "Not testable: too few training samples on one side of the question.")
         return figure
     first = codes.columns.get_loc(best["feature"])
@@ -70,7 +78,7 @@ def plot_signal(
     points = codes[chosen].to_numpy(float)
     areas = {} if pair is None else _areas(points @ pair.weights, label, stratum, train, judged)
 
-    figure = new_figure(f"{signal}: {' and '.join(chosen)}")
+    figure = new_figure(f"{signal}: {' and '.join(chosen)}", title)
     left, right = figure.subplots(1, 2, width_ratios=(2, 1))
     sides = side_names(obs, question)
     _draw_points(left, points, label.to_numpy(), {"train": train, part: judged}, sides)
@@ -81,7 +89,7 @@ def plot_signal(
         handle.set_sizes([46])
     name, single = oriented(best["feature"], best)
     left.set_title(_headline(name, single, areas, best, part), loc="left")
-    _draw_areas(right, name, single, areas, chosen, part)
+    _draw_areas(right, name, single, areas, chosen, part, best["testable"] == "yes")
     add_note(figure, _describe(question, best, stratum[known], part))
     return figure
 
@@ -197,8 +205,12 @@ def _draw_areas(
     areas: Mapping[str, float],
     chosen: pd.Index,
     part: str,
+    testable: bool,
 ) -> None:
-    """Draw the AUROC of the single feature, with its interval, and of the pair."""
+    """Draw the AUROC of the single feature, with its interval, and of the pair.
+
+    Of a question that cannot be tested only the training samples' AUROCs are drawn.
+    """
     rows = [(f"{name}\ntrain", single["train"], False), (f"{name}\n{part}", single["test"], True)]
     if areas:
         both = " + ".join(chosen)
@@ -206,16 +218,15 @@ def _draw_areas(
             (f"{both}\ntrain", areas["train"], False),
             (f"{both}\n{part}", areas["test"], True),
         ]
+    rows = [row for row in rows if testable or not row[2]]
     for y, (_, value, strong) in enumerate(rows):
         colour = INK if strong else "#8A8A8A"
         axes.plot(value, y, "o", color=colour, markersize=11 if strong else 8)
-        if np.isfinite(value):
-            axes.text(value, y - 0.18, f"{value:.3f}", ha="center", va="bottom", color=colour)
-    if np.isfinite([single["low"], single["high"]]).all():
-        axes.plot([single["low"], single["high"]], [1, 1], color=INK, linewidth=2.5)
+        axes.text(value, y - 0.18, f"{value:.3f}", ha="center", va="bottom", color=colour)
+    interval = [single["low"], single["high"]] if testable else []
+    axes.plot(interval, [1] * len(interval), color=INK, linewidth=2.5)
     axes.set_yticks(range(len(rows)), [row[0] for row in rows])
-    shown = [row[1] for row in rows] + [single["low"], single["high"], 0.5]
-    finite = [value for value in shown if np.isfinite(value)]
+    finite = [row[1] for row in rows] + [*interval, 0.5]
     axes.set(xlim=(min(finite) - 0.05, 1.05), ylim=(len(rows) - 0.5, -0.6), xlabel="AUROC")
     ticks = {0: "0", 0.25: "0.25", 0.5: "0.5\n(chance)", 0.75: "0.75", 1: "1"}
     ticks = {tick: text for tick, text in ticks.items() if tick >= min(finite) - 0.05}
@@ -231,16 +242,15 @@ def _headline(
     """Say in one line what the judged samples say."""
     if best["testable"] != "yes":
         return f"not testable on {part} samples: {best['testable']}"
-    interval = ""
-    if np.isfinite(single["low"]):
-        interval = f" ({single['low']:.3f}–{single['high']:.3f})"
-    line = f"{part} AUROC of {name}: {single['test']:.3f}{interval}"
+    interval = f"({single['low']:.3f}–{single['high']:.3f})"
+    line = f"{part} AUROC of {name}: {single['test']:.3f} {interval}"
     return line + (f"; of the pair: {areas['test']:.3f}" if areas else "")
 
 
 def _describe(question: Mapping[str, Any], best: pd.Series, stratum: pd.Series, part: str) -> str:
+    judge = "judge" if best["testable"] == "yes" else "are too few to judge"
     text = (
-        f"Features and the dashed line are chosen on training samples; {part} samples judge: "
+        f"Features and the dashed line are chosen on training samples; {part} samples {judge}: "
         f"{best['n_positive_test']:,} positive, {best['n_negative_test']:,} negative."
     )
     if "within" in question:

@@ -13,6 +13,7 @@ from tybalt.figures.style import (
     BLUE,
     INK,
     MEDIUM,
+    OBJECTIVES,
     ORANGE,
     PALE,
     RASTERISE_ABOVE,
@@ -30,35 +31,34 @@ from tybalt.files import read_table
 #: How many of the best settings are listed.
 _TOP = 8
 
-#: What each objective measures, for the axis.
-OBJECTIVES = {
-    "elbo": "validation ELBO loss per sample",
-    "reconstruction": "validation MSE",
-}
-
 
 @saves_figure
-def plot_trials(trials: str, objective: str) -> Figure:
+def plot_trials(trials: str, objective: str, title: str) -> Figure:
     """Draw every setting's score by each hyperparameter, and list the best settings.
 
     Parameters
     ----------
     trials
-        Table with one row per setting, best first: rank, the hyperparameters of the space, trial,
-        mean, sd, n, status, best_epoch, parameters, cost, ..., tied (yes, no, not tested).
+        Table with one row per setting, best first: rank, the hyperparameters of the space,
+        round, trial, mean, sd, n, status, best_epoch, parameters, cost, ..., tied (yes, no, not
+        tested), chosen (yes in the one row that is trained, else no), warnings (text or empty).
         A hyperparameter is empty where it has no effect.
     objective
         ``elbo`` or ``reconstruction``: what the score is (lower is better).
+    title
+        Whose search it is.
     """
     if objective not in OBJECTIVES:
         raise InputError(f"objective: found {objective!r}, expected one of {', '.join(OBJECTIVES)}")
     table = read_table(trials)
+    table["warnings"] = table["warnings"].fillna("")
     names = list(table.columns)
-    hyperparameters = names[names.index("rank") + 1 : names.index("trial")]
+    hyperparameters = names[names.index("rank") + 1 : names.index("round")]
     scored = table[np.isfinite(table["mean"])].reset_index(drop=True)
     varied = [name for name in hyperparameters if scored[name].nunique(dropna=False) > 1]
-    title = f"{len(table):,} settings tried" if len(table) > 1 else "One setting"
-    figure = new_figure(title, SLIDE if varied else (SLIDE[0], 1.5 + 0.5 * min(len(table), _TOP)))
+    heading = f"{len(table):,} settings tried" if len(table) > 1 else "One setting"
+    size = SLIDE if varied else (SLIDE[0], 1.8 + 0.5 * min(len(table), _TOP))
+    figure = new_figure(heading, title, size)
     if scored.empty:
         say_instead(figure, "No setting has a score: every training diverged or was left empty.")
         return figure
@@ -73,15 +73,15 @@ def plot_trials(trials: str, objective: str) -> Figure:
         else "",
         _describe_failures(table),
         _describe_ties(scored),
+        _describe_warnings(scored),
     ]
     add_note(figure, " ".join(note for note in notes if note))
     return figure
 
 
 def chosen_setting(scored: pd.DataFrame) -> int:
-    """Return the row of the setting that is trained: the cheapest of those as good as the best."""
-    rivals = scored[_tied(scored) | (scored["mean"] == scored["mean"].iloc[0])]
-    return int(rivals.sort_values(["cost", "rank"]).index[0])
+    """Return the row of the setting that is trained."""
+    return int(np.flatnonzero(scored["chosen"] == "yes").item())
 
 
 def _split(figure: Figure, panels: int) -> tuple[SubFigure | None, SubFigure]:
@@ -165,10 +165,7 @@ def _list_top(
     part: SubFigure, scored: pd.DataFrame, hyperparameters: list[str], label: str
 ) -> None:
     """Write the best settings, and in any case the chosen one, as a table."""
-    chosen, tied = chosen_setting(scored), _tied(scored)
-    rows = [*range(min(_TOP, len(scored)))]
-    if chosen not in rows:
-        rows[-1] = chosen
+    chosen, tied, rows = chosen_setting(scored), _tied(scored), listed(scored)
     axes = part.subplots()
     axes.axis("off")
     columns = ["rank", *hyperparameters, "mean", "sd", "n", "best_epoch", "parameters"]
@@ -180,7 +177,7 @@ def _list_top(
         for y, row in enumerate(rows):
             value = scored[column].iloc[row]
             shown = number(value, 2) if column == "sd" else _shown(value)
-            mark = "★ " if column == "rank" and row == chosen else ""
+            mark = _mark(scored, row) if column == "rank" else ""
             text = axes.text(x + 0.5, y + 0.5, mark + shown, ha="center", va="center")
             text.set_fontsize(SMALL + 2)
             if row == chosen or tied[row]:
@@ -188,6 +185,18 @@ def _list_top(
     axes.axhline(-0.1, color=INK, linewidth=1)
     for y in range(1, len(rows)):
         axes.axhline(y, color=PALE, linewidth=0.8)
+
+
+def listed(scored: pd.DataFrame) -> list[int]:
+    """Return the rows that are listed: the best settings, and in any case the chosen one."""
+    rows, chosen = [*range(min(_TOP, len(scored)))], chosen_setting(scored)
+    return rows if chosen in rows else [*rows[:-1], chosen]
+
+
+def _mark(scored: pd.DataFrame, row: int) -> str:
+    """Write a star before the chosen setting and a warning sign before a setting with one."""
+    warned = bool(scored["warnings"].iloc[row])
+    return "★ " * (row == chosen_setting(scored)) + "⚠ " * warned
 
 
 def _in_two_lines(text: str) -> str:
@@ -218,10 +227,20 @@ def _describe_failures(table: pd.DataFrame) -> str:
     return f"Without a score: {words}." if words else ""
 
 
+def _describe_warnings(scored: pd.DataFrame) -> str:
+    """Name the warnings of the listed settings, each once with the ranks that it concerns."""
+    ranks: dict[str, list[str]] = {}
+    for row in listed(scored):
+        ranks.setdefault(scored["warnings"].iloc[row], []).append(str(scored["rank"].iloc[row]))
+    return " ".join(
+        f"⚠ rank {', '.join(places)}: {warning}." for warning, places in ranks.items() if warning
+    )
+
+
 def _describe_ties(scored: pd.DataFrame) -> str:
     if (scored["tied"] == "not tested").any():
         return "One run per setting: ties not tested."
     count = int(_tied(scored).sum())
     if not count:
         return "No setting is tied with the best."
-    return f"{count:,} settings within one standard error of the best; the cheapest is chosen."
+    return f"{count:,} settings within one standard error of the best, of which ★ is the cheapest."

@@ -10,6 +10,7 @@ import matplotlib.style
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 
 #: Width and height in inches of a 16:9 slide. The same drawing set 183 mm wide, the double column
 #: of a journal, is scaled by 0.54: its smallest text (`SMALL`) is then 5.4 points and most of it
@@ -29,6 +30,15 @@ RASTERISE_ABOVE = 3000
 #: by readers with any of the common colour vision deficiencies.
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 PINK, SKY, AMBER, INK = "#CC79A7", "#56B4E9", "#E69F00", "#222222"
+
+#: What each objective measures, for axes and titles.
+OBJECTIVES = {
+    "elbo": "validation ELBO loss per sample",
+    "reconstruction": "validation MSE",
+}
+
+#: Letters of the size `SMALL` in an inch, about.
+_LETTERS_PER_INCH = 12.5
 
 #: What has no label, no part in the comparison or only stands in the background.
 GREY, PALE = "#9A9A9A", "#E4E4E4"
@@ -92,16 +102,32 @@ def saves_figure(draw: Callable[..., Figure]) -> Callable[..., None]:
     return save
 
 
-def new_figure(title: str, size: tuple[float, float] = SLIDE) -> Figure:
-    """Open an empty figure (Agg, without pyplot's global state) with its title at the left."""
+def new_figure(heading: str, title: str, size: tuple[float, float] = SLIDE) -> Figure:
+    """Open an empty figure (Agg, without pyplot's global state) with its heading at the left.
+
+    Parameters
+    ----------
+    heading
+        What is drawn.
+    title
+        Whose it is (dataset, model, tuner); stands small below the heading.
+    size
+        Width and height in inches.
+    """
     figure = Figure(figsize=size, layout="constrained")
-    figure.suptitle(title, x=0.01, ha="left")
+    room = figure.suptitle(f"{heading}\n ", x=0.01, ha="left")  # an empty line for the title
+    below = Annotation(
+        title, xy=(0, 0), xycoords=room, va="bottom", fontsize=MEDIUM, color="#555555"
+    )
+    below.set_in_layout(False)
+    figure.add_artist(below)
     return figure
 
 
 def add_note(figure: Figure, text: str) -> None:
-    """Write a small line below the figure: what was left out, thinned or clipped."""
-    figure.supxlabel(text, fontsize=SMALL, color="#555555", x=0.01, ha="left")
+    """Write small lines below the figure: what was left out, thinned or clipped."""
+    lines = textwrap.fill(text, int(figure.get_figwidth() * _LETTERS_PER_INCH))
+    figure.supxlabel(lines, fontsize=SMALL, color="#555555", x=0.01, ha="left")
 
 
 def legend_beside(

@@ -1,8 +1,9 @@
 """ADAGE: a denoising autoencoder of gene expression (PURE at module level).
 
-Tan 2016 (https://doi.org/10.1128/mSystems.00025-15) in the form that greenelab/tybalt published
-in 2017: its encodings are the activities *before* the ReLU, and its loss is a mean over genes
-(Adadelta is not free of scale: its epsilon is of the size of these squared gradients).
+Two published forms. greenelab/tybalt, 2017 (the defaults): ReLU, untied, mean squared error,
+Adadelta; its encodings are the activities *before* the ReLU. Tan 2016
+(https://doi.org/10.1128/mSystems.00025-15, code: https://github.com/greenelab/adage): sigmoid on
+both sides, tied, cross-entropy, plain gradient descent; its encodings are the activities.
 """
 
 from dataclasses import dataclass
@@ -21,6 +22,13 @@ class HParams:
     """Knobs of the denoising autoencoder."""
 
     latent_dim: int = common.latent_dim()
+    activation: str = hyperparameter(
+        "relu",
+        "Activation of the code. The encoding is the activity after a sigmoid, but before a ReLU "
+        "(as published). The reconstruction is always a sigmoid.",
+        choices=("relu", "sigmoid"),
+        source="relu: greenelab/tybalt; sigmoid: Tan 2016",
+    )
     noise: float = hyperparameter(
         0.05,
         "Share of the genes of a sample that are set to zero in training.",
@@ -30,7 +38,7 @@ class HParams:
     )
     sparsity: float = hyperparameter(
         0.0,
-        "Weight of the L1 norm of the code after its ReLU, averaged over the minibatch.",
+        "Weight of the L1 norm of the code after its activation, averaged over the minibatch.",
         low=0,
         source=_GREENE,
     )
@@ -39,11 +47,18 @@ class HParams:
         "The decoder's kernel is the transpose of the encoder's.",
         source="untied: greenelab/tybalt; tied: Tan 2016",
     )
+    reconstruction: str = hyperparameter(
+        "mse",
+        "Reconstruction loss: squared error, a mean over genes, or binary cross-entropy, a sum "
+        "over genes, each as published (Adadelta and plain descent are not free of scale).",
+        choices=("mse", "bce"),
+        source="mse: greenelab/tybalt; bce: Tan 2016",
+    )
     optimizer: str = hyperparameter(
         "adadelta",
-        "Optimizer (Adadelta with rho 0.95).",
-        choices=("adadelta", "adam"),
-        source=_GREENE,
+        "Optimizer: Adadelta with rho 0.95, Adam, or plain gradient descent.",
+        choices=("adadelta", "adam", "sgd"),
+        source="adadelta: greenelab/tybalt; sgd: Tan 2016",
     )
     learning_rate: float = common.learning_rate(1.1, _GREENE)
     batch_size: int = common.batch_size()
@@ -64,8 +79,11 @@ def build(n_genes: int, hp: HParams) -> Any:
 
     genes = keras.Input((n_genes,), name="genes")
     corrupted = Corruption(hp.noise, name="corruption")(genes)
-    encoder = layers.Dense(hp.latent_dim, name="latent")
-    active = layers.ReLU(name="active")(encoder(corrupted))
+    squashed = hp.activation == "sigmoid"
+    encoder = layers.Dense(hp.latent_dim, activation="sigmoid" if squashed else None, name="latent")
+    active = encoder(corrupted)
+    if not squashed:
+        active = layers.ReLU(name="active")(active)
     active = ActivityL1(hp.sparsity, name="l1")(active)
     if hp.tied:
         decoder = TiedDense(encoder, activation="sigmoid", name="reconstruction")
@@ -77,6 +95,6 @@ def build(n_genes: int, hp: HParams) -> Any:
         optimizer=keras.optimizers.get(
             {"class_name": hp.optimizer, "config": {"learning_rate": hp.learning_rate}}
         ),
-        loss=reconstruction_loss("mse"),
+        loss=reconstruction_loss(hp.reconstruction, n_genes if hp.reconstruction == "bce" else 1),
     )
     return model

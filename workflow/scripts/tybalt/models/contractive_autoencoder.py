@@ -1,0 +1,72 @@
+"""A contractive autoencoder: small changes of genes hardly move its code (PURE at module level).
+
+Rifai 2011 (https://icml.cc/2011/papers/455_icmlpaper.pdf): the squared norm of the encoder's
+Jacobian costs. With one layer it is a closed form, as cheap as the layer itself.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tybalt import common_hyperparameters as common
+from tybalt.hyperparameters import hyperparameter
+
+OBJECTIVE = "reconstruction"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HParams:
+    """Knobs of the contractive autoencoder."""
+
+    latent_dim: int = common.latent_dim()
+    contraction: float = hyperparameter(
+        1.0,
+        "Weight of the squared Frobenius norm of the Jacobian (features x genes); the "
+        "reconstruction beside it is the squared error summed over genes.",
+        low=0,
+        source="Rifai 2011; value: ours",
+    )
+    activation: str = hyperparameter(
+        "sigmoid",
+        "Activation of the code.",
+        choices=("sigmoid", "tanh"),
+        source="Rifai 2011",
+    )
+    tied: bool = hyperparameter(
+        True,
+        "The decoder's kernel is the transpose of the encoder's; if it is not, it can undo a "
+        "contraction by larger weights.",
+        source="Rifai 2011",
+    )
+    learning_rate: float = common.learning_rate(
+        0.001, "Kingma and Ba 2015, https://arxiv.org/abs/1412.6980"
+    )
+    batch_size: int = common.batch_size()
+    epochs: int = common.epochs(100)
+
+
+def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> str | None:
+    """Say why a training matrix (shape, smallest and largest value) cannot be modelled."""
+    return common.refuse_outside_unit_range(limits)
+
+
+def build(n_genes: int, hp: HParams) -> Any:
+    """Return the compiled model: genes in 0..1 -> reconstruction in 0..1."""
+    import keras
+    from keras import layers
+
+    from tybalt.layers import JacobianNorm, TiedDense, reconstruction_loss
+
+    genes = keras.Input((n_genes,), name="genes")
+    encoder = layers.Dense(hp.latent_dim, activation=hp.activation, name="latent")
+    code = JacobianNorm(encoder, hp.contraction, name="jacobian")(encoder(genes))
+    if hp.tied:
+        decoder = TiedDense(encoder, activation="sigmoid", name="reconstruction")
+    else:
+        decoder = layers.Dense(n_genes, activation="sigmoid", name="reconstruction")
+
+    model = keras.Model(genes, decoder(code), name="contractive_autoencoder")
+    model.compile(
+        optimizer=keras.optimizers.Adam(hp.learning_rate),
+        loss=reconstruction_loss("mse", n_genes),
+    )
+    return model

@@ -1,0 +1,58 @@
+"""A linear autoencoder: principal components by gradient descent (PURE at module level).
+
+Baldi and Hornik 1989 (https://doi.org/10.1016/0893-6080(89)90014-2): its only minimum spans the
+subspace of the first principal components, though its features are no principal components
+themselves (they may be rotated and stretched). What it lacks beside `pca`, it lacks in training.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tybalt import common_hyperparameters as common
+from tybalt.hyperparameters import hyperparameter
+
+OBJECTIVE = "reconstruction"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HParams:
+    """Knobs of the linear autoencoder."""
+
+    latent_dim: int = common.latent_dim()
+    tied: bool = hyperparameter(
+        False,
+        "The decoder's kernel is the transpose of the encoder's: the features become orthonormal.",
+        source="Baldi and Hornik 1989",
+    )
+    learning_rate: float = common.learning_rate(
+        0.001, "Kingma and Ba 2015, https://arxiv.org/abs/1412.6980"
+    )
+    batch_size: int = common.batch_size()
+    epochs: int = common.epochs(100)
+
+
+def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> str | None:
+    """Say why a training matrix (shape, smallest and largest value) cannot be modelled."""
+    return None
+
+
+def build(n_genes: int, hp: HParams) -> Any:
+    """Return the compiled model: genes -> reconstruction, both of any scale."""
+    import keras
+    from keras import layers
+
+    from tybalt.layers import TiedDense, reconstruction_loss
+
+    genes = keras.Input((n_genes,), name="genes")
+    encoder = layers.Dense(hp.latent_dim, name="latent")
+    code = encoder(genes)
+    if hp.tied:
+        decoder = TiedDense(encoder, activation="linear", name="reconstruction")
+    else:
+        decoder = layers.Dense(n_genes, name="reconstruction")
+
+    model = keras.Model(genes, decoder(code), name="linear_autoencoder")
+    model.compile(
+        optimizer=keras.optimizers.Adam(hp.learning_rate), loss=reconstruction_loss("mse")
+    )
+    return model

@@ -1,0 +1,57 @@
+"""A sparse autoencoder: few features of its code are not zero in a sample (PURE at module level).
+
+One layer to a code behind a ReLU, whose L1 norm costs. The decoder can make up for smaller codes
+by larger weights, so the number to look at is the share of zeros, not the size of the code.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tybalt import common_hyperparameters as common
+from tybalt.hyperparameters import hyperparameter
+
+OBJECTIVE = "reconstruction"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HParams:
+    """Knobs of the sparse autoencoder."""
+
+    latent_dim: int = common.latent_dim()
+    sparsity: float = hyperparameter(
+        1e-6,
+        "Weight of the L1 norm of the code, averaged over the minibatch; the reconstruction beside "
+        "it is a mean over genes.",
+        low=0,
+        source="Goodfellow 2016, https://www.deeplearningbook.org, section 14.2.1; value: ADAGE of "
+        "greenelab/tybalt",
+    )
+    learning_rate: float = common.learning_rate(
+        0.001, "Kingma and Ba 2015, https://arxiv.org/abs/1412.6980"
+    )
+    batch_size: int = common.batch_size()
+    epochs: int = common.epochs(100)
+
+
+def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> str | None:
+    """Say why a training matrix (shape, smallest and largest value) cannot be modelled."""
+    return common.refuse_outside_unit_range(limits)
+
+
+def build(n_genes: int, hp: HParams) -> Any:
+    """Return the compiled model: genes in 0..1 -> reconstruction in 0..1."""
+    import keras
+    from keras import layers
+
+    from tybalt.layers import ActivityL1, reconstruction_loss
+
+    genes = keras.Input((n_genes,), name="genes")
+    code = layers.Dense(hp.latent_dim, activation="relu", name="latent")(genes)
+    code = ActivityL1(hp.sparsity, name="l1")(code)
+    output = layers.Dense(n_genes, activation="sigmoid", name="reconstruction")(code)
+
+    model = keras.Model(genes, output, name="sparse_autoencoder")
+    model.compile(
+        optimizer=keras.optimizers.Adam(hp.learning_rate), loss=reconstruction_loss("mse")
+    )
+    return model
