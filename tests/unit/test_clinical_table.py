@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 import yaml
 
+from tybalt.data import clinical_table
 from tybalt.data.clinical_table import join_clinical, tabulate_clinical
 from tybalt.errors import InputError
+from tybalt.study import SAMPLE_LEVEL
 
 REPOSITORY = Path(__file__).parents[2]
 COLUMNS = {
@@ -116,3 +118,7 @@ def test_real_table_gives_the_published_number_of_samples(tmp_path):
     assert (joined["cancer_type"] == both["acronym"]).all()
     known = joined["sex"].notna() & both["gender"].notna()
     assert (joined["sex"] == both["gender"])[known].all()
+
+
+def test_one_opinion_on_what_holds_for_a_sample_and_not_for_its_patient():
+    assert {"sample", "sample_type", *clinical_table._OF_THE_SAMPLE} == SAMPLE_LEVEL

@@ -86,7 +86,7 @@ rule associate_features:
 
 
 rule evaluate_model:
-    """Judge one model on the samples that took no part in its training."""
+    """Judge one model on the test samples."""
     input:
         matrix="results/{dataset}/expression.h5ad",
         encoding="results/{dataset}/{model}/{tuner}/encoding.tsv.gz",

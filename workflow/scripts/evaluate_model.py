@@ -1,4 +1,4 @@
-"""Judge one model on the samples that took no part in its training."""
+"""Judge one model on the test samples."""
 
 from tybalt.adapter import run
 from tybalt.evaluation import evaluate_model

@@ -43,7 +43,7 @@ class Autoencoder(Protocol):
     def fit(
         self, train: np.ndarray, validation: np.ndarray, seed: int, first_epoch: int = 1
     ) -> Iterator[dict[str, float]]:
-        """Train, and give one record per epoch (see `Record columns` in `tybalt.training`)."""
+        """Train, and give one record per epoch: column of the history -> value."""
 
     def encode(self, X: np.ndarray) -> np.ndarray:
         """Return the mean codes: samples x features, float32."""

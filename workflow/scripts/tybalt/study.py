@@ -29,6 +29,7 @@ SIMULATED_SOURCE = "pancan-2016"
 #: Columns of a source's clinical table that hold for one sample, not for its patient: they stay
 #: out of the matrix, whose samples are joined to recount's table by patient, as published.
 SAMPLE_LEVEL = {"sample", "sample_type", "portion_id", "percent_tumor_nuclei"}
+SAMPLE_LEVEL |= {"platform", "analysis_center"}
 
 #: Shares of the stratified split, where the config gives none.
 SHARES = {"validation": 0.1, "test": 0.1}
