@@ -11,7 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tybalt.data.fast_rows import CellError, parse_any_row, parse_plain_rows
+from tybalt.data.fast_rows import (
+    CellError,
+    parse_cell,
+    parse_plain_rows,
+    set_aside_odd_cells,
+)
 from tybalt.data.raw_matrix import read_header, read_row_names, stream_blocks
 from tybalt.errors import InputError
 
@@ -71,6 +76,15 @@ def test_plain_rows_are_read_fast_and_to_the_last_bit(rows):
         assert same_bits(values, [[float(cell) for cell in row] for row in rows])
 
 
+def parse_mixed_row(row, n_cells):
+    """Read a row as the stream does: plain cells at once, the others one by one."""
+    plain, odd = set_aside_odd_cells(row, n_cells)
+    values = parse_plain_rows([plain], n_cells)[0]
+    for column, cell in odd:
+        values[column] = parse_cell(column, cell)
+    return values
+
+
 @given(st.lists(st.one_of(plain_cells, other_cells), min_size=1, max_size=6))
 def test_any_row_is_read_as_by_float(cells):
     row, expected = b"\t".join(cells), [python_float(cell) for cell in cells]
@@ -81,10 +95,23 @@ def test_any_row_is_read_as_by_float(cells):
     if wrong:
         assert fast is None
         with pytest.raises(CellError) as error:
-            parse_any_row(row)
+            parse_mixed_row(row, len(cells))
         assert (error.value.column, error.value.cell) == (wrong[0], cells[wrong[0]])
     else:
-        np.testing.assert_array_equal(parse_any_row(row), expected)
+        np.testing.assert_array_equal(parse_mixed_row(row, len(cells)), expected)
+
+
+@given(st.lists(st.one_of(plain_cells, other_cells), min_size=1, max_size=6))
+def test_only_cells_that_are_not_plain_are_set_aside(cells):
+    plain, odd = set_aside_odd_cells(b"\t".join(cells), len(cells))
+    expected = [(i, cell) for i, cell in enumerate(cells) if not PLAIN.fullmatch(cell)]
+    assert odd == expected
+    columns = {i for i, _ in expected}
+    assert plain.split(b"\t") == [b"0" if i in columns else c for i, c in enumerate(cells)]
+
+
+def test_a_row_of_another_length_is_not_taken():
+    assert set_aside_odd_cells(b"1\t\t2", 2) is None
 
 
 @given(st.lists(st.lists(plain_cells, min_size=1, max_size=4), min_size=2, max_size=4))

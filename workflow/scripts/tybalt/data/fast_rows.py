@@ -1,4 +1,4 @@
-"""From text to numbers: a fast way for rows of plain decimals, and a slow one for all others.
+"""From text to numbers: a fast way for plain decimals, and a slow one for all other cells.
 
 The fast way parses many cells at once with integer arithmetic on 8-byte words. It first *proves*
 that every cell is what it assumes: 1 to 8 characters, digits only but for at most one point that
@@ -6,7 +6,8 @@ is not the last character (``0``, ``12``, ``10.4528``, ``.5``). Its results are 
 Python's ``float()`` to the last bit: at most 8 digits are an exact integer, a power of ten up to
 10^7 is an exact float, and one division of the two rounds correctly (Clinger, "How to read
 floating point numbers accurately", PLDI 1990). Anything else (a sign, an exponent, an empty cell,
-NA, more digits, text) is no failure: it is left to `parse_any_row`.
+NA, more digits, text) is no failure: `set_aside_odd_cells` takes such cells out of a row, and
+`parse_cell` reads them one by one with `float()`.
 """
 
 import math
@@ -116,24 +117,50 @@ def _digits_to_integers(words: np.ndarray) -> np.ndarray:
     return words
 
 
-def parse_any_row(row: bytes) -> np.ndarray:
-    """Parse one row cell by cell with Python's `float`.
+def set_aside_odd_cells(row: bytes, n_cells: int) -> tuple[bytes, list[tuple[int, bytes]]] | None:
+    """Put a 0 in the place of every cell that is no plain decimal.
+
+    Parameters
+    ----------
+    row
+        Tab-separated cells, without row name and line end.
 
     Returns
     -------
-    numpy.ndarray
-        float64; NaN for a missing cell (`MISSING_CELLS` or NaN).
+    tuple or None
+        The row, now of plain decimals, and (column, cell) of what was taken out; None if the row
+        has not `n_cells` cells.
+    """
+    text = np.frombuffer(row, np.uint8)
+    is_tab = text == ord("\t")
+    ends = np.append(np.flatnonzero(is_tab), len(text))
+    if len(ends) != n_cells:
+        return None
+    starts = np.append(0, ends[:-1] + 1)
+    lengths = ends - starts
+    is_point = text == ord(".")
+    points = np.searchsorted(ends, np.flatnonzero(is_point))
+    strange = np.flatnonzero(~is_tab & ~is_point & ((text ^ ord("0")) >= 10))
+    odd = (lengths < 1) | (lengths > _WIDTH)
+    odd[np.searchsorted(ends, strange)] = True
+    odd |= np.bincount(points, minlength=n_cells) > 1
+    odd[lengths > 0] |= is_point[ends[lengths > 0] - 1]
+    pieces, cells, done = [], [], 0
+    for column in np.flatnonzero(odd):
+        pieces += [row[done : starts[column]], b"0"]
+        cells.append((int(column), row[starts[column] : ends[column]]))
+        done = ends[column]
+    return b"".join([*pieces, row[done:]]), cells
+
+
+def parse_cell(column: int, cell: bytes) -> float:
+    """Parse one cell with Python's `float`; NaN for a missing one (`MISSING_CELLS` or NaN).
 
     Raises
     ------
     CellError
         For text and for infinite values. ``1_000`` is text too, though Python reads it.
     """
-    cells = row.split(b"\t")
-    return np.array([_parse_cell(column, cell) for column, cell in enumerate(cells)])
-
-
-def _parse_cell(column: int, cell: bytes) -> float:
     if cell in MISSING_CELLS:
         return math.nan
     try:

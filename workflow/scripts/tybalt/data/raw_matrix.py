@@ -12,9 +12,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from tybalt.data.fast_rows import CellError, parse_any_row, parse_plain_rows
+from tybalt.data.fast_rows import CellError, parse_cell, parse_plain_rows, set_aside_odd_cells
 from tybalt.data.raw_files import open_raw
 from tybalt.errors import InputError
+
+TAB = b"\t"
 
 _CHUNK = 1 << 20  # bytes read at a time
 _CELLS_PER_BLOCK = 80_000  # parsed at once: long enough for numpy, short enough for the cache
@@ -146,32 +148,42 @@ def _parse_block(lines: list[tuple[int, bytes]], samples: list[str], path: str) 
     values = parse_plain_rows(rows, len(samples))
     if values is not None:
         return Block(names, values, 0)
-    parsed = [_parse_line(number, line, samples, path) for number, line in lines]
-    values = np.vstack(parsed)
+    values = _parse_mixed_rows(lines, rows, samples, path)
     missing = np.isnan(values)
     values[missing] = 0
     return Block(names, values, int(np.count_nonzero(missing)))
 
 
-def _parse_line(number: int, line: bytes, samples: list[str], path: str) -> np.ndarray:
-    name, _, row = line.partition(b"\t")
-    values = parse_plain_rows([row], len(samples))
-    if values is not None:
-        return values[0]
-    where = f"{path}, line {number} (row {_text(name)!r})"
-    n_fields = line.count(b"\t") + 1
-    if n_fields != len(samples) + 1:
-        raise InputError(
-            f"{where}: found {n_fields} fields, expected {len(samples) + 1} as in the header "
-            "(a row name and one cell per sample)"
-        )
-    try:
-        return parse_any_row(row)
-    except CellError as error:
-        raise InputError(
-            f"{where}, column {samples[error.column]!r}: found {_text(error.cell)!r}, "
-            "expected a finite number, or for a missing value nothing, NA or NaN"
-        ) from None
+def _parse_mixed_rows(
+    lines: list[tuple[int, bytes]], rows: list[memoryview], samples: list[str], path: str
+) -> np.ndarray:
+    """Parse rows of which some have cells that are no plain decimals: those cells one by one."""
+    plain, odd = [], []
+    for (number, line), row in zip(lines, rows, strict=True):
+        parted = set_aside_odd_cells(bytes(row), len(samples))
+        if parted is None or TAB not in line:
+            raise InputError(
+                f"{_where(path, number, line)}: found {line.count(TAB) + 1} fields, expected "
+                f"{len(samples) + 1} as in the header (a row name and one cell per sample)"
+            )
+        plain.append(parted[0])
+        odd.append(parted[1])
+    values = parse_plain_rows(plain, len(samples))
+    for position, ((number, line), cells) in enumerate(zip(lines, odd, strict=True)):
+        try:
+            for column, cell in cells:
+                values[position, column] = parse_cell(column, cell)
+        except CellError as error:
+            raise InputError(
+                f"{_where(path, number, line)}, column {samples[error.column]!r}: found "
+                f"{_text(error.cell)!r}, expected a finite number, or for a missing value nothing, "
+                "NA or NaN"
+            ) from None
+    return values
+
+
+def _where(path: str, number: int, line: bytes) -> str:
+    return f"{path}, line {number} (row {_text(line.partition(TAB)[0])!r})"
 
 
 def _text(cell: bytes) -> str:
