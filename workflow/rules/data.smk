@@ -116,7 +116,12 @@ rule check_golden:
             STUDY.dataset(wildcards.dataset)["source"], "expression"
         ).replace(".tsv.gz", ".json"),
     output:
-        golden="results/{dataset}/golden.json",
+        golden=report(
+            "results/{dataset}/golden.json",
+            caption="../report/check_golden.rst",
+            category="0 Models compared",
+            labels={"dataset": "{dataset}", "figure": "published matrix?"},
+        ),
     log:
         "results/logs/check_golden/{dataset}.log",
     benchmark:
