@@ -10,6 +10,7 @@ import pandas as pd
 from tybalt.bundle import read_record
 from tybalt.data.matrix import judging_part, read_obs
 from tybalt.files import read_json, read_table, write_json, write_table
+from tybalt.meaning import BOOTSTRAP_SAMPLES
 
 log = logging.getLogger(__name__)
 
@@ -18,8 +19,6 @@ NEIGHBOURS = 5
 
 #: A cancer type with fewer training samples is not asked for.
 MINIMUM_PER_TYPE = 5
-
-BOOTSTRAP_SAMPLES = 1000
 
 #: A model that explains less of the variance than this has hardly learned anything.
 LEAST_EXPLAINED = 0.05

@@ -31,7 +31,8 @@ TCGA_SAMPLE_TYPES = {
 #: Two ways to read sample ids: as TCGA barcodes, or as they are.
 BARCODES = ("tcga", "none")
 
-_PATIENT_LENGTH, _SAMPLE_LENGTH = 12, 15
+#: Characters of a TCGA barcode that name the patient, and the sample.
+PATIENT_LENGTH, SAMPLE_LENGTH = 12, 15
 _TCGA_BARCODE = re.compile(r"TCGA-[A-Z0-9]{2}-[A-Z0-9]{4}-[0-9]{2}")
 
 #: Columns that stay text even if their values look like numbers.
@@ -71,10 +72,10 @@ def read_sample_ids(header: list[str], barcodes: str, path: str) -> list[str]:
                     f"{path}, line 1: found the sample id {name!r}, expected a TCGA barcode "
                     "such as TCGA-02-0047-01; for other ids set barcodes: none"
                 )
-        ids = [name[:_SAMPLE_LENGTH] for name in header]
+        ids = [name[:SAMPLE_LENGTH] for name in header]
     doubled = [name for name, count in Counter(ids).items() if count > 1]
     if doubled:
-        cut = f" after cutting to {_SAMPLE_LENGTH} characters" if barcodes == "tcga" else ""
+        cut = f" after cutting to {SAMPLE_LENGTH} characters" if barcodes == "tcga" else ""
         raise InputError(
             f"{path}, line 1: found {len(doubled)} doubled sample ids{cut} ({_some(doubled)}), "
             "expected each sample once; keep one column of each"
@@ -84,7 +85,7 @@ def read_sample_ids(header: list[str], barcodes: str, path: str) -> list[str]:
 
 def sample_type_from_barcode(sample: str) -> str:
     """Say what a TCGA sample is, by characters 14-15 of its barcode; InputError if unknown."""
-    code = sample[_SAMPLE_LENGTH - 2 : _SAMPLE_LENGTH]
+    code = sample[SAMPLE_LENGTH - 2 : SAMPLE_LENGTH]
     if code not in TCGA_SAMPLE_TYPES:
         raise InputError(
             f"sample {sample}: found the sample type code {code!r} in characters 14-15; "
@@ -134,7 +135,7 @@ def describe_samples(
     """
     table = read_clinical(clinical, columns)
     if barcodes == "tcga":
-        patients = [sample[:_PATIENT_LENGTH] for sample in samples]
+        patients = [sample[:PATIENT_LENGTH] for sample in samples]
         types = [sample_type_from_barcode(sample) for sample in samples]
         table = _cut_barcodes(table)
     key = "sample" if "sample" in columns else "patient"
@@ -231,7 +232,7 @@ def _keep_known(words: pd.Series, known: pd.Series, name: str, path: str) -> pd.
 
 
 def _cut_barcodes(table: pd.DataFrame) -> pd.DataFrame:
-    lengths = {"sample": _SAMPLE_LENGTH, "patient": _PATIENT_LENGTH}
+    lengths = {"sample": SAMPLE_LENGTH, "patient": PATIENT_LENGTH}
     return table.assign(**{n: table[n].str[:size] for n, size in lengths.items() if n in table})
 
 

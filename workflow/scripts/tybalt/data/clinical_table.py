@@ -5,13 +5,16 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from tybalt.data.clinical import read_clinical, sample_type_from_barcode
+from tybalt.data.clinical import (
+    PATIENT_LENGTH,
+    SAMPLE_LENGTH,
+    read_clinical,
+    sample_type_from_barcode,
+)
 from tybalt.data.overlap import shared_samples
 from tybalt.files import read_table, write_table
 
 log = logging.getLogger(__name__)
-
-_PATIENT_LENGTH, _SAMPLE_LENGTH = 12, 15  # of a TCGA barcode
 
 #: What is true of one sample and not of the patient's other samples.
 _OF_THE_SAMPLE = ("portion_id", "percent_tumor_nuclei", "platform", "analysis_center")
@@ -81,11 +84,11 @@ def join_clinical(
 
 
 def _trust_barcodes(rows: pd.DataFrame) -> pd.DataFrame:
-    rows = rows.assign(patient=rows["patient"].str[:_PATIENT_LENGTH]) if "patient" in rows else rows
+    rows = rows.assign(patient=rows["patient"].str[:PATIENT_LENGTH]) if "patient" in rows else rows
     if "sample" not in rows:
         # A type that is joined by patient would be wrong for all but one of the samples.
         return rows.drop(columns="sample_type", errors="ignore")
-    samples = rows["sample"].str[:_SAMPLE_LENGTH]
+    samples = rows["sample"].str[:SAMPLE_LENGTH]
     types = samples.map(sample_type_from_barcode, na_action="ignore")
     return rows.assign(sample=samples, sample_type=types)
 
@@ -98,7 +101,7 @@ def _rows_of(samples: pd.Series, known: pd.DataFrame, barcodes: str) -> pd.DataF
     missing = samples[~samples.isin(own["sample"])]
     if "patient" not in known or missing.empty:
         return own
-    keys = missing.str[:_PATIENT_LENGTH] if barcodes == "tcga" else missing
+    keys = missing.str[:PATIENT_LENGTH] if barcodes == "tcga" else missing
     of_patient = known.drop(columns=["sample", "sample_type", *_OF_THE_SAMPLE], errors="ignore")
     of_patient = of_patient.dropna(subset="patient").drop_duplicates("patient")
     lent = pd.DataFrame({"sample": missing, "patient": keys}).merge(of_patient, on="patient")
