@@ -12,11 +12,11 @@ from tybalt.errors import InputError
 from tybalt.files import read_json, read_table, write_json
 from tybalt.latent import (
     SAMPLE_MEASURES,
-    correlation,
     encode_samples,
     measure_reconstruction,
     weigh_genes,
 )
+from tybalt.measures import correlation
 from tybalt.training import fit_and_keep_best, score, train_model, train_trial
 
 from .planted import N_GENES, plant, small

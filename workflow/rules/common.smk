@@ -257,11 +257,21 @@ def figure_files():
 
 def dataset_figures():
     """Figures of whole datasets, without their suffix."""
-    names = {
-        dataset: ["leaderboard", *(["gene_map"] if STUDY.has(dataset, "cancer_type") else [])]
+    return [
+        f"results/{dataset}/figures/{name}"
         for dataset in STUDY.datasets
-    }
-    return [f"results/{dataset}/figures/{name}" for dataset in names for name in names[dataset]]
+        for name in figures_of_dataset(dataset)
+    ]
+
+
+def figures_of_dataset(dataset):
+    """Names of the figures of one dataset."""
+    names = ["leaderboard"]
+    if STUDY.has(dataset, "cancer_type"):
+        names.append("gene_map")
+    if STUDY.dataset(dataset)["kind"] == "simulated":
+        names.append("truth")
+    return names
 
 
 def cell_figures():

@@ -318,3 +318,32 @@ rule plot_leaderboard:
         code=code_hash("plot_leaderboard"),
     script:
         "../scripts/plot_leaderboard.py"
+
+
+rule plot_truth:
+    """Draw how much of each planted factor every model has found."""
+    input:
+        truth_table="results/{dataset}/truth.tsv",
+    output:
+        png=report(
+            "results/{dataset}/figures/truth.png",
+            caption="../report/plot_truth.rst",
+            category="0 Models compared",
+            labels={"dataset": "{dataset}", "figure": "planted factors found"},
+        ),
+        pdf="results/{dataset}/figures/truth.pdf",
+    log:
+        "results/logs/plot_truth/{dataset}.log",
+    benchmark:
+        "results/benchmarks/plot_truth/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        title="{dataset}",
+        code=code_hash("plot_truth"),
+    script:
+        "../scripts/plot_truth.py"

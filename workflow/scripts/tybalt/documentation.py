@@ -46,7 +46,7 @@ LAYERS = (
     Layer(
         "stages",
         "files; each function is one rule, and knows no model by name",
-        ("training", "ranking", "latent", "embedding", "meaning", "evaluation"),
+        ("training", "ranking", "latent", "embedding", "meaning", "evaluation", "truth"),
     ),
     Layer("data", "sources, matrices and clinical tables; no model", ("data.*",)),
     Layer(
@@ -60,7 +60,11 @@ LAYERS = (
         "Keras layers; knobs and gene sets that models share",
         ("layers", "gene_sets", "common_*"),
     ),
-    Layer("ground", "the standard library and pandas", ("hyperparameters", "files", "errors")),
+    Layer(
+        "ground",
+        "the standard library, numpy and pandas",
+        ("hyperparameters", "files", "measures", "errors"),
+    ),
 )
 
 
