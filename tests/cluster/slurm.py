@@ -100,19 +100,25 @@ PROLOG = '#!/bin/sh\nmkdir -p "{folder}/lscratch/$SLURM_JOB_ID"\n'
 EPILOG = '#!/bin/sh\nrm -rf "{folder}/lscratch/$SLURM_JOB_ID"\n'
 
 
-class Unavailable(Exception):
+#: Snakemake's plugin takes every variable SLURM_* out of a driver that is itself a job; on a real
+#: cluster the configuration lies where all programs look for it. So here they are told again.
+CLIENTS = ("sacct", "sacctmgr", "sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun")
+CLIENT = '#!/bin/sh\nSLURM_CONF="{folder}/slurm.conf" exec {program} "$@"\n'
+
+
+class UnavailableError(Exception):
     """There is no SLURM here and none can be had; the text says why."""
 
 
 def install() -> None:
-    """Install what is missing from Debian's packages; raise `Unavailable` where that cannot be."""
+    """Install what is missing from Debian's packages; raise `UnavailableError` if that fails."""
     missing = [name for name in PROGRAMS if not shutil.which(name, path=search_path())]
     if os.geteuid() != 0:
-        raise Unavailable("a SLURM of its own needs root")
+        raise UnavailableError("a SLURM of its own needs root")
     if not missing:
         return
     if not shutil.which("apt-get"):
-        raise Unavailable(f"{', '.join(missing)} not found, and no apt-get to install them")
+        raise UnavailableError(f"{', '.join(missing)} not found, and no apt-get to install them")
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     options = ["-o", "Acquire::http::Timeout=20", "-o", "DPkg::Lock::Timeout=60", "-qq"]
     added = not POLICY.exists()
@@ -132,12 +138,12 @@ def install() -> None:
                 check=False,
             )
     except subprocess.TimeoutExpired:
-        raise Unavailable("apt-get did not end within 5 minutes") from None
+        raise UnavailableError("apt-get did not end within 5 minutes") from None
     finally:
         if added:
             POLICY.unlink()
     if done.returncode:
-        raise Unavailable(f"apt-get cannot install SLURM: {done.stdout.strip()[-300:]}")
+        raise UnavailableError(f"apt-get cannot install SLURM: {done.stdout.strip()[-300:]}")
 
 
 def search_path() -> str:
@@ -169,14 +175,14 @@ class Slurm:
         self.env = {
             **{key: text for key, text in os.environ.items() if not key.startswith("SLURM_")},
             "SLURM_CONF": str(self.folder / "slurm.conf"),
-            "PATH": search_path(),
+            "PATH": f"{self.folder}/bin:{search_path()}",
         }
         self.daemons: dict[str, subprocess.Popen] = {}
 
     # Life
 
     def start(self) -> None:
-        """Start everything and wait until a job could run; raise `Unavailable` if it does not."""
+        """Start everything and wait for the node; raise `UnavailableError` if that fails."""
         try:
             self._write_files()
             self._start_munge()
@@ -207,7 +213,7 @@ class Slurm:
 
     def processes(self) -> list[int]:
         """Every process but this one that was started with this SLURM's configuration."""
-        mark = f"SLURM_CONF={self.folder}/".encode()
+        mark = str(self.folder).encode()
         return [pid for pid, environment in environments() if mark in environment]
 
     def start_controller(self) -> None:
@@ -258,8 +264,12 @@ class Slurm:
             path = self.folder / name
             path.write_text(text.format(**self.values).lstrip())
             path.chmod(mode)
-        for name in ("state", "spool", "database", "lscratch"):
+        for name in ("bin", "state", "spool", "database", "lscratch"):
             (self.folder / name).mkdir()
+        for name in CLIENTS:
+            path, program = self.folder / "bin" / name, shutil.which(name, path=search_path())
+            path.write_text(CLIENT.format(folder=self.folder, program=program))
+            path.chmod(0o755)
 
     def _start_munge(self) -> None:
         key = self.folder / "munge.key"
@@ -321,7 +331,7 @@ class Slurm:
                 break
             time.sleep(0.2)
         logs = "".join(path.read_text(errors="replace") for path in self._logs())
-        raise Unavailable(f"{name} did not start: {logs[-2000:]}")
+        raise UnavailableError(f"{name} did not start: {logs[-2000:]}")
 
     def _logs(self) -> list[Path]:
         return sorted([*self.folder.glob("*.out"), *self.folder.glob("slurm*.log")])

@@ -60,7 +60,11 @@ LAYERS = (
         "Keras layers; knobs and gene sets that models share",
         ("layers", "gene_sets", "common_*"),
     ),
-    Layer("ground", "the standard library and pandas", ("hyperparameters", "files", "errors")),
+    Layer(
+        "ground",
+        "the standard library and pandas",
+        ("hyperparameters", "files", "errors", "accelerator"),
+    ),
 )
 
 
@@ -266,7 +270,9 @@ def stage_table(folder: Path) -> str:
     for file in sorted(folder.glob("*.smk")):
         text = file.read_text(encoding="utf-8")
         if opening := re.match(r"# Stage (\d+): (.+)", text):
-            rules = re.findall(r'^rule (\w+):\n +"""(.+?)"""', text, re.MULTILINE)
+            rules = re.findall(
+                r'^(?:use rule \w+ as|rule) (\w+)(?: with)?:\n +"""(.+?)"""', text, re.MULTILINE
+            )
             stages.append((int(opening[1]), opening[2], file.name, rules))
     rows = []
     for _, stage, name, rules in sorted(stages):
