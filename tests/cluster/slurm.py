@@ -62,6 +62,7 @@ AccountingStorageHost={host}
 AccountingStoragePort={accounting_port}
 AccountingStoragePass={folder}/munge.socket
 AccountingStorageTRES=gres/gpu,gres/gpu:v100x
+AccountingStoreFlags=job_comment
 MpiDefault=none
 ReturnToService=2
 KillWait=5
@@ -240,7 +241,7 @@ class Slurm:
         """What accounting knows of every job, oldest first; see sacct for the columns."""
         columns = (
             "JobID,Partition,State,ExitCode,AllocCPUS,ReqMem,Timelimit,TimelimitRaw,AllocTRES,"
-            "Submit,Start,End,ElapsedRaw,Comment,JobName"
+            "Submit,Start,End,ElapsedRaw,JobName,Comment,WorkDir"
         )
         text = self.run("sacct", "-X", "-P", "-S", "now-1day", "-o", columns, *options)
         lines = text.splitlines()
