@@ -4,6 +4,7 @@
 #     sbatch profiles/biowulf/submit.sh tune --configfile config/my.yaml  any arguments of snakemake
 # Submitting it again goes on where it stopped. To stop it and the jobs it started:
 #     scancel --batch --signal=TERM JOBID
+# With another profile: sbatch --partition=... --export=ALL,PROFILE=profiles/slurm profiles/biowulf/submit.sh
 # After a driver that was killed (plain scancel, a lost node), submit it again: it waits for jobs
 # that still run, unlocks the folder and repeats nothing that had finished.
 #
@@ -16,6 +17,7 @@
 #SBATCH --output=tybalt-%j.log
 
 set -uo pipefail
+profile=${PROFILE:-profiles/biowulf}
 
 if [ ! -f Snakefile ]; then
     echo "ERROR: no Snakefile in $PWD: submit from the folder of the repository" >&2
@@ -49,7 +51,7 @@ if [ -n "${SLURM_JOB_ID:-}" ]; then
     done
     if [ -f "$mark" ]; then
         echo "driver $(cat "$mark") was killed; unlocking the folder"
-        snakemake --profile profiles/biowulf "$@" --unlock
+        snakemake --profile "$profile" "$@" --unlock
     fi
     mkdir -p .snakemake
     echo "$SLURM_JOB_ID" >"$mark"
@@ -58,7 +60,7 @@ fi
 # Snakemake cancels its jobs on SIGINT; on SIGTERM it waits for them to finish, and SLURM kills it
 # meanwhile. Job control (set -m) is needed: without it, a background process ignores SIGINT.
 set -m
-snakemake --profile profiles/biowulf "$@" &
+snakemake --profile "$profile" "$@" &
 driver=$!
 trap 'kill -INT "$driver"' TERM INT
 
