@@ -10,8 +10,8 @@ from .slurm import gpus
 pytestmark = [pytest.mark.cluster, pytest.mark.faults]
 
 #: One search, one group: three trainings, one after another in one SLURM job.
-SEARCH = study_of({"vae": vae(2500, learning_rate=[0.001, 0.002, 0.003])})
-GROUP = "trials_tiny_vae_grid_r0"
+SEARCH = study_of({"net": vae(2500, learning_rate=[0.001, 0.002, 0.003])})
+GROUP = "trials_tiny_net_grid_r0_train_trial"
 TRIALS = "results/tiny/*/*/trials/r0/*/e0.json"
 RANKING = "results/tiny/*/*/trials.tsv"
 LOGS = "results/logs/train_trial/**/*.log"
@@ -76,7 +76,7 @@ def test_a_trial_that_exceeds_its_memory_is_killed_and_gets_more(search, expecte
 
 
 def test_a_trial_that_exceeds_its_time_goes_on_from_its_checkpoint(tiny, undisturbed, table):
-    study = study_of({"vae": vae(epochs_of(150, tiny, undisturbed))}, tuner="none")
+    study = study_of({"net": vae(epochs_of(150, tiny, undisturbed))}, tuner="none")
     expected = undisturbed(study)
     tiny.edit("profiles/biowulf/config.yaml", "runtime: 30 * attempt", "runtime: 1 * attempt")
     tiny.configure(study)
@@ -95,10 +95,10 @@ def test_a_trial_that_exceeds_its_time_goes_on_from_its_checkpoint(tiny, undistu
 def epochs_of(seconds: float, site, undisturbed) -> int:
     """How many epochs of the small VAE take this long here and now."""
     begun = time.monotonic()
-    undisturbed(study_of({"vae": vae(2)}, tuner="none"))
+    undisturbed(study_of({"net": vae(2)}, tuner="none"))
     idle = time.monotonic() - begun
     begun = time.monotonic()
-    undisturbed(study_of({"vae": vae(3000)}, tuner="none"))
+    undisturbed(study_of({"net": vae(3000)}, tuner="none"))
     return int(seconds / ((time.monotonic() - begun - idle) / 3000))
 
 
@@ -182,7 +182,7 @@ def test_a_controller_that_restarts_is_waited_for(search, expected, table):
 
 
 def test_a_diverging_trial_is_a_result_and_its_siblings_end(tiny, undisturbed, table):
-    models = {"vae": vae(2500, learning_rate=[0.001, 1e30, 0.002])}
+    models = {"net": vae(2500, learning_rate=[0.001, 1e30, 0.002])}
     tiny.configure(study_of(models))
     tiny.finish("tune")
     (job,) = searches(tiny)
@@ -196,7 +196,7 @@ def test_a_diverging_trial_is_a_result_and_its_siblings_end(tiny, undisturbed, t
 
 def test_a_failing_trial_leaves_its_siblings_results(tiny, table):
     # A minibatch larger than the training samples is refused before anything is trained.
-    models = {"vae": vae(300, batch_size=[25, 50, 5000])}
+    models = {"net": vae(300, batch_size=[25, 50, 5000])}
     tiny.configure(study_of(models))
     driver = tiny.submit("tune", "--retries", "1")
     assert tiny.wait(driver) == "FAILED"

@@ -29,7 +29,7 @@ with open(snakemake.output.trial, "w") as file:
 def stub(site, trials: int, seconds: float) -> None:
     """Plan a search of this many trials, each of which sleeps."""
     rates = [round(0.0001 * (number + 1), 4) for number in range(trials)]
-    site.configure(study_of({"vae": vae(4, learning_rate=rates)}))
+    site.configure(study_of({"net": vae(4, learning_rate=rates)}))
     site.path("workflow/scripts/train_trial.py").write_text(STUB.format(seconds=seconds))
 
 

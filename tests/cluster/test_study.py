@@ -4,16 +4,16 @@ import re
 
 import pytest
 
-from .conftest import IMPATIENT, name_of, study_of, vae
+from .conftest import IMPATIENT, ROOT, name_of, study_of, vae
 from .slurm import gpus
 
 pytestmark = pytest.mark.cluster
 
 #: Groups of the demo and the rule of their members, as config/demo.yaml asks for them.
 GROUPS = {
-    "trials_demo_demo-vae_grid_r0": ("train_trial", 4),
-    "trials_demo_demo-adage_grid_r0": ("train_trial", 4),
-    "fits_demo_demo-pca_none_r0": ("fit_trial", 1),
+    "trials_demo_demo-vae_grid_r0_train_trial": ("train_trial", 4),
+    "trials_demo_demo-adage_grid_r0_train_trial": ("train_trial", 4),
+    "fits_demo_demo-pca_none_r0_fit_trial": ("fit_trial", 1),
 }
 
 
@@ -27,12 +27,14 @@ def study(copy_site):
 
 
 def asked_for(plan: str) -> dict[str, dict[str, str]]:
-    """Read from a dry run what a job of each rule asks for."""
+    """Read what a job of each rule asks for: resources from a dry run, threads from the rule."""
+    texts = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    threads = dict(re.findall(r"^rule (\w+):\n(?:(?:    .*)?\n)*?    threads: (\d+)", texts, re.M))
+    assert set(threads.values()) > {"1"}
     rules = {}
     for name, body in re.findall(r"^ *rule (\w+):\n((?: +\w+: .*\n)+)", plan, re.M):
         words = dict(re.findall(r"(\w+)=([^,\n]+)", re.search(r"resources: (.*)", body)[1]))
-        threads = re.search(r"threads: (\d+)", body)
-        rules[name] = {**words, "threads": threads[1] if threads else "1"}
+        rules[name] = {**words, "threads": threads.get(name, "1")}
     return rules
 
 
@@ -71,14 +73,17 @@ def test_what_trains_is_on_the_gpu_partition_and_nothing_else_is(study):
 def test_a_search_is_one_job_with_one_gpu_and_the_time_of_all_its_trials(study):
     found = {name_of(job): job for job in study.jobs() if name_of(job) in GROUPS}
     assert set(found) == set(GROUPS)
-    for name in ("trials_demo_demo-vae_grid_r0", "trials_demo_demo-adage_grid_r0"):
+    for name in (
+        "trials_demo_demo-vae_grid_r0_train_trial",
+        "trials_demo_demo-adage_grid_r0_train_trial",
+    ):
         assert gpus(found[name]) == 1
         assert found[name]["Timelimit"] == "02:00:00"  # four trials of 30 minutes
 
 
 def test_four_trainings_hold_four_gpus_and_a_fifth_waits(tiny):
     names = [f"vae{number}" for number in range(5)]
-    tiny.configure(study_of({name: vae(1500) for name in names}, tuner="none"))
+    tiny.configure(study_of({name: vae(500) for name in names}, tuner="none"))
     tiny.finish("tune")
     jobs = [job for job in tiny.jobs() if job["Partition"] == "gpu"]
     assert len(jobs) == 5
@@ -90,7 +95,7 @@ def test_four_trainings_hold_four_gpus_and_a_fifth_waits(tiny):
 
 def test_a_granted_gpu_that_the_framework_does_not_see_fails_the_job(tiny):
     tiny.env["TYBALT_GPU_CHECK"] = "on"
-    tiny.configure(study_of({"vae": vae(3)}, tuner="none"))
+    tiny.configure(study_of({"net": vae(3)}, tuner="none"))
     done = tiny.snakemake(*IMPATIENT, "--retries", "0", "--", "tune", check=False)
     assert done.returncode != 0
     (log,) = tiny.folder.glob("results/logs/train_trial/**/*.log")
@@ -106,7 +111,7 @@ def test_a_profile_that_grants_lscratch_has_the_matrix_brought_to_it(tiny):
         f"    tmpdir: {tiny.slurm.folder}/lscratch/$SLURM_JOB_ID",
     )
     tiny.edit("workflow/scripts/tybalt/adapter.py", "LARGE = 50_000_000", "LARGE = 1_000")
-    tiny.configure(study_of({"vae": vae(3, learning_rate=[0.001, 0.002])}))
+    tiny.configure(study_of({"net": vae(3, learning_rate=[0.001, 0.002])}))
     tiny.snakemake(*IMPATIENT, "--", "tune")
     (job,) = [job for job in tiny.jobs() if job["Partition"] == "gpu"]
     assert gpus(job) == 1 and "gres/lscratch=10" in tiny.slurm.run(

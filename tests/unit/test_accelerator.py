@@ -47,7 +47,7 @@ def node(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("state", "cure"),
     [
-        ({"with_driver": False}, "no NVIDIA driver"),
+        ({"with_driver": False}, "has no NVIDIA driver"),
         ({"with_cuda": False}, "CONDA_OVERRIDE_CUDA"),
         ({}, r"550\.54\.15.*tensorflow\[and-cuda\]"),
     ],

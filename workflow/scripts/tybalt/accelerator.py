@@ -90,8 +90,8 @@ def find_cause(backend: str) -> str:
     """Say why a framework sees no GPU, as far as this machine tells, and what to do."""
     if not DRIVER.exists():
         return (
-            f"This node has no NVIDIA driver ({DRIVER} is missing): report the node, and leave it "
-            "out meanwhile (SBATCH_EXCLUDE=node for sbatch)."
+            f"The node {os.uname().nodename} has no NVIDIA driver ({DRIVER} is missing): report it, "
+            "and leave it out meanwhile (snakemake --slurm-exclude-failed-nodes NODE)."
         )
     cure = CURES[backend]
     if backend == "tensorflow" and not importlib.import_module(backend).test.is_built_with_cuda():
