@@ -90,7 +90,7 @@ def find_cause(backend: str) -> str:
     """Say why a framework sees no GPU, as far as this machine tells, and what to do."""
     if not DRIVER.exists():
         return (
-            f"The node {os.uname().nodename} has no NVIDIA driver ({DRIVER} is missing): report it, "
+            f"The node {os.uname().nodename} has no NVIDIA driver ({DRIVER} is missing): report it "
             "and leave it out meanwhile (snakemake --slurm-exclude-failed-nodes NODE)."
         )
     cure = CURES[backend]
