@@ -1,5 +1,6 @@
 # The config, checked; the study it asks for; and functions that name files. No rules.
 
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -81,6 +82,14 @@ def model_code(rule_name):
         return code_hash(rule_name, f"tybalt.models.{cell.module}", files=cell.files)
 
     return hashed
+
+
+def models_with(verb):
+    """Models of the study that have `build` (trained) or `fit` (in closed form), as a constraint."""
+    modules = {cell.model: f"tybalt.models.{cell.module}" for cell in STUDY.cells.values()}
+    return one_of(
+        model for model, module in modules.items() if hasattr(importlib.import_module(module), verb)
+    )
 
 
 def cell_file(key, name):

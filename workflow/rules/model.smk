@@ -24,6 +24,8 @@ rule train_model:
         "results/logs/train_model/{dataset}/{model}/{tuner}.log",
     benchmark:
         "results/benchmarks/train_model/{dataset}/{model}/{tuner}.tsv"
+    wildcard_constraints:
+        model=models_with("build"),
     conda:
         "../../envs/gpu.yaml"
     threads: 1
@@ -36,6 +38,22 @@ rule train_model:
         code=model_code("train_model"),
     script:
         "../scripts/train_model.py"
+
+
+use rule train_model as fit_model with:
+    """Fit the winning setting of a model in closed form again, and keep the model."""
+    log:
+        "results/logs/fit_model/{dataset}/{model}/{tuner}.log",
+    benchmark:
+        "results/benchmarks/fit_model/{dataset}/{model}/{tuner}.tsv"
+    wildcard_constraints:
+        model=models_with("fit"),
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=15,
+        accelerator=0,
 
 
 rule encode_samples:

@@ -22,6 +22,8 @@ rule train_trial:
         "results/logs/train_trial/{dataset}/{model}/{tuner}/{round}/{trial}/{execution}.log",
     benchmark:
         "results/benchmarks/train_trial/{dataset}/{model}/{tuner}/{round}/{trial}/{execution}.tsv"
+    wildcard_constraints:
+        model=models_with("build"),
     conda:
         "../../envs/gpu.yaml"
     threads: 1
@@ -37,6 +39,22 @@ rule train_trial:
         code=model_code("train_trial"),
     script:
         "../scripts/train_trial.py"
+
+
+use rule train_trial as fit_trial with:
+    """Fit one setting of a model in closed form, which needs no accelerator, and score it."""
+    log:
+        "results/logs/fit_trial/{dataset}/{model}/{tuner}/{round}/{trial}/{execution}.log",
+    benchmark:
+        "results/benchmarks/fit_trial/{dataset}/{model}/{tuner}/{round}/{trial}/{execution}.tsv"
+    wildcard_constraints:
+        model=models_with("fit"),
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=15,
+        accelerator=0,
 
 
 rule rank_trials:

@@ -63,7 +63,7 @@ LAYERS = (
     Layer(
         "ground",
         "the standard library, numpy and pandas",
-        ("hyperparameters", "files", "measures", "errors"),
+        ("hyperparameters", "files", "measures", "errors", "accelerator"),
     ),
 )
 
@@ -270,7 +270,9 @@ def stage_table(folder: Path) -> str:
     for file in sorted(folder.glob("*.smk")):
         text = file.read_text(encoding="utf-8")
         if opening := re.match(r"# Stage (\d+): (.+)", text):
-            rules = re.findall(r'^rule (\w+):\n +"""(.+?)"""', text, re.MULTILINE)
+            rules = re.findall(
+                r'^(?:use rule \w+ as|rule) (\w+)(?: with)?:\n +"""(.+?)"""', text, re.MULTILINE
+            )
             stages.append((int(opening[1]), opening[2], file.name, rules))
     rows = []
     for _, stage, name, rules in sorted(stages):
