@@ -255,6 +255,16 @@ def figure_files():
     ]
 
 
+def setting_pages():
+    """The best settings of every search, as pages."""
+    return [cell_file(key, "settings.html") for key, cell in STUDY.cells.items() if cell.searched]
+
+
+def searches_of(dataset, model):
+    """The cells of one dataset and model that search, by their keys."""
+    return [key for key in cells_of(dataset) if key[1] == model and STUDY.cells[key].searched]
+
+
 def dataset_figures():
     """Figures of whole datasets, without their suffix."""
     return [
@@ -271,7 +281,8 @@ def figures_of_dataset(dataset):
         names.append("gene_map")
     if STUDY.dataset(dataset)["kind"] == "simulated":
         names.append("truth")
-    return names
+    models = dict.fromkeys(model for _, model, _ in cells_of(dataset))
+    return names + [f"progress_{model}" for model in models if searches_of(dataset, model)]
 
 
 def cell_figures():
@@ -287,7 +298,7 @@ def figures_of_cell(cell):
     """Names of the figures of one cell."""
     names = ["history", "encoding", "reconstruction"]
     if cell.searched:
-        names.append("trials")
+        names += ["trials", "parallel", "importance"]
     if STUDY.has(cell.dataset, "cancer_type"):
         names.append("map")
     if has_published_figures(cell):
