@@ -21,6 +21,8 @@ from tybalt.errors import InputError
 from tybalt.figures import pairs, palette, style
 from tybalt.figures import plot_encoding as heat_map
 from tybalt.figures import plot_reconstruction as errors
+from tybalt.figures.plot_agreement import plot_agreement
+from tybalt.figures.plot_curves import plot_curves
 from tybalt.figures.plot_encoding import plot_encoding
 from tybalt.figures.plot_gene_map import plot_gene_map
 from tybalt.figures.plot_history import plot_history
@@ -30,6 +32,7 @@ from tybalt.figures.plot_map import plot_map
 from tybalt.figures.plot_parallel import plot_parallel
 from tybalt.figures.plot_progress import best_of_random_orders, plot_progress, read_search
 from tybalt.figures.plot_published import plot_published
+from tybalt.figures.plot_published_search import elbow, plot_published_search
 from tybalt.figures.plot_reconstruction import plot_reconstruction
 from tybalt.figures.plot_signal import plot_signal
 from tybalt.figures.plot_trials import plot_trials
@@ -48,6 +51,9 @@ FIGURES = [
     plot_parallel,
     plot_importance,
     plot_progress,
+    plot_curves,
+    plot_published_search,
+    plot_agreement,
     plot_signal,
     plot_encoding,
     plot_reconstruction,
@@ -132,6 +138,23 @@ def make_trials():
     return choose(order(table))
 
 
+def make_values():
+    """A binary gene that is given back exactly, and one that is given back 0.1 too high."""
+    true = np.tile([0.0, 1.0], 20)
+    split = np.repeat(["train", "validation"], 20)
+    one = pd.DataFrame({"sample": range(40), "split": split, "gene": "g1", "true": true})
+    one["reconstructed"] = true
+    return pd.concat([one, one.assign(gene="g1*g2", reconstructed=true + 0.1)])
+
+
+def make_latent_trials():
+    """A search over the latent dimension whose score falls most from 1 to 2."""
+    table = make_trials().iloc[:4].drop(columns=["depth", "hidden_dim", "learning_rate"])
+    table.insert(1, "latent_dim", [3, 2, 4, 1])
+    table["mean"] = [1e-7, 2e-7, 3e-7, 1e-2]
+    return table
+
+
 def make_rounds():
     """Two rounds of a closed loop: the second improves, one diverges, one slot is empty."""
     table = pd.DataFrame(
@@ -213,6 +236,13 @@ def study(tmp_path_factory):
             save(make_rounds(), tmp_path / "rounds.tsv"),
         ],
         "tuners": ["grid", "bayesian"],
+        "histories": [
+            save(HISTORY, tmp_path / "deep.tsv"),
+            save(HISTORY.iloc[:1], tmp_path / "one_step.tsv"),
+        ],
+        "cells": [["deep", "grid"], ["pca", "none"]],
+        "experiment": "latent",
+        "values": save(make_values(), tmp_path / "values.tsv.gz"),
         "reconstruction_genes": save(errors_of_genes, tmp_path / "genes.tsv.gz"),
         "reconstruction_samples": save(errors_of_samples, tmp_path / "samples.tsv.gz"),
         "leaderboard": save(leaderboard, tmp_path / "leaderboard.tsv"),
@@ -226,15 +256,33 @@ def study(tmp_path_factory):
         "question": SEX,
     }
     meaning.associate_features(matrix, files["encoding"], {"sex": SEX}, 0, associations)
+    basics = str(ROOT / "resources" / "published_basics.tsv")
+    own = {
+        "plot_curves": {"published": [basics]},
+        "plot_published_search": {
+            "published": basics,
+            "trials": save(make_latent_trials(), tmp_path / "latent.tsv"),
+        },
+    }
     return SimpleNamespace(
-        files=files, obs=obs, codes=codes, embedding=embedding.set_index("sample"), path=tmp_path
+        own=own,
+        files=files,
+        obs=obs,
+        codes=codes,
+        embedding=embedding.set_index("sample"),
+        path=tmp_path,
     )
+
+
+def arguments_of(figure_of, study, **changed):
+    """Choose what a figure takes; two figures call different tables by one name."""
+    files = study.files | study.own.get(figure_of.__name__, {}) | changed
+    return {name: files[name] for name in inspect.signature(figure_of.__wrapped__).parameters}
 
 
 def draw(figure_of, study, **changed):
     """Draw without saving, in the style of the workflow."""
-    arguments = inspect.signature(figure_of.__wrapped__).parameters
-    values = {name: (study.files | changed)[name] for name in arguments}
+    values = arguments_of(figure_of, study, **changed)
     with matplotlib.style.context(["default", style.STYLE]):
         return figure_of.__wrapped__(**values)
 
@@ -248,9 +296,8 @@ def texts(figure):
 
 
 def save_both(figure_of, study, name):
-    arguments = inspect.signature(figure_of.__wrapped__).parameters
     png, pdf = study.path / f"{name}.png", study.path / f"{name}.pdf"
-    figure_of(**{key: study.files[key] for key in arguments}, png=str(png), pdf=str(pdf))
+    figure_of(**arguments_of(figure_of, study), png=str(png), pdf=str(pdf))
     return png.read_bytes(), pdf.read_bytes()
 
 
@@ -315,7 +362,8 @@ def test_captions_render(figure_of):
     wildcards = SimpleNamespace(dataset="tcga", model="vae", tuner="grid")
     for question in (SEX, {"covariate": "cancer_type", "positive": ["SKCM", "UVM"], "within": ""}):
         params = SimpleNamespace(signal="sex", question=question, objective="elbo", title="t")
-        snakemake = SimpleNamespace(wildcards=wildcards, params=params)
+        files = SimpleNamespace(published=["resources/published_basics.tsv"])
+        snakemake = SimpleNamespace(wildcards=wildcards, params=params, input=files)
         html = render(ROOT / f"workflow/report/{figure_of.__name__}.rst", snakemake=snakemake)
         assert "tcga" in html
         assert "{" not in html
@@ -611,6 +659,53 @@ def test_settings_with_fewer_epochs_cost_no_training_of_their_own(study):
     search = read_search(save(table, study.path / "shared.tsv"))
     assert not search.ordered
     assert sorted(search.score) == [10.0, 10.2, 30.0, 40.0, np.inf]
+
+
+def test_curves_draw_ours_and_the_published_points(study):
+    (axes,) = draw(plot_curves, study).axes
+    drawn = {line.get_label(): line for line in axes.lines}
+    assert set(drawn) == {"deep, grid: 0.02", "pca: 0.04", "deep, published", "shallow, published"}
+    np.testing.assert_array_equal(drawn["deep, grid: 0.02"].get_ydata(), HISTORY["validation_mse"])
+    published = drawn["deep, published"]
+    assert published.get_xdata().tolist() == [200, 400, 600, 800, 1000, 2000]
+    assert published.get_ydata()[0] == 0.0243 and published.get_ydata()[-1] == 3.6e-8
+    assert set(drawn["shallow, published"].get_ydata()) == {2.5194}
+    (alone,) = draw(plot_curves, study, published=[]).axes
+    assert len(alone.lines) == 2
+
+
+def test_elbow_is_where_the_score_falls_most():
+    assert elbow(np.array([1, 2, 3, 5]), np.array([8.0, 4.0, 0.4, 0.3])) == (2, 3, 10)
+
+
+def test_the_search_over_the_latent_dimension_reports_both_elbows(study):
+    figure = draw(plot_published_search, study)
+    note = " ".join(texts(figure)).replace("\n", " ")
+    assert "this study: from 1 to 2, 50,000-fold" in note
+    assert "published: from 2 to 3, 2,200-fold" in note  # 8e-4 / 3.56e-7
+
+
+def test_the_search_over_depth_and_width_draws_the_published_at_their_settings(study):
+    table = make_trials().iloc[:4].drop(columns=["depth", "hidden_dim", "learning_rate"])
+    table.insert(1, "depth", [3, 6, 1, 0])
+    table.insert(2, "hidden_dim", [12, 16, 16, np.nan])
+    path = save(table, study.path / "depth.tsv")
+    figure = draw(plot_published_search, study, trials=path, experiment="search")
+    drawn = {line.get_label(): line for line in figure.axes[0].lines}
+    published = drawn["published"]
+    points = zip(published.get_xdata().tolist(), published.get_ydata().tolist(), strict=True)
+    assert set(points) == {(0, 1.3e-9), (1, 1.02e-9)}  # (3, 12) and (6, 16); (3, 16) was not tried
+    assert any("0.00056" in label for label in drawn)
+    labels = [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    assert labels == ["3 · 12", "6 · 16", "1 · 16", "0 · –"]
+
+
+def test_agreement_measures_the_samples_that_judge(study):
+    figure = draw(plot_agreement, study)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["g1: MSE 0", "g1*g2: MSE 0.01"]
+    train, validation = figure.axes[1].collections
+    assert len(train.get_offsets()) == len(validation.get_offsets()) == 20
+    np.testing.assert_allclose(np.unique(validation.get_offsets()[:, 1]), [0.1, 1.1])
 
 
 def test_trials_of_an_unknown_objective_are_refused(study):

@@ -115,6 +115,11 @@ def joined_files():
 
 # sources -> matrix
 
+#: Datasets that are a few genes which follow from each other.
+LOGIC_DATASETS = [
+    name for name, entry in STUDY.config["datasets"].items() if entry["kind"] == "logic-genes"
+]
+
 RAW_FILES = {
     "expression": "HiSeqV2.gz",
     "clinical": "samples.tsv.gz",
@@ -276,7 +281,7 @@ def dataset_figures():
 
 def figures_of_dataset(dataset):
     """Names of the figures of one dataset."""
-    names = ["leaderboard"]
+    names = ["leaderboard", "curves"]
     if STUDY.has(dataset, "cancer_type"):
         names.append("gene_map")
     if STUDY.dataset(dataset)["kind"] == "simulated":
@@ -303,6 +308,10 @@ def figures_of_cell(cell):
         names.append("map")
     if has_published_figures(cell):
         names.append("published")
+    if published_experiment(cell):
+        names.append("published_search")
+    if cell.dataset in LOGIC_DATASETS:
+        names.append("agreement")
     return names + [f"signal_{signal}" for signal in STUDY.dataset(cell.dataset)["signals"]]
 
 
@@ -310,6 +319,25 @@ def has_published_figures(cell):
     """Whether others have published loss curves of this kind of model on these data."""
     source = STUDY.dataset(cell.dataset).get("source")
     return source == "pancan-2016" and cell.module in ("adage", "vae")
+
+
+def is_published_logic(dataset, independent):
+    """Whether a dataset is made like one of the lecture's: binary, with so many independent genes."""
+    logic = STUDY.dataset(dataset).get("logic", {})
+    return logic.get("values") == "binary" and logic["independent"] == independent
+
+
+def published_curves(wildcards):
+    """The published learning curves for a dataset, if there are any."""
+    published = is_published_logic(wildcards.dataset, 2)
+    return [resource("published_basics.tsv")] if published else []
+
+
+def published_experiment(cell):
+    """The published search that a cell repeats, as resources/published_basics.tsv calls it."""
+    if cell.module != "autoencoder" or not is_published_logic(cell.dataset, 3):
+        return None
+    return {("depth", "hidden_dim"): "search", ("latent_dim",): "latent"}.get(cell.searched)
 
 
 def cell_title(wildcards):

@@ -261,6 +261,108 @@ rule plot_published:
         "../scripts/plot_published.py"
 
 
+rule plot_agreement:
+    """Draw true against reconstructed values, gene by gene."""
+    input:
+        values="results/{dataset}/{model}/{tuner}/values.tsv.gz",
+    output:
+        png=report(
+            "results/{dataset}/{model}/{tuner}/figures/agreement.png",
+            caption="../report/plot_agreement.rst",
+            category="3 Training",
+            labels={
+                "dataset": "{dataset}",
+                "model": "{model}",
+                "tuner": "{tuner}",
+                "figure": "true and reconstructed",
+            },
+        ),
+        pdf="results/{dataset}/{model}/{tuner}/figures/agreement.pdf",
+    log:
+        "results/logs/plot_agreement/{dataset}/{model}/{tuner}.log",
+    benchmark:
+        "results/benchmarks/plot_agreement/{dataset}/{model}/{tuner}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        title=cell_title,
+        code=code_hash("plot_agreement"),
+    script:
+        "../scripts/plot_agreement.py"
+
+
+rule plot_published_search:
+    """Draw the settings of a search beside the scores published for them."""
+    input:
+        trials="results/{dataset}/{model}/{tuner}/trials.tsv",
+        published=resource("published_basics.tsv"),
+    output:
+        png=report(
+            "results/{dataset}/{model}/{tuner}/figures/published_search.png",
+            caption="../report/plot_published_search.rst",
+            category="4 Tuning",
+            labels={
+                "dataset": "{dataset}",
+                "model": "{model}",
+                "tuner": "{tuner}",
+                "figure": "beside the published search",
+            },
+        ),
+        pdf="results/{dataset}/{model}/{tuner}/figures/published_search.pdf",
+    log:
+        "results/logs/plot_published_search/{dataset}/{model}/{tuner}.log",
+    benchmark:
+        "results/benchmarks/plot_published_search/{dataset}/{model}/{tuner}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        experiment=lambda wildcards: published_experiment(cell_of(wildcards)),
+        objective=lambda wildcards: cell_of(wildcards).objective,
+        title=cell_title,
+        code=code_hash("plot_published_search"),
+    script:
+        "../scripts/plot_published_search.py"
+
+
+rule plot_curves:
+    """Draw the learning curves of all models of a dataset."""
+    input:
+        histories=lambda wildcards: files_of_cells(wildcards.dataset, "history.tsv"),
+        published=published_curves,
+    output:
+        png=report(
+            "results/{dataset}/figures/curves.png",
+            caption="../report/plot_curves.rst",
+            category="3 Training",
+            labels={"dataset": "{dataset}", "figure": "learning curves of all models"},
+        ),
+        pdf="results/{dataset}/figures/curves.pdf",
+    log:
+        "results/logs/plot_curves/{dataset}.log",
+    benchmark:
+        "results/benchmarks/plot_curves/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        cells=lambda wildcards: [list(key[1:]) for key in cells_of(wildcards.dataset)],
+        title="{dataset}",
+        code=code_hash("plot_curves"),
+    script:
+        "../scripts/plot_curves.py"
+
+
 rule plot_trials:
     """Draw the score of every setting of a search."""
     input:
