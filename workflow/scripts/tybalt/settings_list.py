@@ -96,11 +96,11 @@ def _kind(row: pd.Series) -> str:
 
 
 def _cell(value: object) -> str:
-    """Write a value; a dash where there is none, numbers to six digits."""
+    """Write a value; a dash where there is none, numbers to five digits."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
     if isinstance(value, float):
-        return f"{int(value):,}" if value.is_integer() and abs(value) < 1e12 else f"{value:.6g}"
+        return f"{int(value):,}" if value.is_integer() and abs(value) < 1e12 else f"{value:.5g}"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return html.escape(str(value))

@@ -96,9 +96,9 @@ def plot_parallel(trials: str, objective: str, title: str) -> Figure:
 
 def _height(place: np.ndarray, n_levels: int) -> np.ndarray:
     """Return heights in 0..1 of the values; equal ones a little apart, the best in the middle."""
-    spread = 0.5 / n_levels if n_levels > 1 else 0.5
     apart = (np.arange(len(place)) * 0.618034 + 0.5) % 1 - 0.5  # golden ratio: evenly spread
-    return (place + 0.5) / n_levels + spread * apart
+    apart[np.bincount(place.astype(int))[place.astype(int)] == 1] = 0  # alone at its value
+    return (place + 0.5 + 0.5 * apart) / n_levels
 
 
 def _scale(score: np.ndarray) -> Normalize:
