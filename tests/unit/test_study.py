@@ -148,6 +148,16 @@ BAD = {
         {"samples": 100, "genes": 500},
         "datasets.toy.simulation: belongs to kind `simulated`",
     ),
+    "a key that logic genes do not take": (
+        ["datasets", "toy"],
+        {"kind": "logic-genes", "logic": {"independent": 2}, "genes": {"count": 3}},
+        "datasets.toy.genes: not for a dataset of this kind",
+    ),
+    "logic genes without their block": (
+        ["datasets", "toy"],
+        {"kind": "logic-genes"},
+        "datasets.toy.logic: missing",
+    ),
     "missing block": (
         ["datasets", "toy"],
         {"kind": "xena"},
@@ -301,3 +311,11 @@ def test_models_that_name_no_file_have_none_and_a_default_counts():
     study = study_of(config)
     assert study.cell("toy", "vae", "none").files[0].name == "gene_sets.gmt"
     assert study.cell("toy", "pca", "none").files == ()
+
+
+def test_logic_genes_declare_no_covariate_but_the_sample_itself():
+    config = changed(["datasets", "toy"], {"kind": "logic-genes", "logic": {"independent": 3}})
+    study = study_of(config)
+    assert study.dataset("toy")["logic"] == {"independent": 3, "values": "binary", "samples": 1000}
+    for name in ("cancer_type", "sample_type", "sex", "age"):
+        assert not study.has("toy", name)

@@ -100,7 +100,21 @@ def test_the_demo_plans_every_stage(pristine):
     assert counts["fit_trial"] == counts["fit_model"] == 1
     assert counts["train_model"] + counts["fit_model"] == counts["plot_map"] == 3
     assert counts["plot_signal"] == 3 * 2
-    assert counts["plot_trials"] == 2
+    assert counts["plot_trials"] == counts["plot_parallel"] == counts["plot_progress"] == 2
+    assert counts["plot_curves"] == 1
+
+
+def test_the_basics_plan_their_searches_and_no_figure_of_covariates(pristine):
+    counts = pristine.planned(overlay="config/basics.yaml")
+    # depth 0, and depths 1 to 6 x 4 widths; 6 latent dimensions; 5 optimizers x 3 learning rates;
+    # two autoencoders and PCA on each of the two small datasets, PCA on the third
+    assert counts["train_trial"] == (1 + 6 * 4) + 6 + 15 + 3 + 3 + 1
+    assert counts["generate_logic_genes"] == 3
+    assert counts["train_model"] == counts["plot_agreement"] == 3 + 3 + 4
+    assert counts["plot_published_search"] == 2  # depth and width; latent dimension
+    assert counts["plot_parallel"] == counts["plot_importance"] == counts["list_settings"] == 3
+    assert counts["plot_progress"] == counts["plot_curves"] == 3
+    assert not {"plot_map", "plot_gene_map", "plot_signal", "preprocess_expression"} & set(counts)
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,14 @@ from conftest import ROOT
 #: The walltime limit of Biowulf's partition quick, in minutes.
 QUICK_LIMIT = 240
 
-#: A study in which every rule has a job: a simulated and a downloaded dataset.
+#: A study in which every rule has a job: a simulated and a downloaded dataset, and logic genes.
 EVERY_RULE = {
+    "datasets": {"logic": {"kind": "logic-genes", "logic": {"independent": 3}}},
+    "models": {"basic": {"module": "autoencoder", "space": {"latent_dim": [1, 2]}}},
     "studies": [
-        {"datasets": ["demo", "tcga"], "models": ["demo-vae", "demo-pca"], "tuners": ["grid"]}
-    ]
+        {"datasets": ["demo", "tcga"], "models": ["demo-vae", "demo-pca"], "tuners": ["grid"]},
+        {"datasets": ["logic"], "models": ["basic"], "tuners": ["grid"]},
+    ],
 }
 
 PROFILES = sorted(path.name for path in (ROOT / "profiles").iterdir())

@@ -124,6 +124,11 @@ def joined_files():
 
 # sources -> matrix
 
+#: Datasets that are a few genes which follow from each other.
+LOGIC_DATASETS = [
+    name for name, entry in STUDY.config["datasets"].items() if entry["kind"] == "logic-genes"
+]
+
 RAW_FILES = {
     "expression": "HiSeqV2.gz",
     "clinical": "samples.tsv.gz",
@@ -264,6 +269,16 @@ def figure_files():
     ]
 
 
+def setting_pages():
+    """The best settings of every search, as pages."""
+    return [cell_file(key, "settings.html") for key, cell in STUDY.cells.items() if cell.searched]
+
+
+def searches_of(dataset, model):
+    """The cells of one dataset and model that search, by their keys."""
+    return [key for key in cells_of(dataset) if key[1] == model and STUDY.cells[key].searched]
+
+
 def dataset_figures():
     """Figures of whole datasets, without their suffix."""
     return [
@@ -275,12 +290,13 @@ def dataset_figures():
 
 def figures_of_dataset(dataset):
     """Names of the figures of one dataset."""
-    names = ["leaderboard"]
+    names = ["leaderboard", "curves"]
     if STUDY.has(dataset, "cancer_type"):
         names.append("gene_map")
     if STUDY.dataset(dataset)["kind"] == "simulated":
         names.append("truth")
-    return names
+    models = dict.fromkeys(model for _, model, _ in cells_of(dataset))
+    return names + [f"progress_{model}" for model in models if searches_of(dataset, model)]
 
 
 def cell_figures():
@@ -296,11 +312,15 @@ def figures_of_cell(cell):
     """Names of the figures of one cell."""
     names = ["history", "encoding", "reconstruction"]
     if cell.searched:
-        names.append("trials")
+        names += ["trials", "parallel", "importance"]
     if STUDY.has(cell.dataset, "cancer_type"):
         names.append("map")
     if has_published_figures(cell):
         names.append("published")
+    if published_experiment(cell):
+        names.append("published_search")
+    if cell.dataset in LOGIC_DATASETS:
+        names.append("agreement")
     return names + [f"signal_{signal}" for signal in STUDY.dataset(cell.dataset)["signals"]]
 
 
@@ -308,6 +328,25 @@ def has_published_figures(cell):
     """Whether others have published loss curves of this kind of model on these data."""
     source = STUDY.dataset(cell.dataset).get("source")
     return source == "pancan-2016" and cell.module in ("adage", "vae")
+
+
+def is_published_logic(dataset, independent):
+    """Whether a dataset is made like one of the lecture's: binary, with so many independent genes."""
+    logic = STUDY.dataset(dataset).get("logic", {})
+    return logic.get("values") == "binary" and logic["independent"] == independent
+
+
+def published_curves(wildcards):
+    """The published learning curves for a dataset, if there are any."""
+    published = is_published_logic(wildcards.dataset, 2)
+    return [resource("published_basics.tsv")] if published else []
+
+
+def published_experiment(cell):
+    """The published search that a cell repeats, as resources/published_basics.tsv calls it."""
+    if cell.module != "autoencoder" or not is_published_logic(cell.dataset, 3):
+        return None
+    return {("depth", "hidden_dim"): "search", ("latent_dim",): "latent"}.get(cell.searched)
 
 
 def cell_title(wildcards):

@@ -6,6 +6,7 @@
 #   trials/{round}/{trial}/{execution}.json     score and history of one training
 #   trials.tsv                                  every setting of the search, best first
 #   best.json                                   the winner
+#   importance.tsv                              what each hyperparameter explains of the score
 
 
 localrules:
@@ -81,3 +82,27 @@ rule rank_trials:
         code=model_code("rank_trials"),
     script:
         "../scripts/rank_trials.py"
+
+
+rule measure_importance:
+    """Measure how much of the score each hyperparameter explains."""
+    input:
+        trials="results/{dataset}/{model}/{tuner}/trials.tsv",
+    output:
+        importance="results/{dataset}/{model}/{tuner}/importance.tsv",
+    log:
+        "results/logs/measure_importance/{dataset}/{model}/{tuner}.log",
+    benchmark:
+        "results/benchmarks/measure_importance/{dataset}/{model}/{tuner}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        searched=lambda wildcards: list(cell_of(wildcards).searched),
+        seed=lambda wildcards: STUDY.seed(wildcards.dataset, "importance"),
+        code=code_hash("measure_importance"),
+    script:
+        "../scripts/measure_importance.py"

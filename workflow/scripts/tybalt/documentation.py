@@ -46,7 +46,8 @@ LAYERS = (
     Layer(
         "stages",
         "files; each function is one rule, and knows no model by name",
-        ("training", "ranking", "latent", "embedding", "meaning", "evaluation", "truth"),
+        ("training", "ranking", "importance", "settings_list", "latent", "embedding", "meaning")
+        + ("evaluation", "truth"),
     ),
     Layer("data", "sources, matrices and clinical tables; no model", ("data.*",)),
     Layer(

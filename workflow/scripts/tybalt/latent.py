@@ -106,6 +106,32 @@ def measure_reconstruction(
     write_table(samples.rename_axis("sample").reset_index(), reconstruction_samples)
 
 
+def tabulate_values(matrix: str, model: str, values: str) -> None:
+    """Write every value beside its reconstruction; for matrices of a few genes.
+
+    Parameters
+    ----------
+    matrix, model
+        Inputs ``expression.h5ad`` and ``model.zip``.
+    values
+        Output: sample, split, gene, true, reconstructed; a row for each value.
+    """
+    bundle = load_for(matrix, model)
+    obs, X = read_obs(matrix), read_values(matrix)
+    X_hat = bundle.autoencoder.reconstruct(X)
+    n_samples, n_genes = X.shape
+    table = pd.DataFrame(
+        {
+            "sample": np.repeat(obs.index.to_numpy(), n_genes),
+            "split": np.repeat(obs["split"].to_numpy(), n_genes),
+            "gene": np.tile(bundle.genes.index.to_numpy(), n_samples),
+            "true": X.ravel(),
+            "reconstructed": X_hat.ravel(),
+        }
+    )
+    write_table(table, values)
+
+
 def load_for(matrix: str, model: str) -> Bundle:
     """Load a model, and check that the matrix has its genes in its order; else InputError."""
     bundle = load_bundle(model)

@@ -44,7 +44,12 @@ MANY, Z_SCORES = (10**6, 10**6), (-5.0, 5.0)
 RESERVED_NAMES = {"logs", "benchmarks"}
 
 #: The block of a dataset entry that belongs to each kind.
-KIND_BLOCK = {"simulated": "simulation", "local": "files", "xena": "source"}
+KIND_BLOCK = {
+    "simulated": "simulation",
+    "local": "files",
+    "xena": "source",
+    "logic-genes": "logic",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -234,6 +239,8 @@ def complete_dataset(
             f"{where}.genes.count: found {dataset['genes']['count']}, but only "
             f"{dataset['simulation']['genes']} genes are simulated ({where}.simulation.genes)"
         )
+    if kind == "logic-genes":
+        dataset = {**dataset, "clinical": {"barcodes": "none", "columns": {"sample": "sample"}}}
     columns = clinical_columns(dataset, sources)
     split = dataset["split"]
     dataset = {
