@@ -46,7 +46,7 @@ LAYERS = (
     Layer(
         "stages",
         "files; each function is one rule, and knows no model by name",
-        ("training", "ranking", "latent", "embedding", "meaning", "evaluation"),
+        ("training", "proposals", "ranking", "latent", "embedding", "meaning", "evaluation"),
     ),
     Layer("data", "sources, matrices and clinical tables; no model", ("data.*",)),
     Layer(
@@ -57,8 +57,8 @@ LAYERS = (
     Layer("plug-ins", "one model or one tuner each; not each other", ("models.*", "tuners.*")),
     Layer(
         "building blocks",
-        "Keras layers; knobs and gene sets that models share",
-        ("layers", "gene_sets", "common_*"),
+        "Keras layers, KerasTuner's oracles; knobs and gene sets that models share",
+        ("layers", "oracles", "search", "gene_sets", "common_*"),
     ),
     Layer("ground", "the standard library and pandas", ("hyperparameters", "files", "errors")),
 )
