@@ -10,6 +10,7 @@ import keras_tuner
 import pytest
 
 from tybalt.files import read_json, write_json
+from tybalt.oracles import BayesianOracle
 from tybalt.proposals import propose_trials
 from tybalt.search import Proposal, Result, configurations, slot_name
 from tybalt.tuners import bayesian, hyperband
@@ -172,14 +173,17 @@ def test_the_best_of_each_bracket_go_on():
         assert [p.setting for p in proposals[number]] == [settings[name] for name in continued]
 
 
-def test_what_diverged_is_avoided_and_does_not_go_on():
-    def score(setting):
-        return None if setting["rate"] > 0.45 else quality(setting)
+def test_what_diverged_is_told_as_the_worst_and_does_not_go_on(monkeypatch):
+    told = []
+    monkeypatch.setattr(BayesianOracle, "remember", lambda self, *result: told.append(result[1]))
+    setting = next(configurations(SPACE))
+    history = [[Result("r0/s00", setting, 3.0), None], [Result("r1/s00", setting, None)]]
+    bayesian.ask(SPACE, BAYES, 1, [*history, [Result("r2/s00", setting, 2.0)]], [], model_of)
+    assert told == [3.0, 3.0, 2.0]
 
-    _, history = search(bayesian, bayesian.Options(3, 6, num_initial_points=12), score)
-    # Half of the rates diverge, and so did more than a third of the random trials.
-    assert sum(result.score is None for results in history[:2] for result in results) > 4
-    assert sum(result.score is None for result in history[2]) <= 1
+    def score(setting):
+        return None if setting["rate"] > 0.25 else quality(setting)
+
     proposals, history = search(hyperband, hyperband.Options(9, 3), score)
     diverged = {r.name for r in itertools.chain(*history) if r and r.score is None}
     assert diverged
@@ -196,20 +200,22 @@ def test_a_rung_of_which_all_diverged_stays_empty():
 NMF_SPACE = {"alpha": [0.0, 0.1], "l1_ratio": [0.0, 0.5, 1.0], "latent_dim": [2, 3]}
 
 
-def propose(folder, number, tuner="bayesian", slots=1, **changed):
-    """Ask for a round of slots in a folder of trials; return the record."""
+FREE = {"epochs": None, "epochs_before": 0, "goes_on": False}
+
+
+def propose(folder, number, **changed):
+    """Ask for a round in a folder of trials; return the record."""
     path = folder / f"r{number}" / "proposals.json"
     path.parent.mkdir(exist_ok=True)
-    slot = {"epochs": None, "epochs_before": 0, "goes_on": False}
     values = {
         "earlier": [str(p) for n in range(number) for p in folder.glob(f"r{n}/*/*.json")],
         "proposals": str(path),
-        "tuner": tuner,
+        "tuner": "bayesian",
         "options": {},
         "module": "nmf",
         "fixed": {},
         "space": NMF_SPACE,
-        "slots": [slot] * slots,
+        "slots": [FREE],
         "seed": 1,
         "states": str(folder / "states"),
     }
@@ -234,7 +240,7 @@ def test_a_round_is_told_the_mean_over_executions(tmp_path, monkeypatch):
         told.extend(history)
         return [Proposal({"alpha": 0.0, "l1_ratio": 1.0, "latent_dim": 3})]
 
-    first = propose(tmp_path, 0, slots=12)["trials"]
+    first = propose(tmp_path, 0, slots=[FREE] * 12)["trials"]
     assert list(first) == [slot_name(number) for number in range(12)]
     # alpha 0 makes l1_ratio idle: 2 + 3 x 2 = 8 of the 12 configurations are distinct models.
     assert sum(proposal is None for proposal in first.values()) == 4
