@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import yaml
@@ -74,12 +75,13 @@ def cell_of(wildcards):
     )
 
 
-def model_code(rule_name):
+def model_code(rule_name, with_tuner=False):
     """The code hash of a rule that also runs the model of its cell; the model's files count too."""
 
     def hashed(wildcards):
         cell = cell_of(wildcards)
-        return code_hash(rule_name, f"tybalt.models.{cell.module}", files=cell.files)
+        tuner = [f"tybalt.tuners.{cell.tuner_module}"] if with_tuner else []
+        return code_hash(rule_name, f"tybalt.models.{cell.module}", *tuner, files=cell.files)
 
     return hashed
 
@@ -220,6 +222,8 @@ def all_clinical_columns(wildcards):
 
 # matrix -> trials -> best
 
+TRIALS = "results/{dataset}/{model}/{tuner}/trials"
+
 
 def trial_of(wildcards):
     """The planned trial that a training job belongs to."""
@@ -242,10 +246,34 @@ def training_options(wildcards):
     }
 
 
-def trials_of_cell(wildcards):
-    """The results of every training of a search."""
-    folder = f"results/{wildcards.dataset}/{wildcards.model}/{wildcards.tuner}/trials"
-    return [f"{folder}/{'/'.join(names)}.json" for names in cell_of(wildcards).trial_files()]
+def proposals_of_round(wildcards):
+    """The proposals that a trial of a closed loop waits for; none in an open loop."""
+    if not cell_of(wildcards).is_closed:
+        return []
+    return TRIALS.format(**wildcards) + f"/{wildcards.round}/proposals.json"
+
+
+def goes_on(wildcards):
+    """Whether a later round may go on from a training."""
+    slot = trial_of(wildcards).slot
+    return slot is not None and slot.goes_on
+
+
+def trials_of_cell(wildcards, before=None):
+    """The results of every training of a search, or of its first rounds."""
+    names = cell_of(wildcards).trial_files(before)
+    return [f"{TRIALS.format(**wildcards)}/{'/'.join(name)}.json" for name in names]
+
+
+def earlier_trials(wildcards):
+    """The results of every training of the rounds before."""
+    return trials_of_cell(wildcards, before=int(wildcards.round[1:]))
+
+
+def slots_of_round(wildcards):
+    """What is known beforehand of the trials of a round, in plain values."""
+    trials = cell_of(wildcards).rounds[int(wildcards.round[1:])]
+    return [asdict(trial.slot) for trial in trials]
 
 
 def settings_of_cell(wildcards):
@@ -255,6 +283,11 @@ def settings_of_cell(wildcards):
         for number, trials in enumerate(cell_of(wildcards).rounds)
         for trial in trials
     }
+
+
+def of_cell(attribute):
+    """The params function of what the study knows of a cell."""
+    return lambda wildcards: getattr(cell_of(wildcards), attribute)
 
 
 # figures

@@ -46,8 +46,8 @@ LAYERS = (
     Layer(
         "stages",
         "files; each function is one rule, and knows no model by name",
-        ("training", "ranking", "importance", "settings_list", "latent", "embedding", "meaning")
-        + ("evaluation", "truth"),
+        ("training", "proposals", "ranking", "importance", "settings_list", "latent", "embedding")
+        + ("meaning", "evaluation", "truth"),
     ),
     Layer("data", "sources, matrices and clinical tables; no model", ("data.*",)),
     Layer(
@@ -58,8 +58,8 @@ LAYERS = (
     Layer("plug-ins", "one model or one tuner each; not each other", ("models.*", "tuners.*")),
     Layer(
         "building blocks",
-        "Keras layers; knobs and gene sets that models share",
-        ("layers", "gene_sets", "common_*"),
+        "Keras layers, KerasTuner's oracles; knobs and gene sets that models share",
+        ("layers", "oracles", "search", "gene_sets", "common_*"),
     ),
     Layer(
         "ground",
