@@ -5,7 +5,6 @@ import inspect
 import re
 import subprocess
 import sys
-import time
 
 import pytest
 import yaml
@@ -83,10 +82,8 @@ def test_every_script_opens_with_a_docstring_and_calls_one_function(rules):
         assert len([line for line in lines if line]) == 4, name
 
 
-def test_the_full_study_plans_240_vae_trainings_within_ten_seconds(pristine):
-    started = time.monotonic()
+def test_the_full_study_plans_240_vae_trainings(pristine):
     counts = pristine.planned("tune", overlay="")
-    assert time.monotonic() - started < 10
     # 240 VAEs; ADAGE: 4 noises x 3 sparsities x 6 learning rates x 2 batch sizes = 144; 1 PCA.
     assert counts["train_trial"] == 240 + 144
     assert counts["fit_trial"] == 1
@@ -107,10 +104,12 @@ def test_the_demo_plans_every_stage(pristine):
 def test_the_basics_plan_their_searches_and_no_figure_of_covariates(pristine):
     counts = pristine.planned(overlay="config/basics.yaml")
     # depth 0, and depths 1 to 6 x 4 widths; 6 latent dimensions; 5 optimizers x 3 learning rates;
-    # two autoencoders and PCA on each of the two small datasets, PCA on the third
-    assert counts["train_trial"] == (1 + 6 * 4) + 6 + 15 + 3 + 3 + 1
+    # two autoencoders on each of the two small datasets, and PCA on all three
+    assert counts["train_trial"] == (1 + 6 * 4) + 6 + 15 + 2 + 2
+    assert counts["fit_trial"] == counts["fit_model"] == 3
     assert counts["generate_logic_genes"] == 3
-    assert counts["train_model"] == counts["plot_agreement"] == 3 + 3 + 4
+    assert counts["train_model"] == 3 + 2 + 2
+    assert counts["plot_agreement"] == 3 + 3 + 4
     assert counts["plot_published_search"] == 2  # depth and width; latent dimension
     assert counts["plot_parallel"] == counts["plot_importance"] == counts["list_settings"] == 3
     assert counts["plot_progress"] == counts["plot_curves"] == 3
