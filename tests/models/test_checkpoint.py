@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tybalt import adapter, checkpoint
+from tybalt import adapter, checkpoint, takeover
 from tybalt.checkpoint import Checkpoint, Progress
 from tybalt.files import write_json
 from tybalt.training import fit_and_keep_best
@@ -89,8 +89,10 @@ def test_a_killed_training_ends_like_an_undisturbed_one(tmp_path):
     for name in ("model.zip", "history.tsv"):  # weights, score and warnings are in the model
         assert (disturbed / name).read_bytes() == (undisturbed / name).read_bytes(), name
     for folder in (undisturbed, disturbed):
+        assert not list(folder.rglob("*.npz")), "checkpoints are removed"
+        takeover.release([str(folder / "model.zip")])
         names = sorted(path.name for path in folder.iterdir())
-        assert names == ["history.tsv", "log.txt", "model.zip"], "checkpoints are removed"
+        assert names == ["history.tsv", "log.txt", "model.zip"], "and so is what was kept"
 
 
 # Best epoch, patience and history: without any model
@@ -287,12 +289,76 @@ def test_the_adapter_says_where_and_removes_it_after_success(tmp_path, quiet_ada
     def train(trial, checkpoint):
         folder = tmp_path / "checkpoints" / "e0.json"
         assert checkpoint == {"folder": str(folder), "every": 7, "code": "c0de", "threads": 3}
-        folder.mkdir(parents=True)
         (folder / "x.npz").write_text("x")
         Path(trial).write_text("done")
 
     adapter.run(train, job(tmp_path))
-    assert [path.name for path in tmp_path.iterdir()] == ["e0.json"]
+    (kept,) = (tmp_path / "checkpoints" / "e0.json").iterdir()
+    assert [path.name for path in kept.iterdir()] == ["trial"]
+    adapter.run(lambda trial: Path(trial).write_text("read"), reader(tmp_path))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["e0.json", "read.json"]
+
+
+def reader(tmp_path):
+    """A job that reads what the other has made."""
+    reading = job(tmp_path)
+    reading.input = {"trials": [str(tmp_path / "e0.json")]}
+    reading.output = {"trial": str(tmp_path / "read.json")}
+    reading.params = {"code": "c0de"}
+    return reading
+
+
+def test_what_a_job_has_made_is_not_made_again_if_snakemake_forgot_it(tmp_path, quiet_adapter):
+    calls = []
+
+    def train(trial, checkpoint, seed):
+        calls.append(seed)
+        Path(trial).write_text(f"seed {seed}")
+
+    def run(seed):
+        (tmp_path / "e0.json").unlink(missing_ok=True)  # as Snakemake does
+        again = job(tmp_path)
+        again.params = {"code": "c0de", "seed": seed}
+        adapter.run(train, again)
+        return (tmp_path / "e0.json").read_text()
+
+    assert [run(1), run(1), run(2), run(2)] == ["seed 1", "seed 1", "seed 2", "seed 2"]
+    assert calls == [1, 2]
+
+
+WAITING = """
+import sys, time
+from pathlib import Path
+from tybalt.takeover import claim
+
+with claim(Path(sys.argv[1])):
+    print("claimed", flush=True)
+    sys.stdin.read() if sys.argv[2] == "hold" else None
+"""
+
+
+def start_claim(folder, how):
+    return subprocess.Popen(
+        [sys.executable, "-c", WAITING, str(folder), how],
+        env={"PYTHONPATH": str(Path(adapter.__file__).parents[1]), "PATH": ""},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("ending", ["ends", "is killed"])
+def test_a_second_job_for_the_same_output_waits_for_the_first(ending, tmp_path):
+    folder = tmp_path / "checkpoints" / "e0.json"
+    first = start_claim(folder, "hold")
+    assert first.stdout.readline() == "claimed\n"
+    second = start_claim(folder, "take")
+    with pytest.raises(subprocess.TimeoutExpired):
+        second.wait(timeout=1.5)
+    first.kill() if ending == "is killed" else first.stdin.close()
+    assert second.communicate(timeout=20)[0] == "claimed\n"
+    first.wait()
+    assert not list(tmp_path.iterdir()), "nothing is left behind"
 
 
 def test_checkpoints_of_failed_and_of_other_jobs_stay(tmp_path, quiet_adapter):
@@ -304,8 +370,10 @@ def test_checkpoints_of_failed_and_of_other_jobs_stay(tmp_path, quiet_adapter):
 
     for name in ("e0.json", "e1.json"):
         (tmp_path / "checkpoints" / name).mkdir(parents=True)
+        (tmp_path / "checkpoints" / name / "x.npz").touch()
     with pytest.raises(RuntimeError):
         adapter.run(fail, job(tmp_path))
     assert (tmp_path / "checkpoints" / "e0.json").exists()
     adapter.run(succeed, job(tmp_path))
+    takeover.release([str(tmp_path / "e0.json")])
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["e1.json"]

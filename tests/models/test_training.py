@@ -2,12 +2,15 @@
 
 import logging
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from tybalt import training
 from tybalt.bundle import load_bundle
 from tybalt.data.matrix import write_matrix
 from tybalt.errors import InputError
@@ -263,3 +266,19 @@ def test_a_training_that_goes_on_ends_as_an_undisturbed_one(state, matrix, tmp_p
 def test_a_slot_without_a_proposal_trains_nothing(matrix, tmp_path):
     record = train_slot(matrix, tmp_path, "r0/s00/e0", None)
     assert (record["status"], record["score"], record["epochs"]) == ("empty", None, 0)
+
+
+def test_a_training_loads_nothing_that_it_does_not_use():
+    code = (
+        "import sys, os; os.environ['KERAS_BACKEND'] = 'tensorflow';"
+        "from tybalt.autoencoder import create; create('vae', 9, {'latent_dim': 2});"
+        "import tybalt.training;"
+        "heavy = {'matplotlib', 'sklearn', 'scipy.stats', 'anndata'} & set(sys.modules);"
+        "import sklearn.decomposition;"  # what was hidden can be imported afterwards
+        "sys.exit(f'loaded: {heavy}' if heavy else 0)"
+    )
+    environment = {"PYTHONPATH": str(Path(training.__file__).parents[1]), "PATH": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -12,15 +12,15 @@ are filled by the adapter and named by no rule: `threads`, the rule's threads, a
 where and how often to keep an unfinished result (see `checkpoint`).
 """
 
-import contextlib
 import hashlib
 import inspect
 import logging
 import os
 import resource
-import shutil
+import stat
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tybalt import accelerator
+from tybalt import accelerator, takeover
 from tybalt.errors import InputError
 from tybalt.files import write_json
 
@@ -74,18 +74,59 @@ def run(function: Callable[..., None], snakemake: Any) -> None:
     if snakemake.resources.get("accelerator"):
         accelerator.demand(snakemake.config["training"]["backend"])
     arguments |= bring_near(dict(snakemake.input.items()), snakemake.resources.get("tmpdir"))
+    takeover.release(input_files(snakemake))
     try:
-        function(**arguments)
-        if "provenance" in staged:
-            write_json(provenance(snakemake, started), staged["provenance"])
+        if "checkpoint" in arguments:
+            make_once(function, snakemake, arguments, staged, started)
+        else:
+            make(function, snakemake, arguments, staged, started)
         for name, path in outputs.items():
             Path(staged[name]).replace(path)
-        if "checkpoint" in arguments:
-            discard(arguments["checkpoint"])
     finally:
         for path in staged.values():
             Path(path).unlink(missing_ok=True)
     log.info("done in %.1f s", time.time() - started)
+
+
+def make(
+    function: Callable[..., None],
+    snakemake: Any,
+    arguments: Mapping[str, Any],
+    staged: Mapping[str, str],
+    started: float,
+) -> None:
+    """Call the function and, where the rule asks for it, write the provenance record."""
+    function(**arguments)
+    if "provenance" in staged:
+        write_json(provenance(snakemake, started), staged["provenance"])
+
+
+def make_once(
+    function: Callable[..., None],
+    snakemake: Any,
+    arguments: Mapping[str, Any],
+    staged: Mapping[str, str],
+    started: float,
+) -> None:
+    """As `make`, for trainings: not beside another process, and not again (`tybalt.takeover`)."""
+    folder = Path(arguments["checkpoint"]["folder"])
+    job = takeover.identity(
+        dict(snakemake.params.items()), input_files(snakemake), snakemake.threads
+    )
+    with takeover.claim(folder):
+        if not takeover.adopt(folder, job, staged):
+            make(function, snakemake, arguments, staged, started)
+            takeover.keep(folder, job, staged)
+
+
+def input_files(snakemake: Any) -> list[str]:
+    """List the input files of a job; a name of the rule may stand for several."""
+    values = [value for _, value in snakemake.input.items()]
+    return [
+        str(path)
+        for value in values
+        for path in ([value] if isinstance(value, str | Path) else value)
+    ]
 
 
 def bind(
@@ -190,19 +231,11 @@ def checkpoint(snakemake: Any) -> dict[str, Any]:
     """
     output = Path(next(iter(dict(snakemake.output.items()).values())))
     return {
-        "folder": str(output.parent / "checkpoints" / output.name),
+        "folder": str(takeover.folder_of(output)),
         "every": snakemake.config["training"]["checkpoint_every"],
         "code": dict(snakemake.params.items())["code"],
         "threads": snakemake.threads,
     }
-
-
-def discard(checkpoint: Mapping[str, Any]) -> None:
-    """Remove what a finished job had kept; the folder of all checkpoints goes with its last one."""
-    folder = Path(checkpoint["folder"])
-    shutil.rmtree(folder, ignore_errors=True)  # an orphan of an earlier attempt may still write
-    with contextlib.suppress(OSError):  # others are in it, or there is none
-        folder.parent.rmdir()
 
 
 def start_log(path: str) -> None:
@@ -232,6 +265,29 @@ def choose_framework() -> None:
     os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
     os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if folder := compilations():
+        flags = f"--tf_xla_persistent_cache_directory={folder}"
+        os.environ.setdefault("TF_XLA_FLAGS", f"{flags} --tf_xla_persistent_cache_device_types=CPU")
+
+
+def compilations() -> Path | None:
+    """Make a folder in which XLA keeps what it compiles for this machine's kind of CPU.
+
+    A trial whose network has the shape of an earlier one need not compile it again, which takes
+    longer than a short training; the numbers are the same to the last bit. The folder is this
+    user's alone; None if it cannot be.
+    """
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        kind = sorted({line for line in lines if line.startswith(("model name", "flags"))})
+        text = "\n".join([*kind, *(str(_version(name)) for name in ("tensorflow", "keras"))])
+        name = f"tybalt-xla-{os.getuid()}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+        folder = Path(tempfile.gettempdir(), name)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        own = folder.lstat()
+    except OSError:
+        return None
+    return folder if stat.S_ISDIR(own.st_mode) and own.st_uid == os.getuid() else None
 
 
 def limit_threads(threads: int) -> None:

@@ -11,7 +11,9 @@ any training, as arrays by name. `build` then takes them too, and the model's fi
 import dataclasses
 import importlib
 import logging
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property, reduce
 from types import ModuleType
 from typing import Any, Protocol
@@ -121,6 +123,22 @@ def read_knowledge(
     return module.read_knowledge(hp, genes)
 
 
+@contextmanager
+def without(*packages: str) -> Iterator[None]:
+    """Let imports not find some packages.
+
+    Keras loads matplotlib and scikit-learn if they are installed, for figures and wrappers that
+    nothing here uses: a third of its import, which every trial would pay.
+    """
+    hidden = [name for name in packages if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+
+
 class GradientModel:
     """A Keras model, trained by the engine."""
 
@@ -132,7 +150,8 @@ class GradientModel:
         seed: int,
         knowledge: Mapping[str, np.ndarray],
     ):
-        import keras
+        with without("matplotlib", "sklearn"):
+            import keras
 
         keras.utils.set_random_seed(seed)
         self.hp = hp

@@ -53,7 +53,16 @@ LAYERS = (
     Layer(
         "machinery",
         "models in general: train, score, check, keep",
-        ("bundle", "autoencoder", "checkpoint", "engine", "engine_*", "engines", "integrity"),
+        (
+            "bundle",
+            "autoencoder",
+            "checkpoint",
+            "takeover",
+            "engine",
+            "engine_*",
+            "engines",
+            "integrity",
+        ),
     ),
     Layer("plug-ins", "one model or one tuner each; not each other", ("models.*", "tuners.*")),
     Layer(

@@ -15,7 +15,7 @@ import pandas as pd
 from tybalt.autoencoder import Autoencoder, create, load_module
 from tybalt.bundle import Bundle, feature_names, save_bundle
 from tybalt.checkpoint import Checkpoint, Progress
-from tybalt.data.matrix import read_obs, read_parts, read_var
+from tybalt.data.matrix import read_genes, read_obs, read_parts, read_var
 from tybalt.errors import InputError
 from tybalt.files import read_json, write_json, write_table
 from tybalt.hyperparameters import coerce
@@ -235,7 +235,7 @@ def train(
     check_input(matrix, parts, module, hp)
     check_objective(training["objective"], module)
     values = dataclasses.asdict(hp)
-    genes = list(read_var(matrix).index)
+    genes = read_genes(matrix)
     autoencoder = create(module, len(genes), values, seed, genes)
     kept = taken = left = None
     if checkpoint is not None:

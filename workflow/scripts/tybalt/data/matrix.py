@@ -94,6 +94,13 @@ def read_var(matrix: str) -> pd.DataFrame:
     return _read_frame(matrix, "var")
 
 
+def read_genes(matrix: str) -> list[str]:
+    """Read the names of the genes alone, in rank order, without AnnData."""
+    with h5py.File(matrix, "r") as file:
+        var = file["var"]
+        return list(var[var.attrs["_index"]].asstr()[:])
+
+
 def read_notes(matrix: str) -> dict[str, Any]:
     """Read `uns["tybalt"]`: how the matrix was made, in plain values."""
     from anndata.io import read_elem

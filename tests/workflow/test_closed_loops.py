@@ -1,0 +1,149 @@
+"""Bayesian and Hyperband searches as Snakemake runs them, and what a killed Snakemake leaves."""
+
+import os
+import signal
+import time
+
+import psutil
+import pytest
+from conftest import TINY, copy_workflow
+
+from tybalt.files import read_json, read_table
+
+#: A Bayesian search of a closed form, and a Hyperband search (5 settings for 1 or 3 epochs, the
+#: best of 3 goes on from 1 to 3 epochs).
+CLOSED = {
+    "datasets": TINY["datasets"],
+    "models": {
+        "parts": {
+            "module": "nmf",
+            "fixed": {"max_iter": 20},
+            "space": {"latent_dim": [2, 3, 4, 5], "alpha": [0.0, 0.001], "l1_ratio": [0.0, 1.0]},
+        },
+        "tiny-vae": {
+            "module": "vae",
+            "fixed": {"latent_dim": 5, "batch_size": 50},
+            "space": {"learning_rate": [0.001, 0.002, 0.003], "kappa": [0.5, 1.0]},
+        },
+    },
+    "tuners": {
+        "bayes": {
+            "module": "bayesian",
+            "rounds": 3,
+            "trials_per_round": 2,
+            "num_initial_points": 4,
+        },
+        "band": {"module": "hyperband", "max_epochs": 3, "factor": 3},
+    },
+    "studies": [
+        {"datasets": ["tiny"], "models": ["parts"], "tuners": ["bayes"]},
+        {"datasets": ["tiny"], "models": ["tiny-vae"], "tuners": ["band"]},
+    ],
+}
+
+PARTS, VAE = "results/tiny/parts/bayes", "results/tiny/tiny-vae/band"
+
+
+def test_a_dry_run_shows_every_job_of_a_closed_loop(workflow):
+    workflow.configure(CLOSED)
+    counts = workflow.planned("tune")
+    assert counts["propose_trials"] == 3 + 2
+    assert counts["train_trial"] == 3 * 2 + (5 + 1)
+    assert counts["rank_trials"] == 2
+
+
+def test_executions_multiply_trainings_but_not_proposals(workflow):
+    workflow.configure({**CLOSED, "training": {"executions_per_trial": 2}})
+    counts = workflow.planned("tune")
+    assert counts["propose_trials"] == 3 + 2
+    assert counts["train_trial"] == 3 * 2 + 2 * (5 + 1)  # a closed form is not repeated
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory):
+    """A copy in which both searches and the winners' trainings have run undisturbed."""
+    workflow = copy_workflow(tmp_path_factory.mktemp("tuned"))
+    workflow.configure(CLOSED)
+    workflow.snakemake("--profile", "profiles/local", "--", "train")
+    return workflow
+
+
+@pytest.mark.slow
+def test_both_searches_end_with_a_winner_that_is_trained_again(tuned):
+    for cell in (PARTS, VAE):
+        best = read_json(tuned.path(f"{cell}/best.json"))
+        trial = read_json(tuned.path(f"{cell}/trials/{best['round']}/{best['trial']}/e0.json"))
+        history = read_table(tuned.path(f"{cell}/history.tsv"))
+        for column, values in trial["history"].items():
+            assert history[column].tolist() == values, column
+    assert read_json(tuned.path(f"{PARTS}/best.json"))["trainings"] == 6
+    banded = read_json(tuned.path(f"{VAE}/best.json"))
+    # 3 settings for 1 epoch, 2 for 3; the best of the 3 goes on for 2 more
+    assert (banded["configurations"], banded["trainings"], banded["epochs"]) == (5, 6, 3 + 6 + 2)
+    assert not tuned.path(f"{VAE}/states").exists()
+    assert len(read_table(tuned.path(f"{VAE}/trials.tsv"))) == 5
+
+
+@pytest.mark.slow
+def test_a_finished_search_runs_nothing_although_the_states_are_gone(tuned):
+    assert "Nothing to be done" in tuned.snakemake("--", "train").stdout
+
+
+@pytest.mark.slow
+def test_more_rounds_run_the_new_rounds_alone(tuned):
+    longer = {**CLOSED["tuners"], "bayes": {**CLOSED["tuners"]["bayes"], "rounds": 4}}
+    tuned.configure({**CLOSED, "tuners": longer}, "longer.yaml")
+    counts = tuned.planned("tune", overlay="config/longer.yaml")
+    assert (counts["propose_trials"], counts["train_trial"], counts["rank_trials"]) == (1, 2, 1)
+
+
+@pytest.mark.slow
+def test_a_rung_can_run_again_without_the_states_it_went_on_from(tuned):
+    trial = tuned.path(f"{VAE}/trials/r1/s00/e0.json")
+    before = trial.read_bytes()
+    trial.unlink()
+    done = tuned.snakemake("--profile", "profiles/local", "--", "tune")
+    assert trial.read_bytes() == before
+    assert done.stdout.count("rule train_trial:") == 1
+    log = tuned.path("results/logs/train_trial/tiny/tiny-vae/band/r1/s00/e0.log").read_text()
+    assert "epoch 1:" in log
+
+
+@pytest.mark.slow
+def test_trainings_that_outlive_a_killed_snakemake_are_neither_raced_nor_lost(tuned, workflow):
+    """Killed in a round of each search; then the two commands that the README gives."""
+    workflow.configure(CLOSED)
+    logs = workflow.path("results/logs/train_trial/tiny")
+    for cell in ("parts/bayes/r1", "tiny-vae/band/r0"):
+        running = workflow.start("--profile", "profiles/local", "--", "tune")
+        orphans = kill_the_driver_alone(running, logs / cell)
+        assert orphans
+        finished = {
+            path: path.stat().st_mtime_ns for path in workflow.path("results").rglob("e0.json")
+        }
+        finished = {path: time for path, time in finished.items() if path.is_file()}
+        workflow.snakemake("--profile", "profiles/local", "--unlock")
+        target = str(workflow.path(VAE).relative_to(workflow.folder) / "best.json")
+        if cell.startswith("parts"):
+            target = f"{PARTS}/best.json"
+        workflow.snakemake("--profile", "profiles/local", "--", target)
+        texts = [path.read_text() for path in (logs / cell).rglob("*.log")]
+        assert any("taken over" in text for text in texts)
+        for path, time_ns in finished.items():
+            assert path.stat().st_mtime_ns == time_ns, f"{path}: made again"
+    for cell in (PARTS, VAE):
+        undisturbed = tuned.path(f"{cell}/best.json").read_bytes()
+        assert workflow.path(f"{cell}/best.json").read_bytes() == undisturbed
+
+
+def kill_the_driver_alone(running, folder, seconds: float = 300) -> list[psutil.Process]:
+    """Kill Snakemake when a training of a round has begun; return the processes that live on."""
+    deadline = time.monotonic() + seconds
+    while not any("train_trial:" in path.read_text() for path in folder.rglob("*.log")):
+        assert time.monotonic() < deadline, "no training began"
+        assert running.poll() is None, "Snakemake ended before"
+        time.sleep(0.05)
+    children = psutil.Process(running.pid).children(recursive=True)
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+    return [child for child in children if child.is_running()]
