@@ -92,7 +92,10 @@ def plot_progress(
 
 
 def read_search(trials: str) -> Search:
-    """Read what each training of a search cost and reached; an empty slot cost nothing."""
+    """Read what each training of a search cost and reached; an empty slot cost nothing.
+
+    A training that later rounds went on with has one row, that of its last round.
+    """
     table = read_settings(trials).table
     table = table[table["status"] != "empty"]
     trainings = table.groupby(["round", "trial"], as_index=False).agg(
