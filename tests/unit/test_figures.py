@@ -132,6 +132,7 @@ def make_trials():
             "configurations": 1,
             "seed": 1,
             "run_epochs": 10,
+            "epochs_spent": 30,
             "warnings": ["", "too short", "", "too short", "unused features", ""],
         }
     )
@@ -172,6 +173,7 @@ def make_rounds():
             "configurations": 1,
             "seed": 1,
             "run_epochs": [20, 10, 10, 20, 0],
+            "epochs_spent": [40, 20, 20, 33, 0],  # one diverged on its way
             "warnings": "",
         }
     )
@@ -645,12 +647,12 @@ def test_a_closed_loop_is_drawn_in_the_order_of_its_rounds(study):
     assert search.ordered
     np.testing.assert_array_equal(search.score, [2, 3, 1, np.inf])
     np.testing.assert_array_equal(search.runs, [2, 2, 2, 2])  # the empty slot cost nothing
-    np.testing.assert_array_equal(search.epochs, [20, 20, 40, 40])
+    np.testing.assert_array_equal(search.epochs, [20, 20, 40, 33])
     figure = draw(plot_progress, study)
     assert [axes.get_xlabel() for axes in figure.axes] == ["trainings", "epochs of all trainings"]
     drawn = {line.get_label(): line for line in figure.axes[1].lines}
     line = drawn["bayesian: 1"]
-    np.testing.assert_array_equal(line.get_xdata(), [20, 40, 80, 120])
+    np.testing.assert_array_equal(line.get_xdata(), [20, 40, 80, 113])
     np.testing.assert_array_equal(line.get_ydata(), [2, 2, 1, 1])
 
 

@@ -103,16 +103,17 @@ def test_the_demo_plans_every_stage(pristine):
 
 def test_the_basics_plan_their_searches_and_no_figure_of_covariates(pristine):
     counts = pristine.planned(overlay="config/basics.yaml")
-    # depth 0, and depths 1 to 6 x 4 widths; 6 latent dimensions; 5 optimizers x 3 learning rates;
-    # two autoencoders on each of the two small datasets, and PCA on all three
-    assert counts["train_trial"] == (1 + 6 * 4) + 6 + 15 + 2 + 2
+    # depth 0, and depths 1 to 6 x 4 widths; 6 latent dimensions, on two datasets; 5 optimizers x 3
+    # learning rates; two autoencoders on each of the two others, and PCA on all three
+    assert counts["train_trial"] == (1 + 6 * 4) + 2 * 6 + 15 + 2 + 2
     assert counts["fit_trial"] == counts["fit_model"] == 3
     assert counts["generate_logic_genes"] == 3
-    assert counts["train_model"] == 3 + 2 + 2
-    assert counts["plot_agreement"] == 3 + 3 + 4
+    assert counts["train_model"] == 3 + 3 + 2
+    assert counts["plot_agreement"] == 3 + 4 + 4
     assert counts["plot_published_search"] == 2  # depth and width; latent dimension
-    assert counts["plot_parallel"] == counts["plot_importance"] == counts["list_settings"] == 3
-    assert counts["plot_progress"] == counts["plot_curves"] == 3
+    assert counts["plot_parallel"] == counts["plot_importance"] == counts["list_settings"] == 4
+    assert counts["plot_progress"] == 4
+    assert counts["plot_curves"] == 3
     assert not {"plot_map", "plot_gene_map", "plot_signal", "preprocess_expression"} & set(counts)
 
 

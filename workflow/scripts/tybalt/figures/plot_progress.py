@@ -92,18 +92,21 @@ def plot_progress(
 
 
 def read_search(trials: str) -> Search:
-    """Read what each training of a search cost and reached; an empty slot cost nothing."""
+    """Read what each training of a search cost and reached; an empty slot cost nothing.
+
+    A training that later rounds went on with has one row, that of its last round.
+    """
     table = read_settings(trials).table
     table = table[table["status"] != "empty"]
     trainings = table.groupby(["round", "trial"], as_index=False).agg(
-        score=("mean", "min"), runs=("n", "first"), epochs=("run_epochs", "max")
+        score=("mean", "min"), runs=("n", "first"), epochs=("epochs_spent", "sum")
     )
     trainings["number"] = trainings["round"].str[1:].astype(int)
     trainings = trainings.sort_values(["number", "trial"])
     return Search(
         score=trainings["score"].fillna(np.inf).to_numpy(float),
         runs=trainings["runs"].to_numpy(float),
-        epochs=(trainings["epochs"] * trainings["runs"]).to_numpy(float),
+        epochs=trainings["epochs"].to_numpy(float),
         ordered=bool(trainings["trial"].str.startswith("s").all()),
     )
 
