@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.colors import to_rgb
 
 from tybalt.answers import Answer, read_answers
 from tybalt.data.matrix import read_obs, read_values, read_var
@@ -257,13 +258,25 @@ def pack_labels(obs: pd.DataFrame, name: str, colours: str) -> dict[str, Any]:
 
 def level_colours(name: str, levels: Sequence[str], colours: str) -> list[str]:
     """Choose a colour for each value: TCGA's for cancer types, colours safe to tell apart else."""
-    from bokeh.palettes import Category20_20
-
     if name == "cancer_type":
         looks = cancer_type_looks(levels, colours)
         return [looks[level].colour for level in levels]
-    shades = [*SAFE_COLOURS, *Category20_20]
+    shades = further_colours(len(levels))
     return [shades[i % len(shades)] for i in range(len(levels))]
+
+
+def further_colours(count: int) -> list[str]:
+    """Return `SAFE_COLOURS` and, beyond them, Bokeh's, each time the one least like those taken."""
+    from bokeh.palettes import Category20_20, Category20b_20
+
+    taken = list(SAFE_COLOURS)
+    pool = {colour: np.array(to_rgb(colour)) for colour in (*Category20_20, *Category20b_20)}
+    while len(taken) < count and pool:
+        rgb = np.array([to_rgb(colour) for colour in taken])
+        best = max(pool, key=lambda colour: np.linalg.norm(rgb - pool[colour], axis=1).min())
+        del pool[best]
+        taken.append(best)
+    return taken
 
 
 # What to show of the genes and features

@@ -264,6 +264,8 @@ def check_projection(
             f"{where}.project_onto: {dataset['project_onto']} is no cell of the study; "
             f"{suggest(dataset['project_onto'], known)}"
         )
+    if dataset["kind"] == "logic-genes":
+        raise InputError(f"{where}.project_onto: logic genes are no samples; leave this key out")
     for key in ("tables", "signals"):
         if dataset[key]:
             raise InputError(
