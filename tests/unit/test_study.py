@@ -421,13 +421,18 @@ def test_a_projected_dataset_needs_no_clinical_table_and_trains_nothing():
             "did you mean 'toy/vae/grid'?",
         ),
         ({"project_onto": "toy/vae"}, "toy/vae is no cell of the study"),
+        (
+            {"kind": "logic-genes", "logic": {"independent": 3}, "files": None},
+            "datasets.new.project_onto: logic genes are no samples",
+        ),
         ({"tables": ["clinical"]}, "datasets.new.tables: found in a dataset with project_onto"),
         ({"source": "pancan-2016"}, "datasets.new.source: belongs to kind `xena`"),
     ],
 )
 def test_a_wrong_projection_is_refused_while_parsing(entry, message):
     with pytest.raises(InputError) as error:
-        study_of(changed(["datasets", "new"], {**NEW, **entry}))
+        wrong = {key: value for key, value in {**NEW, **entry}.items() if value is not None}
+        study_of(changed(["datasets", "new"], wrong))
     assert message in str(error.value)
 
 

@@ -394,11 +394,13 @@ def cell_title(wildcards):
 
 
 def shared_files():
-    """What can be sent on, of every dataset, and what is said of new samples."""
+    """What can be sent on, of every dataset of real or simulated samples; and of new samples."""
+    kinds = {dataset: STUDY.dataset(dataset)["kind"] for dataset in STUDY.datasets}
     return [
         *(
             f"results/{dataset}/{name}"
-            for dataset in STUDY.datasets
+            for dataset in kinds
+            if kinds[dataset] != "logic-genes"
             for name in ("explorer.html", "summary.html", "study.h5ad")
         ),
         *(f"results/{dataset}/projection.tsv" for dataset in STUDY.projections),

@@ -201,7 +201,7 @@ def read_expression(path: str, genes: pd.Index, duplicates: str) -> pd.DataFrame
     for block, _ in stream_blocks(path, header):
         for row_name, values in zip(block.names, block.values, strict=True):
             gene = clean_name(row_name)
-            names.append(gene)
+            names += [gene] if gene not in ("?", "") else []
             if gene in genes:
                 rows.setdefault(gene, []).append(values.copy())
     if len(rows) < LEAST_GENES * len(genes):
