@@ -40,8 +40,9 @@ REFUSED_OUTSIDE, MUCH_OUTSIDE = 0.5, 0.05
 #: half of the values are negative.
 REFUSED_NEGATIVE = 0.05
 
-#: Held-out samples of the training cohort nearer to it than this share of them are not far.
-FAR = 0.99
+#: A sample is far if its distance is larger than that of this share of the training cohort's
+#: held-out samples; more far samples than the second share are worth a warning.
+FAR, MANY_FAR = 0.99, 0.05
 
 #: A predicted cancer type with a lower probability is unsure; a larger share of such samples than
 #: the second is worth a warning.
@@ -460,7 +461,7 @@ def find_warnings(record: dict[str, Any]) -> list[str]:
             f"{record['outside_share']:.1%} of the values lie outside the training range of their "
             "gene: the units or the processing may differ"
         )
-    if record["far_share"] > 2 * (1 - FAR):
+    if record["far_share"] > MANY_FAR:
         lines.append(
             f"{record['far_share']:.0%} of the samples are farther from the nearest training "
             f"sample than {FAR:.0%} of the training cohort's held-out samples: the model may not "

@@ -12,6 +12,7 @@ from tybalt.figures.style import (
     BLUE,
     GREY,
     INK,
+    ORANGE,
     RASTERISE_ABOVE,
     add_note,
     hide_ticks,
@@ -45,14 +46,14 @@ def plot_projection(
     types = cancer_types_of(read_obs(matrix))[known.index]
     predicted = new["predicted_type"].fillna(NO_TYPE)
     looks = looks_with_missing(pd.concat([types, predicted]), colours)
-    figure = new_figure("New samples on the map of a model", f"{title} on {record['onto']}")
+    figure = new_figure("New samples on the map of a model", title)
     if known["tsne_1"].isna().any():
         say_instead(figure, "The code is constant: no map.")
         return figure
     left, right = figure.subplots(1, 2, width_ratios=[3, 2])
     draw_known(left, known[["tsne_1", "tsne_2"]].to_numpy(), types, looks)
     draw_new(left, new, predicted, looks)
-    left.set(title=f"t-SNE of {len(known):,} samples, and {len(new):,} new ones")
+    left.set(title=f"{len(new):,} new samples on the t-SNE of {record['onto']}")
     left.set_aspect("equal", adjustable="datalim")
     hide_ticks(left)
     draw_distances(right, new["distance"].to_numpy(), np.array(record["held_out_distances"]))
@@ -61,7 +62,8 @@ def plot_projection(
         marker_handle(f"{name}  {counts[name]:,}", looks[name]) for name in looks if name in counts
     ]
     legend_beside(figure, handles, "predicted type")
-    add_note(figure, ". ".join(record["warnings"]) or "No warnings.")
+    far = f"{(new['far'] == 'yes').sum()} samples are far from all training samples (rings)."
+    add_note(figure, " ".join([far, *(f"{line}." for line in record["warnings"])]))
     label_groups(figure, left, known[["tsne_1", "tsne_2"]].to_numpy(), types)
     return figure
 
@@ -79,15 +81,28 @@ def draw_known(axes: Axes, positions: np.ndarray, types: pd.Series, looks: dict[
 
 
 def draw_new(axes: Axes, new: pd.DataFrame, predicted: pd.Series, looks: dict[str, Look]) -> None:
-    """Draw new samples: with a dark edge, far ones as crosses."""
+    """Draw new samples with a dark edge, and a ring around those that are far."""
     size = np.clip(12_000 / max(len(new), 1), 12, 60)
     for name in sorted(set(predicted)):
-        for far, marker in (("no", looks[name].marker), ("yes", "x")):
-            rows = new[(predicted == name) & (new["far"] == far)]
-            edge = {"edgecolors": INK, "linewidths": 0.7} if far == "no" else {"linewidths": 1.4}
-            axes.scatter(
-                rows["tsne_1"], rows["tsne_2"], s=size, marker=marker, c=looks[name].colour, **edge
-            )
+        rows = new[predicted == name]
+        axes.scatter(
+            rows["tsne_1"],
+            rows["tsne_2"],
+            s=size,
+            marker=looks[name].marker,
+            c=looks[name].colour,
+            edgecolors=INK,
+            linewidths=0.7,
+        )
+    far = new[new["far"] == "yes"]
+    axes.scatter(
+        far["tsne_1"],
+        far["tsne_2"],
+        s=5 * size,
+        facecolors="none",
+        edgecolors=ORANGE,
+        linewidths=1.6,
+    )
 
 
 def draw_distances(axes: Axes, new: np.ndarray, held_out: np.ndarray) -> None:
