@@ -230,7 +230,7 @@ def search_warnings(ranking: pd.DataFrame) -> list[str]:
             lines.append(
                 "each setting was trained once, so that ties with the best are not tested."
             )
-    diverged = int((ranking["status"] != "ok").sum())
+    diverged = int((ranking["status"] == "diverged").sum())
     if diverged:
         lines.append(f"{diverged} settings diverged.")
     late = int(ranking["warnings"].notna().sum())
