@@ -26,6 +26,8 @@ demo: $(STAMP) ## Run every stage on a simulated cohort and write results/report
 	@echo
 	@echo "Worth opening:"
 	@echo "  results/report.html                                   every figure with its caption, one file"
+	@echo "  results/demo/summary.html                             one page: what was trained, what was found"
+	@echo "  results/demo/explorer.html                            all maps, to be explored in a browser"
 	@echo "  results/demo/figures/leaderboard.png                  all models side by side"
 	@echo "  results/demo/figures/gene_map.png                     the samples, mapped by their genes"
 	@echo "  results/demo/demo-vae/grid/figures/map.png            the same samples, mapped by the VAE's code"

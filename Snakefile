@@ -17,6 +17,7 @@ include: "workflow/rules/tuning.smk"
 include: "workflow/rules/model.smk"
 include: "workflow/rules/meaning.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/share.smk"
 
 
 report: "workflow/report/workflow.rst"
@@ -31,6 +32,8 @@ localrules:
     encode,
     embed,
     figures,
+    share,
+    project,
 
 
 rule all:
@@ -39,6 +42,7 @@ rule all:
     input:
         figure_files(),
         setting_pages(),
+        shared_files(),
         dataset_files(),
         cell_files("gene_weights.tsv.gz"),
         joined_files(),
@@ -86,3 +90,16 @@ rule figures:
     input:
         figure_files(),
         setting_pages(),
+
+
+rule share:
+    """What can be sent on: explorer, summary and study file of every dataset."""
+    input:
+        shared_files(),
+
+
+rule project:
+    """New samples, encoded and placed on the map of a model."""
+    input:
+        [f"results/{dataset}/projection.tsv" for dataset in STUDY.projections],
+        [f"{stem}.png" for stem in projection_figures()],

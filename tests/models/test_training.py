@@ -35,7 +35,7 @@ def write(path, X, parts=("train", "validation", "test")):
     split = np.array(parts)[np.arange(len(X)) % 10 % len(parts)]
     samples = [f"s{i:03d}" for i in range(len(X))]
     obs = pd.DataFrame({"split": split, "cancer_type": "BRCA"}, index=samples)
-    columns = ["offset", "scale", "minimum", "maximum"]
+    columns = ["offset", "scale", "minimum", "maximum", "mean"]
     genes = [f"g{i}" for i in range(X.shape[1])]
     write_matrix(str(path), X, obs, pd.DataFrame(1.0, genes, columns), {"scaling": "zero_one"})
     return str(path)

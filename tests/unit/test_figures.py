@@ -31,12 +31,13 @@ from tybalt.figures.plot_leaderboard import lower_is_better, measures_of, plot_l
 from tybalt.figures.plot_map import plot_map
 from tybalt.figures.plot_parallel import plot_parallel
 from tybalt.figures.plot_progress import best_of_random_orders, plot_progress, read_search
+from tybalt.figures.plot_projection import plot_projection
 from tybalt.figures.plot_published import plot_published
 from tybalt.figures.plot_published_search import elbow, plot_published_search
 from tybalt.figures.plot_reconstruction import plot_reconstruction
 from tybalt.figures.plot_signal import plot_signal
 from tybalt.figures.plot_trials import plot_trials
-from tybalt.files import write_table
+from tybalt.files import write_json, write_table
 from tybalt.ranking import choose, order
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +59,7 @@ FIGURES = [
     plot_encoding,
     plot_reconstruction,
     plot_leaderboard,
+    plot_projection,
 ]
 
 
@@ -224,6 +226,13 @@ def study(tmp_path_factory):
             "scale": "linear",
         }
     )
+    new = embedding.rename(columns={"pca_1": "distance"}).head(20).drop(columns="pca_2")
+    new["distance"] = new["distance"].abs()
+    new["predicted_type"] = ["AAA", "BBB"] * 10
+    new["far"] = ["yes", *["no"] * 19]
+    distances = np.linspace(0, 3, 101).tolist()
+    diagnostics = {"onto": "a/b/c", "held_out_distances": distances, "warnings": ["a few"]}
+    write_json(diagnostics, str(tmp_path / "projection.json"))
     colours = pd.DataFrame({"acronym": list(COLOURS), "color": list(COLOURS.values())})
     files = {
         "matrix": matrix,
@@ -247,6 +256,8 @@ def study(tmp_path_factory):
         "values": save(make_values(), tmp_path / "values.tsv.gz"),
         "reconstruction_genes": save(errors_of_genes, tmp_path / "genes.tsv.gz"),
         "reconstruction_samples": save(errors_of_samples, tmp_path / "samples.tsv.gz"),
+        "projection": save(new, tmp_path / "projection.tsv"),
+        "diagnostics": str(tmp_path / "projection.json"),
         "leaderboard": save(leaderboard, tmp_path / "leaderboard.tsv"),
         "associations": associations,
         "published": str(ROOT / "resources" / "published.tsv"),
@@ -395,7 +406,8 @@ def test_opening_page_lists_every_model_with_the_tuners_it_has():
 
 
 def test_opening_page_explains_every_category_in_the_order_of_the_menu():
-    rules = (ROOT / "workflow/rules/report.smk").read_text(encoding="utf-8")
+    files = (ROOT / "workflow" / "rules").glob("*.smk")
+    rules = "".join(path.read_text(encoding="utf-8") for path in files)
     categories = set(re.findall(r'category="(.*)"', rules))
     page = render_opening_page()
     explained = [name for name in re.findall(r"<em>(.*?)</em>:", page) if name in categories]
@@ -410,6 +422,19 @@ def test_every_item_of_the_report_has_a_caption_that_renders():
         ROOT / "workflow/report/list_settings.rst", snakemake=SimpleNamespace(wildcards=wildcards)
     )
     assert "tcga" in html and "{" not in html
+
+
+# New samples
+
+
+def test_new_samples_stand_over_the_map_and_far_ones_have_a_ring(study):
+    figure = draw(plot_projection, study)
+    known, first, second, rings = figure.axes[0].collections
+    assert len(known.get_offsets()) == len(study.embedding)
+    assert [len(group.get_offsets()) for group in (first, second)] == [10, 10]
+    expected = [to_rgba(COLOURS[name]) for name in ("AAA", "BBB")]
+    assert [tuple(group.get_facecolor()[0]) for group in (first, second)] == expected
+    assert np.allclose(rings.get_offsets(), study.embedding[["tsne_1", "tsne_2"]].iloc[:1])
 
 
 # Maps

@@ -400,3 +400,52 @@ def test_logic_genes_declare_no_covariate_but_the_sample_itself():
     assert study.dataset("toy")["logic"] == {"independent": 3, "values": "binary", "samples": 1000}
     for name in ("cancer_type", "sample_type", "sex", "age"):
         assert not study.has("toy", name)
+
+
+NEW = {"kind": "local", "files": {"expression": "new.tsv"}, "project_onto": "toy/vae/grid"}
+
+
+def test_a_projected_dataset_needs_no_clinical_table_and_trains_nothing():
+    study = study_of(changed(["datasets", "new"], NEW))
+    assert study.datasets == ["toy"]
+    assert study.projections == {"new": ("toy", "vae", "grid")}
+    assert study.target("new").key == ("toy", "vae", "grid")
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        (
+            {"project_onto": "toy/vea/grid"},
+            "datasets.new.project_onto: toy/vea/grid is no cell of the study; "
+            "did you mean 'toy/vae/grid'?",
+        ),
+        ({"project_onto": "toy/vae"}, "toy/vae is no cell of the study"),
+        (
+            {"kind": "logic-genes", "logic": {"independent": 3}, "files": None},
+            "datasets.new.project_onto: logic genes are no samples",
+        ),
+        ({"tables": ["clinical"]}, "datasets.new.tables: found in a dataset with project_onto"),
+        ({"source": "pancan-2016"}, "datasets.new.source: belongs to kind `xena`"),
+    ],
+)
+def test_a_wrong_projection_is_refused_while_parsing(entry, message):
+    with pytest.raises(InputError) as error:
+        wrong = {key: value for key, value in {**NEW, **entry}.items() if value is not None}
+        study_of(changed(["datasets", "new"], wrong))
+    assert message in str(error.value)
+
+
+def test_a_dataset_is_trained_on_or_projected_not_both():
+    with pytest.raises(InputError, match="`studies` trains models on toy"):
+        study_of(changed(["datasets", "toy", "project_onto"], "toy/vae/grid"))
+
+
+def test_a_dataset_that_is_trained_on_needs_its_clinical_table():
+    with pytest.raises(InputError, match="datasets.toy.files.clinical: missing"):
+        study_of(changed(["datasets", "toy", "files"], {"expression": "x.tsv"}))
+
+
+def test_a_projection_of_a_dataset_without_target_is_refused():
+    with pytest.raises(InputError, match="datasets.toy.project_onto: missing"):
+        study_of(SMALL).target("toy")

@@ -12,7 +12,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 
 #: Everything that a clone has and a run reads.
-PARTS = ("Snakefile", "config", "workflow", "resources", "envs", "profiles")
+PARTS = ("Snakefile", "CITATION.cff", "config", "workflow", "resources", "envs", "profiles")
 
 #: A cohort and models small enough for a test: one search of two trials, one closed form.
 TINY = {

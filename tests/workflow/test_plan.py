@@ -118,7 +118,7 @@ def test_the_basics_plan_their_searches_and_no_figure_of_covariates(pristine):
 
 
 @pytest.mark.parametrize(
-    "target", ["download", "preprocess", "tune", "train", "encode", "embed", "figures"]
+    "target", ["download", "preprocess", "tune", "train", "encode", "embed", "figures", "share"]
 )
 def test_every_stage_has_a_target(pristine, target):
     done = pristine.snakemake("-n", "--", target)
@@ -127,6 +127,39 @@ def test_every_stage_has_a_target(pristine, target):
 
 def job_names(text: str) -> set[str]:
     return {line.split()[0] for line in text.splitlines() if line and line[0].isalpha()}
+
+
+NEW = {
+    "new": {
+        "kind": "simulated",
+        "simulation": {"samples": 100, "genes": 1500, "cancer_types": ["BRCA", "GBM"]},
+        "project_onto": "tiny/tiny-pca/none",
+    }
+}
+
+
+def test_new_samples_need_only_their_expression_and_one_trained_model(workflow):
+    workflow.configure({**TINY, "datasets": {**TINY["datasets"], **NEW}})
+    counts = workflow.planned("project")
+    assert counts["project_samples"] == counts["plot_projection"] == 1
+    # The training cohort and the new one are simulated, and only the target is trained.
+    assert counts["simulate_cohort"] == 2
+    assert counts["preprocess_expression"] == counts["train_trial"] == counts["train_model"] == 1
+
+
+def test_the_rest_of_the_plan_does_not_change_with_new_samples(pristine, workflow):
+    before = pristine.planned()
+    workflow.configure({**TINY, "datasets": {**TINY["datasets"], **NEW}})
+    after = workflow.planned()
+    more = {name: after[name] - before.get(name, 0) for name in after if name != "total"}
+    assert {name: count for name, count in more.items() if count} == {
+        "simulate_cohort": 1, "project_samples": 1, "plot_projection": 1,
+    }  # fmt: skip
+
+
+def test_every_dataset_is_summed_up_in_three_files(pristine):
+    counts = pristine.planned()
+    assert counts["build_explorer"] == counts["write_summary"] == counts["assemble_study"] == 1
 
 
 def test_parsing_imports_nothing_heavy():
@@ -155,6 +188,16 @@ def test_parsing_imports_nothing_heavy():
         (
             {"models": {"tiny-vae": {"module": "vae", "fixed": {"latent_dims": 5}}}},
             "models.tiny-vae.fixed.latent_dims: unknown hyperparameter; did you mean 'latent_dim'?",
+        ),
+        (
+            {
+                "datasets": {
+                    **TINY["datasets"],
+                    "new": {**NEW["new"], "project_onto": "tiny/pca/none"},
+                }
+            },
+            "datasets.new.project_onto: tiny/pca/none is no cell of the study; "
+            "did you mean 'tiny/tiny-pca/none'?",
         ),
         (
             {"studies": [{"datasets": ["tyni"], "models": ["tiny-pca"]}]},

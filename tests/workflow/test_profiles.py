@@ -14,9 +14,17 @@ from conftest import ROOT
 #: The walltime limit of Biowulf's partition quick, in minutes.
 QUICK_LIMIT = 240
 
-#: A study in which every rule has a job: a simulated and a downloaded dataset, and logic genes.
+#: A study in which every rule has a job: a simulated and a downloaded dataset, logic genes, and
+#: new samples.
 EVERY_RULE = {
-    "datasets": {"logic": {"kind": "logic-genes", "logic": {"independent": 3}}},
+    "datasets": {
+        "logic": {"kind": "logic-genes", "logic": {"independent": 3}},
+        "new": {
+            "kind": "simulated",
+            "simulation": {"samples": 100, "genes": 2000},
+            "project_onto": "demo/demo-vae/grid",
+        },
+    },
     "models": {"basic": {"module": "autoencoder", "space": {"latent_dim": [1, 2]}}},
     "studies": [
         {"datasets": ["demo", "tcga"], "models": ["demo-vae", "demo-pca"], "tuners": ["grid"]},

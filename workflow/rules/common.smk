@@ -178,6 +178,9 @@ def source_files():
             tables = {"expression", "clinical", *dataset["tables"]}
             tables = {"gene_types" if table == "status" else table for table in tables}
             needed += [downloaded(dataset["source"], table) for table in sorted(tables)]
+    for name in STUDY.projections:
+        if STUDY.dataset(name)["kind"] == "xena":
+            needed.append(downloaded(STUDY.dataset(name)["source"], "expression"))
     return sorted(set(needed))
 
 
@@ -297,7 +300,7 @@ def figure_files():
     """Every figure of the study, PNG and PDF."""
     return [
         f"{stem}.{suffix}"
-        for stem in [*dataset_figures(), *cell_figures()]
+        for stem in [*dataset_figures(), *cell_figures(), *projection_figures()]
         for suffix in ("png", "pdf")
     ]
 
@@ -385,3 +388,75 @@ def published_experiment(cell):
 def cell_title(wildcards):
     """A cell in words, for titles and report labels."""
     return f"{wildcards.dataset} · {wildcards.model} · {wildcards.tuner}"
+
+
+# things to share
+
+
+def shared_files():
+    """What can be sent on, of every dataset of real or simulated samples; and of new samples."""
+    kinds = {dataset: STUDY.dataset(dataset)["kind"] for dataset in STUDY.datasets}
+    return [
+        *(
+            f"results/{dataset}/{name}"
+            for dataset in kinds
+            if kinds[dataset] != "logic-genes"
+            for name in ("explorer.html", "summary.html", "study.h5ad")
+        ),
+        *(f"results/{dataset}/projection.tsv" for dataset in STUDY.projections),
+    ]
+
+
+def projection_figures():
+    """The figures of new samples, without their suffix."""
+    return [f"results/{dataset}/figures/projection" for dataset in STUDY.projections]
+
+
+def citation_file():
+    """How to cite the workflow, relative to the folder in which Snakemake runs."""
+    return os.path.relpath(Path(workflow.basedir, "CITATION.cff"))
+
+
+def page_files(name):
+    """Template, style sheet and script of a page; they count as code."""
+    return sorted(Path(workflow.basedir, "workflow", "pages").glob(f"{name}.*"))
+
+
+def cells_of_wildcard(wildcards):
+    """The (model, tuner) of every cell of a dataset, in the order of their files."""
+    return [list(key[1:]) for key in cells_of(wildcards.dataset)]
+
+
+def of_every_cell(name):
+    """The input function of the files of this name in every cell of a dataset."""
+    return lambda wildcards: files_of_cells(wildcards.dataset, name)
+
+
+def records_of_dataset(wildcards):
+    """How the matrix and the models of a dataset were made."""
+    matrix = f"results/{wildcards.dataset}/expression.provenance.json"
+    return [matrix, *files_of_cells(wildcards.dataset, "model.provenance.json")]
+
+
+def maps_of_dataset(wildcards):
+    """The drawn maps of a dataset, where they are drawn."""
+    if not STUDY.has(wildcards.dataset, "cancer_type"):
+        return []
+    genes = f"results/{wildcards.dataset}/figures/gene_map.png"
+    return [genes, *files_of_cells(wildcards.dataset, "figures/map.png")]
+
+
+def target_of(wildcards):
+    """The cell that new samples are projected onto."""
+    return checked(lambda: STUDY.target(wildcards.dataset), "the target")
+
+
+def of_target(name):
+    """The input function of a file of that cell."""
+    return lambda wildcards: cell_file(target_of(wildcards).key, name)
+
+
+def projection_code(wildcards):
+    """The code hash of a projection, which runs the model of its target."""
+    cell = target_of(wildcards)
+    return code_hash("project_samples", f"tybalt.models.{cell.module}", files=cell.files)

@@ -2,8 +2,9 @@
 
 ::
 
-    model.json     module, hyperparameters, number of genes, seed, best epoch, score
-    genes.tsv      gene, offset, scale, minimum, maximum: x = clip((raw - offset) / scale, 0, 1)
+    model.json     module, hyperparameters, number of genes, scaling, seed, best epoch, score
+    genes.tsv      gene, offset, scale, minimum, maximum, mean: x = (raw - offset) / scale, clipped
+                   to 0..1 if scaling is zero_one
     codes.tsv      codes of the training samples: sample, z1 ... zK
     weights/*.npy  what the model has learned, one array per file
     knowledge/*.npy  what it was told of the genes before (gene sets), if anything
@@ -38,8 +39,8 @@ class Bundle:
     autoencoder
         The trained model.
     genes
-        Index = gene, in the order of the model's inputs; columns offset, scale, minimum, maximum
-        (raw scale).
+        Index = gene, in the order of the model's inputs; columns offset, scale, minimum, maximum,
+        mean (raw scale).
     codes
         Codes of the training samples; index = sample, columns z1 ... zK.
     notes

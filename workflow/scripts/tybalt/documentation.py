@@ -42,12 +42,17 @@ LAYERS = (
         "config and Snakemake; nothing below knows either",
         ("study", "config", "adapter", "provenance"),
     ),
+    Layer(
+        "things to share",
+        "tables and figures; each makes one file to send on",
+        ("explorer", "summary", "study_file", "pages", "answers"),
+    ),
     Layer("figures", "tables; each draws one", ("figures.*",)),
     Layer(
         "stages",
         "files; each function is one rule, and knows no model by name",
         ("training", "proposals", "ranking", "importance", "settings_list", "latent", "embedding")
-        + ("meaning", "evaluation", "truth"),
+        + ("meaning", "evaluation", "truth", "projection"),
     ),
     Layer("data", "sources, matrices and clinical tables; no model", ("data.*",)),
     Layer(

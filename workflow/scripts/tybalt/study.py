@@ -163,6 +163,23 @@ class Study:
             raise InputError(f"{wanted} is no cell of the study; {suggest(wanted, known)}")
         return self.cells[dataset, model, tuner]
 
+    @property
+    def projections(self) -> dict[str, tuple[str, ...]]:
+        """Datasets of new samples, and the cell that each is projected onto."""
+        return {
+            name: tuple(entry["project_onto"].split("/"))
+            for name, entry in self.config["datasets"].items()
+            if "project_onto" in entry
+        }
+
+    def target(self, dataset: str) -> Cell:
+        """Return the cell that a dataset is projected onto; InputError if it is not projected."""
+        if dataset not in self.projections:
+            raise InputError(
+                f"datasets.{dataset}.project_onto: missing; name the cell to project {dataset} onto"
+            )
+        return self.cells[self.projections[dataset]]
+
     def has(self, dataset: str, *covariates: str) -> bool:
         """Tell whether a dataset declares these covariates."""
         return set(covariates) <= declared_covariates(self.dataset(dataset))
@@ -225,7 +242,36 @@ def build_study(
         for key in study_cells(config, study, f"studies[{number}]"):
             if key not in cells:
                 cells[key] = build_cell(config, *key)
+    for name, dataset in datasets.items():
+        check_projection(name, dataset, cells)
     return Study(config=config, cells=cells)
+
+
+def check_projection(
+    name: str, dataset: Mapping[str, Any], cells: Collection[tuple[str, str, str]]
+) -> None:
+    """Check that new samples are projected onto a cell of the study, and only projected."""
+    if "project_onto" not in dataset:
+        return
+    where, known = f"datasets.{name}", ["/".join(key) for key in cells]
+    if any(key[0] == name for key in cells):
+        raise InputError(
+            f"{where}.project_onto: `studies` trains models on {name}; give its samples a second "
+            "entry to project them"
+        )
+    if dataset["project_onto"] not in known:
+        raise InputError(
+            f"{where}.project_onto: {dataset['project_onto']} is no cell of the study; "
+            f"{suggest(dataset['project_onto'], known)}"
+        )
+    if dataset["kind"] == "logic-genes":
+        raise InputError(f"{where}.project_onto: logic genes are no samples; leave this key out")
+    for key in ("tables", "signals"):
+        if dataset[key]:
+            raise InputError(
+                f"{where}.{key}: found in a dataset with project_onto, of which only the "
+                "expression is used; leave this key out"
+            )
 
 
 def study_cells(
@@ -267,6 +313,10 @@ def complete_dataset(
         raise InputError(
             f"{where}.source: found {dataset['source']!r}; {suggest(dataset['source'], sources)}"
         )
+    if "project_onto" in dataset:
+        return dict(dataset)
+    if kind == "local" and "clinical" not in dataset["files"]:
+        raise InputError(f"{where}.files.clinical: missing; this key is required")
     if kind == "simulated" and dataset["simulation"]["genes"] < dataset["genes"]["count"]:
         raise InputError(
             f"{where}.genes.count: found {dataset['genes']['count']}, but only "

@@ -15,7 +15,7 @@ import pandas as pd
 from tybalt.autoencoder import Autoencoder, create, load_module
 from tybalt.bundle import Bundle, feature_names, save_bundle
 from tybalt.checkpoint import Checkpoint, Progress
-from tybalt.data.matrix import read_genes, read_obs, read_parts, read_var
+from tybalt.data.matrix import read_genes, read_notes, read_obs, read_parts, read_var
 from tybalt.errors import InputError
 from tybalt.files import read_json, write_json, write_table
 from tybalt.hyperparameters import coerce
@@ -204,9 +204,10 @@ def train_model(
     bundle = Bundle(
         module=winner["module"],
         autoencoder=autoencoder,
-        genes=read_var(matrix)[["offset", "scale", "minimum", "maximum"]],
+        genes=read_var(matrix)[["offset", "scale", "minimum", "maximum", "mean"]],
         codes=pd.DataFrame(codes, training_samples, feature_names(codes.shape[1])),
         notes={
+            "scaling": read_notes(matrix)["scaling"],
             "seed": winner["seed"],
             "objective": training["objective"],
             "best_epoch": result.best_epoch,

@@ -1,0 +1,149 @@
+"""A small finished study as files: two groups of samples that one feature of one model tells."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tybalt.bundle import Bundle, feature_names, save_bundle
+from tybalt.data.matrix import write_matrix
+from tybalt.files import write_json, write_table
+
+CELLS = [["vae", "grid"], ["pca", "none"]]
+GENES = ["XIST", "KRT5", *(f"GENE{i}" for i in range(18))]
+SAMPLES = 240
+
+#: Of the raw values of every gene: 0 to 16, so that x = raw / 16.
+RANGE = 16.0
+
+
+def make_study(folder: Path, seed: int = 0) -> dict:
+    """Write the files of a dataset `toy` and return them by name, as the rules give them.
+
+    The types AAA and BBB differ by 1 in z1 of both models (standard deviation 0.2) and by half the
+    range in XIST; KRT5 varies whatever the type, the other genes are nearly noise.
+    """
+    rng = np.random.default_rng(seed)
+    types = np.where(np.arange(SAMPLES) % 3 == 0, "BBB", "AAA")
+    obs = pd.DataFrame(
+        {
+            "patient": [f"P{i}" for i in range(SAMPLES)],
+            "cancer_type": types,
+            "sex": rng.choice(["female", "male", None], SAMPLES, p=[0.5, 0.4, 0.1]),
+            "age": np.where(rng.random(SAMPLES) < 0.1, np.nan, rng.integers(30, 90, SAMPLES)),
+            "split": np.tile(["train", "train", "train", "validation", "test"], SAMPLES // 5),
+        },
+        index=pd.Index([f"S-{i:04d}" for i in range(SAMPLES)], name="sample"),
+    )
+    X = 0.25 + 0.1 * rng.random((SAMPLES, len(GENES)), "float32")
+    X[:, 0] += np.where(types == "BBB", 0.5, 0).astype("float32")
+    X[:, 1] = 0.8 * rng.random(SAMPLES, "float32")
+    train = X[(obs["split"] == "train").to_numpy()] * RANGE
+    var = pd.DataFrame(
+        {
+            "mean": train.mean(axis=0, dtype="float64"),
+            "minimum": 0.0,
+            "maximum": RANGE,
+            "offset": 0.0,
+            "scale": RANGE,
+        },
+        index=pd.Index(GENES, name="gene"),
+    )
+    notes = {"scaling": "zero_one", "clipped_share": 0.0, "counts": {"chosen_genes": len(GENES)}}
+    matrix = folder / "expression.h5ad"
+    write_matrix(str(matrix), X, obs, var, notes)
+    files = {"matrix": str(matrix), "obs": obs, "X": X, "var": var}
+    names = ("encoding.tsv.gz", "embedding.tsv", "gene_weights.tsv.gz", "associations.tsv")
+    names += ("best.json", "trials.tsv", "model.provenance.json", "model.zip")
+    files |= {name: [str(folder / cell[0] / name) for cell in CELLS] for name in names}
+    files["gene_embedding"] = str(folder / "gene_embedding.tsv")
+    write_table(positions(obs, rng), files["gene_embedding"])
+    for number, (model, tuner) in enumerate(CELLS):
+        (folder / model).mkdir()
+        codes = rng.normal(0, 0.2, (SAMPLES, 3)).astype("float32")
+        codes[:, 0] += types == "BBB"
+        table = pd.DataFrame(codes, columns=feature_names(3))
+        table.insert(0, "sample", list(obs.index))
+        write_table(table, files["encoding.tsv.gz"][number])
+        write_table(positions(obs, rng), files["embedding.tsv"][number])
+        weights = pd.DataFrame(rng.normal(size=(len(GENES), 3)), columns=feature_names(3))
+        weights.loc[0, "z1"] = 9
+        weights.insert(0, "gene", GENES)
+        write_table(weights, files["gene_weights.tsv.gz"][number])
+        write_table(associations(), files["associations.tsv"][number])
+        searched = {"kappa": [0.1, 1.0]} if tuner == "grid" else {}
+        write_table(ranking(searched), files["trials.tsv"][number])
+        hyperparameters = {"kappa": 0.1} if searched else {"latent_dim": 3}
+        write_json({"hyperparameters": hyperparameters}, files["best.json"][number])
+        write_json(provenance("2.0" if number else "1.0"), files["model.provenance.json"][number])
+    files["leaderboard"] = str(folder / "leaderboard.tsv")
+    write_table(leaderboard(), files["leaderboard"])
+    return files
+
+
+def positions(obs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Two clouds, 10 apart, in both maps."""
+    middle = np.where(obs["cancer_type"] == "BBB", 5.0, -5.0)[:, None]
+    places = middle + rng.normal(0, 1, (len(obs), 4))
+    table = pd.DataFrame(places, columns=["tsne_1", "tsne_2", "pca_1", "pca_2"])
+    table.insert(0, "sample", list(obs.index))
+    return table
+
+
+def associations() -> pd.DataFrame:
+    """One question that z1 answers, lower in positive samples, and one that cannot be tested."""
+    first = {"signal": "type", "rank": 1, "feature": "z1", "auroc_train": 0.02, "auroc_test": 0.05}
+    first |= {"auroc_test_low": 0.01, "auroc_test_high": 0.1, "testable": "yes"}
+    rare = {"signal": "rare", "rank": 1, "feature": "z2", "auroc_train": 0.9, "auroc_test": 0.8}
+    rare |= {"auroc_test_low": np.nan, "auroc_test_high": np.nan, "testable": "fewer than 10"}
+    sides = {"judged_on": "test", "n_positive_test": 16, "n_negative_test": 32}
+    return pd.DataFrame([first, rare]).assign(**sides)
+
+
+def ranking(searched: dict) -> pd.DataFrame:
+    rows = len(next(iter(searched.values()), [0]))
+    table = pd.DataFrame({"rank": range(1, rows + 1), **searched})
+    tied = ["yes"] * rows if rows > 1 else ["not tested"]
+    return table.assign(round="r0", trial="t", status="ok", warnings=None, tied=tied)
+
+
+def leaderboard() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "model": ["pca", "vae"],
+            "tuner": ["none", "grid"],
+            "module": ["pca", "vae"],
+            "judged_on": "test",
+            "explained": [0.7, 0.61234],
+            "knn_accuracy": [0.5, 0.9],
+            "knn_low": [0.4, 0.8],
+            "knn_high": [0.6, 1.0],
+            "parameters": [1000, 2000],
+            "epochs": [1, 40],
+            "trainings": [1, 4],
+            "warnings": ["", "2 of 3 features are dead"],
+        }
+    )
+
+
+def provenance(numpy_version: str) -> dict:
+    return {
+        "started": "2026-01-02T03:04:05+0000",
+        "machine": "Linux x86_64, 2 cores",
+        "python": "3.11.7",
+        "packages": {"numpy": numpy_version, "keras": "3"},
+        "git_commit": None,
+    }
+
+
+def pca_bundle(files: dict, path: str, components: int = 3) -> None:
+    """Fit principal components to the training samples and save them as a model."""
+    from tybalt.autoencoder import create
+
+    train = files["X"][(files["obs"]["split"] == "train").to_numpy()]
+    autoencoder = create("pca", len(GENES), {"latent_dim": components})
+    list(autoencoder.fit(train, train, 1))
+    samples = files["obs"].index[files["obs"]["split"] == "train"]
+    codes = pd.DataFrame(autoencoder.encode(train), samples, feature_names(components))
+    genes = files["var"][["offset", "scale", "minimum", "maximum", "mean"]]
+    save_bundle(Bundle("pca", autoencoder, genes, codes, {"scaling": "zero_one"}), path)

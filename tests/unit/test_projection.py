@@ -1,0 +1,171 @@
+"""New samples: known ones come back to where they were; what cannot be right is refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from shared_study import GENES, RANGE, make_study, pca_bundle
+
+from tybalt.bundle import load_bundle
+from tybalt.embedding import map_table
+from tybalt.errors import InputError
+from tybalt.files import read_json, read_table, write_table
+from tybalt.latent import named
+from tybalt.projection import check_values, encode_expression, project_samples
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """The toy study with a PCA that was fitted to it, its codes and a true map of them."""
+    folder = tmp_path_factory.mktemp("study")
+    files = make_study(folder)
+    model = str(folder / "pca.zip")
+    pca_bundle(files, model)
+    codes = load_bundle(model).autoencoder.encode(files["X"])
+    encoding, embedding = str(folder / "codes.tsv.gz"), str(folder / "map.tsv")
+    write_table(named(codes, "sample", files["obs"].index), encoding)
+    write_table(map_table(files["obs"].index, codes.astype("float64"), 1, 1), embedding)
+    raw = pd.DataFrame(files["X"].T * RANGE, GENES, files["obs"].index)
+    held_out = files["obs"].index[files["obs"]["split"] != "train"]
+    known = {"model": model, "matrix": files["matrix"], "encoding": encoding}
+    return {"known": known | {"embedding": embedding}, "raw": raw, "held_out": list(held_out)}
+
+
+def project(study, expression: pd.DataFrame, folder, duplicates="drop"):
+    """Write a cohort, project it, and return table, codes and diagnostics."""
+    path = folder / "cohort.tsv"
+    expression.rename_axis("sample").to_csv(path, sep="\t")
+    outputs = {
+        "projection": str(folder / "projection.tsv"),
+        "projected_encoding": str(folder / "codes.tsv.gz"),
+        "diagnostics": str(folder / "projection.json"),
+    }
+    options = {"duplicates": duplicates, "target": "toy/pca/none", "seed": 1, "threads": 1}
+    project_samples(expression=str(path), **study["known"], **options, **outputs)
+    table = read_table(outputs["projection"], index="sample")
+    codes = read_table(outputs["projected_encoding"], index="sample")
+    return table, codes, read_json(outputs["diagnostics"])
+
+
+@pytest.fixture(scope="module")
+def same(study, tmp_path_factory):
+    """The training cohort's own held-out samples, projected as if they were new."""
+    folder = tmp_path_factory.mktemp("same")
+    return project(study, study["raw"][study["held_out"]], folder)
+
+
+def test_held_out_samples_get_the_codes_they_had(study, same):
+    known = read_table(study["known"]["encoding"], index="sample").loc[study["held_out"]]
+    assert np.abs(known - same[1]).max(axis=None) < 1e-5
+
+
+def test_held_out_samples_land_where_they_were(study, same):
+    known = read_table(study["known"]["embedding"], index="sample").loc[study["held_out"]]
+    moved = same[0][["tsne_1", "tsne_2"]] - known[["tsne_1", "tsne_2"]]
+    width = np.ptp(known[["tsne_1", "tsne_2"]].to_numpy(), axis=0).max()
+    # No shift of all samples together; each near its own place.
+    assert np.abs(moved.mean()).max() < 0.02 * width
+    assert np.median(np.hypot(*moved.to_numpy().T)) < 0.05 * width
+
+
+def test_held_out_samples_are_not_strange(study, same):
+    table, _, record = same
+    # Ranked among themselves, the ranks are uniform: 0, 1/n ... (n-1)/n.
+    assert sorted(table["distance_rank"]) == pytest.approx(np.arange(len(table)) / len(table))
+    assert record["far_share"] == pytest.approx(0.01, abs=0.01)
+    assert record["held_out"]["mse"] == record["held_out"]["mse_genes_hidden"]
+    assert record["warnings"] == []
+    assert record["genes_missing"] == 0 and record["outside_share"] == 0
+
+
+def test_types_that_a_gene_tells_are_found(study, same):
+    table, _, record = same
+    first = study["raw"].loc["XIST", table.index]
+    assert (table["predicted_type"] == np.where(first >= 8, "BBB", "AAA")).mean() > 0.95
+    assert (table["nearest_type"] == table["predicted_type"]).mean() > 0.9
+    assert table["confidence"].between(0.5, 1).all()
+    assert record["held_out"]["type_accuracy"] > 0.95
+
+
+def test_missing_genes_take_their_mean_and_their_cost_is_told(study, tmp_path):
+    cohort = study["raw"][study["held_out"]].drop(index=["XIST", "KRT5"])
+    table, codes, record = project(study, cohort, tmp_path)
+    assert record["missing_genes"] == ["XIST", "KRT5"]
+    assert record["held_out"]["mse_genes_hidden"] > 1.5 * record["held_out"]["mse"]
+    # The gene that tells the types is gone: the larger type is 2/3 of the samples.
+    assert record["held_out"]["type_accuracy_genes_hidden"] < 0.75
+    assert record["warnings"][0].startswith("2 of the model's 20 genes are missing")
+    assert "look for the genes' former names" in record["warnings"][0]
+
+
+def test_another_scale_of_a_few_genes_is_a_warning(study, tmp_path):
+    cohort = study["raw"][study["held_out"]].copy()
+    cohort.loc["KRT5"] = cohort.loc["KRT5"] + 40
+    cohort.loc["GENE0"] = cohort.loc["GENE0"] + 40
+    table, _, record = project(study, cohort, tmp_path)
+    assert record["outside_share"] == pytest.approx(0.1)  # 2 of 20 genes
+    assert "10.0% of the values lie outside the training range" in record["warnings"][0]
+    assert table["outside"].tolist() == [pytest.approx(0.1)] * len(table)
+
+
+def test_samples_of_another_kind_are_far(study, tmp_path):
+    cohort = RANGE - study["raw"][study["held_out"]]
+    table, _, record = project(study, cohort, tmp_path)
+    assert record["far_share"] > 0.5
+    assert any("farther from the nearest training sample" in line for line in record["warnings"])
+
+
+def test_doubled_genes_are_dropped_or_averaged(study, tmp_path):
+    cohort = study["raw"][study["held_out"][:5]]
+    doubled = pd.concat([cohort, cohort.loc[["KRT5"]] * 0])
+    assert project(study, doubled, tmp_path)[2]["missing_genes"] == ["KRT5"]
+    assert project(study, doubled, tmp_path, "mean")[2]["missing_genes"] == []
+
+
+def refused(study, cohort, folder) -> str:
+    with pytest.raises(InputError) as error:
+        project(study, cohort, folder)
+    assert not list(folder.glob("projection*")), "something was written"
+    return str(error.value)
+
+
+def test_z_scores_are_refused(study, tmp_path):
+    raw = study["raw"]
+    cohort = raw.sub(raw.mean(axis=1), axis=0).div(raw.std(axis=1), axis=0)
+    message = refused(study, cohort, tmp_path)
+    assert "% of the values are negative" in message and "z-scores" in message
+    assert "the model was trained on values from 0 to 16" in message
+
+
+def test_symbols_of_a_mouse_are_refused(study, tmp_path):
+    cohort = study["raw"].set_axis([gene.capitalize() for gene in GENES])
+    message = refused(study, cohort, tmp_path)
+    assert "found 0 of the model's 20 genes" in message
+    assert "Xist for XIST" in message and "another species" in message
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda raw: raw.T, "the header holds genes: rows must be genes"),
+        (lambda raw: raw.set_axis([f"ENSG{i:011d}" for i in range(20)]), "Ensembl ids"),
+        (lambda raw: raw.set_axis([str(i) for i in range(20)]), "as Entrez ids are"),
+        (lambda raw: raw.set_axis([f"X{i}" for i in range(20)]), "use the same names"),
+        (lambda raw: raw / 20, "as if scaled already"),
+        (lambda raw: 2**raw * 100, "take the logarithm, log2(x + 1)"),
+    ],
+)
+def test_what_cannot_be_right_is_refused_with_the_reason(study, tmp_path, change, expected):
+    assert expected in refused(study, change(study["raw"]), tmp_path)
+
+
+def test_missing_values_are_refused(study):
+    genes = pd.DataFrame({"minimum": [0.0], "maximum": [9.0]}, ["A"])
+    with pytest.raises(InputError, match="1 values are missing or infinite"):
+        check_values(pd.DataFrame({"A": [1.0, np.nan]}), genes, "table")
+
+
+def test_a_table_is_encoded_from_the_model_file_alone(study):
+    codes = encode_expression(load_bundle(study["known"]["model"]), study["raw"].T[GENES[::-1]])
+    known = read_table(study["known"]["encoding"], index="sample")
+    assert np.abs(codes - known).max(axis=None) < 1e-5
+    assert list(codes.index) == list(known.index)

@@ -1,0 +1,129 @@
+"""The page of a study: numbers are those of the tables, warnings name what is wrong."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from shared_study import CELLS, associations, make_study, provenance, ranking
+
+from tybalt import summary
+from tybalt.answers import answer
+from tybalt.files import write_table
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    study = make_study(folder)
+    for rule, seconds in (("train_trial", 60.0), ("plot_map", 2.0)):
+        path = folder / "benchmarks" / rule / "toy" / "vae" / "grid.tsv"
+        path.parent.mkdir(parents=True)
+        write_table(pd.DataFrame({"s": [seconds], "max_rss": [1024.0]}), path)
+    pictures = [folder / "gene_map.png", *(folder / cell[0] / cell[1] for cell in CELLS)]
+    pictures = [pictures[0], *(path / "map.png" for path in pictures[1:])]
+    for path in pictures:
+        path.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (2000, 1125), "white").save(path)
+    summary.write_summary(
+        matrix=study["matrix"],
+        leaderboard=study["leaderboard"],
+        best=study["best.json"],
+        trials=study["trials.tsv"],
+        associations=study["associations.tsv"],
+        provenances=study["model.provenance.json"],
+        pictures=[str(path) for path in pictures],
+        citation=str(ROOT / "CITATION.cff"),
+        cells=CELLS,
+        title="toy",
+        benchmarks=str(folder / "benchmarks"),
+        summary=str(folder / "summary.html"),
+    )
+    return (folder / "summary.html").read_text(encoding="utf-8")
+
+
+def test_the_headline_names_the_best_models(page):
+    assert "2 models were trained on toy: 240 samples, 20 genes, 5 trainings." in page
+    assert "On test samples, pca gives the genes back best: it explains 70 %" in page
+    assert "by the code of vae · grid name the cancer type of 90 % of the test samples" in page
+
+
+def test_models_findings_costs_and_sources_are_on_the_page(page):
+    for text in (
+        "61.2 %", "90 % (80–100 %)", "kappa 0.1", "not searched",  # models
+        "z1, lower", "0.95 (0.90–0.99)", "16 / 32", ">confirmed<", "not testable: fewer than 10",
+        "train_trial", "60 s", "1.0 GiB",
+        "10.1142/9789813235533_0008", "Way and Greene (2018)",
+    ):  # fmt: skip
+        assert text in page, text
+    assert "144 train, 48 validation, 48 test" in page
+
+
+def test_warnings_name_dead_features_ties_and_drift(page):
+    assert "vae · grid: 2 of 3 features are dead." in page
+    assert "vae · grid: 1 other settings cannot be told from the best." in page
+    assert "Files behind this page were made with numpy 1.0 and 2.0." in page
+    assert "rare in pca: not testable: fewer than 10" in page
+
+
+def test_the_page_is_complete_in_itself_and_small(page):
+    assert page.count("data:image/png;base64,") == 2  # genes, and the only trained model
+    assert 'src="http' not in page and '<link rel="stylesheet"' not in page
+    assert len(page) < 500_000
+
+
+def test_an_answer_is_judged_in_the_direction_seen_in_training():
+    first, rare = (answer(row) for row in associations().to_dict("records"))
+    assert not first.higher and first.verdict == "confirmed"
+    assert (first.train, first.test, first.low, first.high) == pytest.approx(
+        (0.98, 0.95, 0.9, 0.99)
+    )
+    assert rare.verdict == "not testable: fewer than 10"
+
+
+@pytest.mark.parametrize(
+    ("test", "low", "verdict"),
+    [(0.75, 0.6, "confirmed"), (0.69, 0.6, "not confirmed"), (0.75, 0.45, "not confirmed")],
+)
+def test_a_finding_needs_strength_and_an_interval_above_chance(test, low, verdict):
+    row = associations().iloc[0].to_dict()
+    row |= {"auroc_train": 0.9, "auroc_test": test, "auroc_test_low": low, "auroc_test_high": 0.9}
+    assert answer(row).verdict == verdict
+
+
+def test_an_opposite_direction_on_test_samples_is_not_confirmed():
+    row = associations().iloc[0].to_dict() | {"auroc_train": 0.98}
+    assert answer(row).verdict == "not confirmed"
+
+
+def test_a_search_without_doubt_has_no_warning():
+    table = ranking({"kappa": [0.1, 1.0]}).assign(tied=["yes", "no"])
+    assert summary.search_warnings(table) == []
+
+
+def test_diverged_and_unfinished_settings_are_counted():
+    table = ranking({"kappa": [0.1, 1.0]}).assign(
+        tied=["yes", "no"], status=["ok", "diverged"], warnings=[None, "the warm-up had not ended"]
+    )
+    assert summary.search_warnings(table) == [
+        "1 settings diverged.", "the warm-up had not ended in 1 settings.",
+    ]  # fmt: skip
+
+
+def test_files_of_one_making_do_not_drift():
+    assert summary.drift([provenance("1.0"), provenance("1.0")]) == []
+
+
+def test_times_are_written_for_people():
+    assert [summary.duration(s) for s in (5, 600, 7200)] == ["5 s", "10 min", "2.0 h"]
+
+
+def test_no_benchmark_is_no_failure(tmp_path):
+    assert summary.costs(tmp_path, "toy") == []
+
+
+def test_a_measure_that_is_missing_is_a_dash():
+    assert summary.measure("knn_accuracy", {"knn_accuracy": np.nan}) == "–"

@@ -1,0 +1,123 @@
+"""New samples on the map of a model, and how far they are from the samples it was trained on."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tybalt.data.matrix import read_obs
+from tybalt.figures.palette import NO_TYPE, Look, cancer_types_of, looks_with_missing, marker_handle
+from tybalt.figures.plot_map import label_groups
+from tybalt.figures.style import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    RASTERISE_ABOVE,
+    add_note,
+    hide_ticks,
+    legend_beside,
+    new_figure,
+    saves_figure,
+    say_instead,
+)
+from tybalt.files import read_json, read_table
+
+
+@saves_figure
+def plot_projection(
+    projection: str, diagnostics: str, embedding: str, matrix: str, title: str, colours: str
+) -> Figure:
+    """Draw new samples over the map that they were projected onto.
+
+    Parameters
+    ----------
+    projection, diagnostics
+        Outputs of `tybalt.projection.project_samples`.
+    embedding, matrix
+        The map, and the matrix whose cancer types colour it.
+    title
+        Name of the new cohort.
+    colours
+        Cohort table with columns acronym and color.
+    """
+    new, record = read_table(projection), read_json(diagnostics)
+    known = read_table(embedding, index="sample")
+    types = cancer_types_of(read_obs(matrix))[known.index]
+    predicted = new["predicted_type"].fillna(NO_TYPE)
+    looks = looks_with_missing(pd.concat([types, predicted]), colours)
+    figure = new_figure("New samples on the map of a model", title)
+    if known["tsne_1"].isna().any():
+        say_instead(figure, "The code is constant: no map.")
+        return figure
+    left, right = figure.subplots(1, 2, width_ratios=[3, 2])
+    draw_known(left, known[["tsne_1", "tsne_2"]].to_numpy(), types, looks)
+    draw_new(left, new, predicted, looks)
+    left.set(title=f"{len(new):,} new samples on the t-SNE of {record['onto']}")
+    left.set_aspect("equal", adjustable="datalim")
+    hide_ticks(left)
+    draw_distances(right, new["distance"].to_numpy(), np.array(record["held_out_distances"]))
+    counts = predicted.value_counts()
+    handles = [
+        marker_handle(f"{name}  {counts[name]:,}", looks[name]) for name in looks if name in counts
+    ]
+    legend_beside(figure, handles, "predicted type")
+    far = f"{(new['far'] == 'yes').sum()} samples are far from all training samples (rings)."
+    add_note(figure, " ".join([far, *(f"{line}." for line in record["warnings"])]))
+    label_groups(figure, left, known[["tsne_1", "tsne_2"]].to_numpy(), types)
+    return figure
+
+
+def draw_known(axes: Axes, positions: np.ndarray, types: pd.Series, looks: dict[str, Look]) -> None:
+    """Draw the samples that made the map as a pale ground."""
+    axes.scatter(
+        *positions.T,
+        s=np.clip(30_000 / len(types), 4, 30),
+        c=[looks[name].colour for name in types],
+        alpha=0.25,
+        linewidths=0,
+        rasterized=len(types) > RASTERISE_ABOVE,
+    )
+
+
+def draw_new(axes: Axes, new: pd.DataFrame, predicted: pd.Series, looks: dict[str, Look]) -> None:
+    """Draw new samples with a dark edge, and a ring around those that are far."""
+    size = np.clip(12_000 / max(len(new), 1), 12, 60)
+    for name in sorted(set(predicted)):
+        rows = new[predicted == name]
+        axes.scatter(
+            rows["tsne_1"],
+            rows["tsne_2"],
+            s=size,
+            marker=looks[name].marker,
+            c=looks[name].colour,
+            edgecolors=INK,
+            linewidths=0.7,
+        )
+    far = new[new["far"] == "yes"]
+    axes.scatter(
+        far["tsne_1"],
+        far["tsne_2"],
+        s=5 * size,
+        facecolors="none",
+        edgecolors=ORANGE,
+        linewidths=1.6,
+    )
+
+
+def draw_distances(axes: Axes, new: np.ndarray, held_out: np.ndarray) -> None:
+    """Draw the share of samples that are nearer than a distance: new ones and held-out ones."""
+    axes.plot(
+        held_out, np.linspace(0, 1, len(held_out)), color=GREY, lw=3, label="held-out samples"
+    )
+    axes.plot(
+        np.sort(new), np.arange(1, len(new) + 1) / len(new), color=BLUE, lw=2, label="new samples"
+    )
+    axes.set(
+        title="Distance to the nearest training sample",
+        xlabel="Euclidean distance of codes",
+        ylabel="share of samples that are nearer",
+        xlim=(0, None),
+        ylim=(0, 1.01),
+    )
+    axes.legend(loc="lower right")

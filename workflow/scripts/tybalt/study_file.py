@@ -1,0 +1,106 @@
+"""Everything known of a dataset's samples in one AnnData file: `study.h5ad`.
+
+::
+
+    X                       the matrix, as in expression.h5ad
+    obs                     clinical columns and `split`
+    obsm/X_tsne, X_pca      maps of the samples by their genes
+    obsm/X_code_{cell}      codes of a cell, which is written {model}_{tuner}
+    obsm/X_tsne_{cell}, X_pca_{cell}    maps of those codes
+    var                     per-gene statistics, offset and scale
+    varm/{cell}             weight of each gene in each feature of the decoder
+    uns/associations/{cell}, uns/leaderboard    tables
+    uns/tybalt              how the matrix was made
+    uns/cancer_type_colors  TCGA's colours, in the order of the categories
+
+The names are scanpy's, so ``scanpy.pl.tsne(study, color="cancer_type")`` draws the map by genes and
+``scanpy.pl.embedding(study, "tsne_vae_grid")`` that of a model. cellxgene offers every two-column
+array of `obsm` whose name begins with ``X_`` and refuses missing coordinates
+(https://github.com/chanzuckerberg/cellxgene-documentation/blob/main/desktop/data-reqs.md).
+"""
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from tybalt.data.matrix import read_notes, read_obs, read_values, read_var
+from tybalt.figures.palette import cancer_type_looks
+from tybalt.files import read_table
+
+log = logging.getLogger(__name__)
+
+MAPS = {"tsne": ["tsne_1", "tsne_2"], "pca": ["pca_1", "pca_2"]}
+
+
+def assemble_study(
+    matrix: str,
+    gene_embedding: str,
+    leaderboard: str,
+    encodings: Sequence[str],
+    embeddings: Sequence[str],
+    gene_weights: Sequence[str],
+    associations: Sequence[str],
+    colours: str,
+    cells: Sequence[Sequence[str]],
+    study: str,
+) -> None:
+    """Put the matrix, the codes, the maps and what was found into one file.
+
+    Parameters
+    ----------
+    matrix, gene_embedding, leaderboard
+        Files of the dataset.
+    encodings, embeddings, gene_weights, associations
+        Files of every cell.
+    colours
+        Cohort table with columns acronym and color.
+    cells
+        (model, tuner) of every cell, in the order of its files.
+    study
+        Output, compressed; the same bytes for the same input.
+    """
+    import anndata
+
+    names = ["_".join(cell) for cell in cells]
+    obs, var = read_obs(matrix), read_var(matrix)
+    data = anndata.AnnData(X=read_values(matrix), obs=obs, var=var)
+    add_maps(data, read_table(gene_embedding, index="sample").loc[obs.index], "")
+    for name, codes, positions, weights in zip(
+        names, encodings, embeddings, gene_weights, strict=True
+    ):
+        data.obsm[f"X_code_{name}"] = values_of(read_table(codes, index="sample").loc[obs.index])
+        add_maps(data, read_table(positions, index="sample").loc[obs.index], f"_{name}")
+        data.varm[name] = values_of(read_table(weights, index="gene").loc[var.index])
+    data.uns["tybalt"] = read_notes(matrix)
+    data.uns["leaderboard"] = plain(read_table(leaderboard))
+    data.uns["associations"] = {
+        name: plain(read_table(path)) for name, path in zip(names, associations, strict=True)
+    }
+    if "cancer_type" in obs:
+        types = list(obs["cancer_type"].cat.categories)
+        looks = cancer_type_looks(types, colours)
+        data.uns["cancer_type_colors"] = [looks[name].colour for name in types]
+    data.write_h5ad(study, compression="gzip", compression_opts=1)
+    log.info("%d samples x %d genes, %d codes", *data.shape, len(names))
+
+
+def add_maps(data, table: pd.DataFrame, suffix: str) -> None:
+    """Add the maps of an embedding table; a constant code has none, and that is logged."""
+    for name, columns in MAPS.items():
+        if table[columns].isna().any(axis=None):
+            log.warning("X_%s%s: no map, as the code is constant", name, suffix)
+        else:
+            data.obsm[f"X_{name}{suffix}"] = values_of(table[columns])
+
+
+def values_of(table: pd.DataFrame) -> np.ndarray:
+    """Return a table's values, float32."""
+    return table.to_numpy(dtype=np.float32)
+
+
+def plain(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table that AnnData can write: a text index, text columns without missing values."""
+    text = {name: table[name].fillna("").astype(str) for name in table if table[name].dtype == "O"}
+    return table.assign(**text).set_axis(table.index.astype(str))
