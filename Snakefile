@@ -40,6 +40,7 @@ rule all:
         figure_files(),
         dataset_files(),
         cell_files("gene_weights.tsv.gz"),
+        meaning_files(),
         joined_files(),
 
 

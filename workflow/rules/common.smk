@@ -10,8 +10,9 @@ sys.path.insert(0, str(Path(workflow.basedir, "workflow", "scripts")))
 
 from tybalt.config import check_config, load_schema
 from tybalt.errors import InputError
+from tybalt.gene_sets import locate
 from tybalt.provenance import code_hash
-from tybalt.study import build_study, source_columns, source_of
+from tybalt.study import build_study, load_plugin, source_columns, source_of
 
 
 def checked(load, what):
@@ -63,6 +64,7 @@ wildcard_constraints:
     tuner=one_of(STUDY.config["tuners"]),
     round="r[0-9]+",
     execution="e[0-9]+",
+    replicate="[0-9]+",
     signal=one_of(name for entry in STUDY.config["datasets"].values() for name in entry["signals"]),
 
 
@@ -243,6 +245,53 @@ def settings_of_cell(wildcards):
     }
 
 
+# encoding -> embedding -> meaning
+
+
+def of_tables(table, name):
+    """The input function of a file of a companion table; empty where the dataset has none."""
+
+    def path(wildcards):
+        has = table in STUDY.dataset(wildcards.dataset)["tables"]
+        return f"results/{wildcards.dataset}/{name}" if has else []
+
+    return path
+
+
+def gene_set_files():
+    """The GMT files whose sets are looked for, relative to the folder in which Snakemake runs."""
+    named = STUDY.config["meaning"]["gene_sets"]
+    return checked(
+        lambda: [os.path.relpath(locate(path, "meaning.gene_sets")) for path in named], "the config"
+    )
+
+
+def replicate_files(cell):
+    """The codes of a cell's trainings with other seeds; a closed-form model has none."""
+    trained = hasattr(load_plugin("models", cell.module, f"models.{cell.model}"), "build")
+    numbers = range(1, 1 + STUDY.config["meaning"]["stability_seeds"]) if trained else []
+    return [cell_file(cell.key, f"replicates/{number}.tsv.gz") for number in numbers]
+
+
+def replicates_of_cell(wildcards):
+    """The codes of trainings with other seeds."""
+    return replicate_files(cell_of(wildcards))
+
+
+def stability_of_cell(wildcards):
+    """The table of stability; empty where nothing is trained again."""
+    cell = cell_of(wildcards)
+    return cell_file(cell.key, "stability.tsv") if replicate_files(cell) else []
+
+
+def meaning_files():
+    """What is found in every cell, and what the models and maps of a dataset have in common."""
+    names = ("maps.tsv", "matched_features.tsv")
+    return cell_files("findings.tsv") + [
+        f"results/{dataset}/{name}" for dataset in STUDY.datasets for name in names
+    ]
+
+
 # figures
 
 
@@ -275,14 +324,15 @@ def cell_figures():
 
 def figures_of_cell(cell):
     """Names of the figures of one cell."""
-    names = ["history", "encoding", "reconstruction"]
+    names = ["history", "encoding", "reconstruction", "findings"]
     if cell.searched:
         names.append("trials")
     if STUDY.has(cell.dataset, "cancer_type"):
         names.append("map")
     if has_published_figures(cell):
         names.append("published")
-    return names + [f"signal_{signal}" for signal in STUDY.dataset(cell.dataset)["signals"]]
+    signals = STUDY.dataset(cell.dataset)["signals"]
+    return names + [f"{kind}_{signal}" for kind in ("signal", "genes") for signal in signals]
 
 
 def has_published_figures(cell):

@@ -46,7 +46,10 @@ LAYERS = (
     Layer(
         "stages",
         "files; each function is one rule, and knows no model by name",
-        ("training", "ranking", "latent", "embedding", "meaning", "evaluation"),
+        (
+            *("training", "replicates", "ranking", "latent", "embedding", "maps", "evaluation"),
+            *("questions", "rank_statistics", "meaning", "over_representation", "stability"),
+        ),
     ),
     Layer("data", "sources, matrices and clinical tables; no model", ("data.*",)),
     Layer(
