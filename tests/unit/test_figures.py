@@ -188,9 +188,11 @@ def study(tmp_path_factory):
     }
     gmt = tmp_path / "sets.gmt"
     gmt.write_text("FIRST\tours\t" + "\t".join(genes[:6]) + "\n")
-    of_side = str(tmp_path / "high_weight_genes.tsv")
     over_representation.find_gene_sets(
-        files["gene_weights"], [str(gmt)], of_side, files["gene_sets"]
+        files["gene_weights"],
+        [str(gmt)],
+        str(tmp_path / "high_weight_genes.tsv"),
+        files["gene_sets"],
     )
     find(matrix, files["encoding"], SEX, tmp_path)
     return SimpleNamespace(
@@ -595,7 +597,8 @@ def test_signal_that_too_few_samples_judge_gives_no_auroc_of_theirs(study, posit
     obs.loc[males[positives:], "sex"] = ""
     figure = draw(plot_signal, study, **ask_again(study, obs))
     left, right = figure.axes
-    assert left.get_title(loc="left").startswith("not testable on test samples: fewer than 10")
+    expected = f"not testable: {positives} positive test samples, fewer than 10"
+    assert left.get_title(loc="left") == expected
     assert [tick.get_text() for tick in right.get_yticklabels()] == ["−z2\ntrain", "z2 + z3\ntrain"]
     assert len(right.texts) == 2
     assert not any("nan" in text for text in texts(figure))
@@ -646,7 +649,7 @@ def test_intervals_are_turned_with_the_feature():
 
 
 def test_genes_stand_on_the_side_of_the_positive_samples(study):
-    """z2 is lower in males, and its largest weights are negative: those genes are higher in them."""
+    """z2 is lower in males, so the genes of its negative weights are higher in them."""
     figure = draw(plot_genes, study)
     _, low, high = figure.axes
     assert high.get_title(loc="left") == "higher in male"

@@ -93,7 +93,11 @@ def test_the_demo_plans_every_stage(pristine):
     # VAE grid 2 x 2, ADAGE grid 2 x 2, PCA 1
     assert counts["train_trial"] == 4 + 4 + 1
     assert counts["train_model"] == counts["plot_map"] == 3
-    assert counts["plot_signal"] == 3 * 2
+    assert counts["plot_signal"] == counts["plot_genes"] == 3 * 2
+    assert counts["train_replicate"] == 2 * 2  # PCA has no seed
+    assert counts["measure_stability"] == 2
+    assert counts["list_findings"] == 3
+    assert counts["measure_maps"] == counts["match_models"] == 1
     assert counts["plot_trials"] == 2
 
 
