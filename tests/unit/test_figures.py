@@ -657,7 +657,7 @@ def test_genes_stand_on_the_side_of_the_positive_samples(study):
     named = [text.get_text() for text in high.get_yticklabels()]
     assert set(named[:3]) == {"G0", "G1", "G2"}
     assert any("first  3/6" in text for text in texts(figure))
-    assert heading_of(figure).startswith("Genes behind −z2 separates male")
+    assert heading_of(figure).startswith("Genes: −z2 separates male")
 
 
 def test_findings_show_every_confirmed_question(study):
@@ -667,7 +667,7 @@ def test_findings_show_every_confirmed_question(study):
     confirmed = table[table["claim"] == "confirmed"]["question"]
     assert len(confirmed)
     for question in confirmed:
-        assert f"{question.replace('_', ' ')}  (" in shown
+        assert f"{question.replace('_', ' ').replace(':', ': ')}  (" in shown
     assert heading_of(figure).startswith(f"{len(confirmed)} of ")
 
 

@@ -271,9 +271,9 @@ def list_findings(
         Output of `measure_stability`; an empty list where nothing was trained again.
     findings
         Output table, questions of the config first. Feature: the largest effect on training
-        samples. Stability: mean over the replicates of |r| of the matched feature. Genes: those
-        with the largest weights on the side that is higher in positive samples (for numbers: that
-        grows with them); gene set: the best one of that side.
+        samples; missing where none of them answer. Stability: mean over the replicates of |r| of
+        the matched feature. Genes: those with the largest weights on the side that is higher in
+        positive samples (for numbers: that grows with them); gene set: the best one of that side.
     """
     table = read_table(associations)
     best = table[table["rank"] == 1].drop(columns=["named", "measure", "judged_on"])
@@ -283,6 +283,7 @@ def list_findings(
     found["stability"] = np.nan
     if stability:
         found["stability"] = found["feature"].map(feature_stability(read_table(str(stability))))
+    found["feature"] = found["feature"].where(found["effect_train"].notna())
     chance = found["measure"].map(CHANCE)
     found["side"] = np.where(found["effect_train"] >= chance, "positive", "negative")
     genes = read_table(high_weight_genes)

@@ -106,7 +106,8 @@ def _draw_rows(axes: Axes, rows: pd.DataFrame, height: int) -> None:
         axes.plot(effect["test"], y, "o", color=colour, markersize=7)
         axes.plot(effect["train"], y, "|", color=INK, markersize=11)
         stable = "" if pd.isna(row["stability"]) else f", {row['stability']:.2f}"
-        labels.append(f"{row['question'].replace('_', ' ')}  ({oriented(row)[0]}{stable})")
+        question = row["question"].replace("_", " ").replace(":", ": ")
+        labels.append(f"{question}  ({oriented(row)[0]}{stable})")
     axes.set_yticks(range(len(rows)), labels, fontsize=SMALL)
     for tick, measure in zip(axes.get_yticklabels(), rows["measure"], strict=True):
         tick.set_style("italic" if measure == "spearman" else "normal")

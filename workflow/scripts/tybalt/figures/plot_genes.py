@@ -13,6 +13,7 @@ from tybalt.figures.style import (
     GREY,
     INK,
     ORANGE,
+    SLIDE,
     SMALL,
     add_note,
     new_figure,
@@ -23,7 +24,7 @@ from tybalt.files import read_table
 from tybalt.over_representation import DEVIATIONS, MINIMUM_GENES
 
 #: Genes of each side that are named, and gene sets listed below them.
-_GENES, _SETS = 20, 5
+_GENES, _SETS = 20, 4
 
 #: q-values of gene sets that are shown.
 _LARGEST_Q = 0.05
@@ -47,12 +48,16 @@ def plot_genes(gene_weights: str, gene_sets: str, findings: str, signal: str, ti
         Whose feature it is.
     """
     best = read_finding(findings, signal)
-    weights = read_table(gene_weights, index="gene")[best["feature"]]
-    heading = textwrap.shorten(f"Genes behind {sentence(signal, best)}", 105, placeholder=" …")
+    heading = textwrap.shorten(f"Genes: {sentence(signal, best)}", 105, placeholder=" …")
+    if pd.isna(best["feature"]):
+        figure = new_figure(heading, title, (SLIDE[0], 2.3))
+        say_instead(figure, "Not testable: too few training samples on one side of the question.")
+        return figure
     figure = new_figure(heading, title)
+    weights = read_table(gene_weights, index="gene")[best["feature"]]
     spread = weights.std(ddof=0)
-    if not spread > 0 or np.isnan(best["effect_train"]):
-        say_instead(figure, "No feature answers this question, or all its genes weigh the same.")
+    if not spread > 0:
+        say_instead(figure, f"All genes have the same weight in {best['feature']}.")
         return figure
     # The right panel is the side that goes with positive samples, whatever the feature's sign.
     turned = best["effect_train"] < (0.5 if best["measure"] == "auroc" else 0)
@@ -119,21 +124,23 @@ def _draw_side(axes: Axes, scaled: pd.Series, sign: int, colour: str, words: str
 
 
 def _list_sets(axes: Axes, sets: pd.DataFrame) -> None:
-    """List the gene sets of one side in the free corner of its bars."""
+    """List the gene sets of one side below its bars."""
     rows = sets.sort_values(["q", "p"], kind="stable").head(_SETS)
     lines = [
-        f"{row.gene_set.replace('_', ' ').lower()}  {row.overlap}/{row.set_genes}, q {row.q:.0e}"
-        for row in rows.itertuples()
+        f"{name.replace('_', ' ').lower()}  {overlap}/{size}  (q = {q:.0e})"
+        for name, overlap, size, q in zip(
+            *(rows[column] for column in ("gene_set", "overlap", "set_genes", "q")), strict=True
+        )
     ]
-    text = "\n".join(["gene sets:", *lines]) if lines else "no gene set"
-    axes.text(
-        0.98,
-        0.02,
-        text,
-        transform=axes.transAxes,
-        ha="right",
-        va="bottom",
+    lines = ["gene sets:", *lines] if lines else ["no gene set"]
+    lines += [" "] * (_SETS + 1 - len(lines))  # the same room on both sides
+    axes.annotate(
+        "\n".join(lines),
+        (0, 0),
+        (0, -42),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        va="top",
         fontsize=SMALL,
-        linespacing=1.35,
-        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 2},
+        linespacing=1.3,
     )
