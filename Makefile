@@ -8,10 +8,10 @@ VENV := .venv
 STAMP := $(VENV)/.complete
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint format docs clean
+.PHONY: help demo test test-cluster test-cluster-faults lint format docs clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
 
 # The stamp is made last, so an interrupted installation starts again.
 $(STAMP): requirements.txt requirements-dev.txt
@@ -34,6 +34,13 @@ demo: $(STAMP) ## Run every stage on a simulated cohort and write results/report
 
 test: $(STAMP) lint ## Check style, then run all tests that a laptop can
 	$(BIN)/python -m pytest --durations=10 tests
+
+# As root on Debian, these install SLURM, start it on loopback, and end it; elsewhere they skip.
+test-cluster: $(STAMP) ## Run the demo on a whole SLURM on this machine
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m "cluster and not faults" --durations=5 tests/cluster
+
+test-cluster-faults: $(STAMP) ## Kill, starve and restart things on it; half an hour
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m faults --durations=0 tests/cluster
 
 lint: $(STAMP) ## Check style: ruff, snakefmt, snakemake --lint
 	$(BIN)/ruff check .

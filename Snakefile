@@ -38,6 +38,7 @@ rule all:
     default_target: True
     input:
         figure_files(),
+        setting_pages(),
         dataset_files(),
         cell_files("gene_weights.tsv.gz"),
         meaning_files(),
@@ -82,6 +83,7 @@ rule embed:
 
 
 rule figures:
-    """All figures."""
+    """All figures, and the lists of settings."""
     input:
         figure_files(),
+        setting_pages(),

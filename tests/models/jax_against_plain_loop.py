@@ -16,10 +16,16 @@ from tybalt.engines import start_engine
 from tybalt.integrity import check_loss
 
 BATCH, SEED, GENES = 32, 3, 40
-SETTINGS = {
-    "vae": {"latent_dim": 4, "depth": 1, "hidden_dim": 8, "heads": "batchnorm_relu", "kappa": 0.5},
-    "adage": {"latent_dim": 4, "noise": 0.2, "sparsity": 0.01},
-}
+VAE = {"latent_dim": 4, "depth": 1, "hidden_dim": 8, "heads": "batchnorm_relu", "kappa": 0.5}
+DEEP = {"latent_dim": 4, "depth": 1, "hidden_dim": 8}
+SETTINGS = [
+    ("vae", VAE),
+    ("adage", {"latent_dim": 4, "noise": 0.2, "sparsity": 0.01}),
+    ("autoencoder", {**DEEP, "optimizer": "sgd", "learning_rate": 1.0}),
+    ("autoencoder", {**DEEP, "optimizer": "momentum", "learning_rate": 1.0}),
+    ("autoencoder", {**DEEP, "optimizer": "nesterov", "learning_rate": 1.0}),
+    ("autoencoder", {**DEEP, "optimizer": "rmsprop"}),
+]
 
 
 def plain_loop(model, engine, X, epochs):
@@ -48,9 +54,9 @@ def plain_loop(model, engine, X, epochs):
     return trained
 
 
-def differs(module: str, X: np.ndarray) -> bool:
+def differs(module: str, values: dict, X: np.ndarray) -> bool:
     """Compare the weights after two epochs, the last minibatch being smaller."""
-    hp = {**SETTINGS[module], "batch_size": BATCH, "epochs": 2}
+    hp = {**values, "batch_size": BATCH, "epochs": 2}
     fast, slow = (create(module, GENES, hp, seed=1).model for _ in range(2))
     engine = start_engine(fast, BATCH, SEED)
     check_loss(engine, engine.place(X[:BATCH]))
@@ -66,5 +72,5 @@ def differs(module: str, X: np.ndarray) -> bool:
 
 
 X = np.random.default_rng(0).random((109, GENES), dtype=np.float32)
-wrong = [module for module in SETTINGS if differs(module, X)]
+wrong = [(module, values) for module, values in SETTINGS if differs(module, values, X)]
 sys.exit(f"the engine and the plain loop differ: {wrong}" if wrong else 0)

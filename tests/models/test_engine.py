@@ -37,10 +37,17 @@ def plain_loop(model, engine, X, epochs):
         layer._given = None
 
 
-@pytest.mark.parametrize("name", GRADIENT_MODULES)
-def test_two_epochs_equal_a_plain_loop(name, planted):
+@pytest.mark.parametrize(
+    ("name", "hyperparameters"),
+    [(name, {}) for name in GRADIENT_MODULES]
+    + [
+        ("autoencoder", {"optimizer": name, "learning_rate": step})
+        for name, step in (("sgd", 1.0), ("momentum", 1.0), ("nesterov", 1.0), ("rmsprop", 0.001))
+    ],
+)
+def test_two_epochs_equal_a_plain_loop(name, hyperparameters, planted):
     X = planted.train[:70]
-    values = small(name, batch_size=32)
+    values = small(name, batch_size=32, **hyperparameters)
     fast, slow = (untrained(name, values, seed=3) for _ in range(2))
     engine = start_engine(fast.model, 32, seed=3)
     placed = engine.place(X)
@@ -50,6 +57,18 @@ def test_two_epochs_equal_a_plain_loop(name, planted):
     for key, array in fast.arrays().items():
         np.testing.assert_allclose(array, slow.arrays()[key], rtol=1e-4, atol=1e-6, err_msg=key)
     assert int(fast.model.optimizer.iterations) == 2 * 3, "70 samples are minibatches 32, 32, 6"
+
+
+def test_every_optimizer_trains_in_a_way_of_its_own(planted):
+    """The test of dead knobs compares two values of a field; this one all of them."""
+    choices = ("sgd", "momentum", "nesterov", "adam", "rmsprop")
+    field = load_module("autoencoder").HParams.__dataclass_fields__["optimizer"]
+    assert field.metadata["choices"] == choices
+    losses = [
+        fitted("autoencoder", planted, small("autoencoder", optimizer=name))[1].history["loss"][-1]
+        for name in choices
+    ]
+    assert len(set(losses)) == len(choices)
 
 
 @pytest.mark.parametrize("name", GRADIENT_MODULES)

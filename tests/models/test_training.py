@@ -1,5 +1,7 @@
 """Rule functions of training and of the latent space, on a small matrix file."""
 
+import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +14,11 @@ from tybalt.errors import InputError
 from tybalt.files import read_json, read_table, write_json
 from tybalt.latent import (
     SAMPLE_MEASURES,
-    correlation,
     encode_samples,
     measure_reconstruction,
     weigh_genes,
 )
+from tybalt.measures import correlation
 from tybalt.training import fit_and_keep_best, score, train_model, train_trial
 
 from .planted import N_GENES, plant, small
@@ -36,6 +38,13 @@ def write(path, X, parts=("train", "validation", "test")):
     return str(path)
 
 
+def train_open(matrix, trial, module, hyperparameters, training, seed):
+    """Train a trial of an open loop: nothing is proposed, and nothing goes on."""
+    train_trial(
+        matrix, [], trial, "r0/abc/e0", module, hyperparameters, training, seed, "", goes_on=False
+    )
+
+
 @pytest.fixture(scope="module")
 def matrix(tmp_path_factory):
     return write(tmp_path_factory.mktemp("data") / "expression.h5ad", plant(120, seed=4))
@@ -47,7 +56,7 @@ def trained(matrix, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     paths = {name: str(folder / name) for name in ("trial.json", "best.json", "model.zip", "h.tsv")}
     values = small("vae", kappa=0.5, epochs=4)
-    train_trial(matrix, paths["trial.json"], "vae", values, ELBO, SEED)
+    train_open(matrix, paths["trial.json"], "vae", values, ELBO, SEED)
     record = read_json(paths["trial.json"])
     keys = ("module", "hyperparameters", "seed", "objective")
     write_json({key: record[key] for key in keys}, paths["best.json"])
@@ -129,13 +138,13 @@ def test_bad_input_is_refused_before_training(module, values, training, change, 
     X = plant(120, seed=4)
     matrix = write(tmp_path / "m.h5ad", change(X) if change else X)
     with pytest.raises(InputError, match=message):
-        train_trial(matrix, str(tmp_path / "t.json"), module, values, training, SEED)
+        train_open(matrix, str(tmp_path / "t.json"), module, values, training, SEED)
     assert not (tmp_path / "t.json").exists()
 
 
 def test_a_diverging_trial_is_a_result(matrix, tmp_path):
     path = str(tmp_path / "t.json")
-    train_trial(matrix, path, "vae", small("vae", learning_rate=1e30), ELBO, SEED)
+    train_open(matrix, path, "vae", small("vae", learning_rate=1e30), ELBO, SEED)
     record = read_json(path)
     assert record["status"] == "diverged"
     assert record["score"] is None
@@ -200,3 +209,57 @@ def test_correlation_equals_numpy():
     expected = [np.corrcoef(x, y)[0, 1] for x, y in zip(a, b, strict=True)]
     np.testing.assert_allclose(correlation(a, b, axis=1), expected)
     assert np.isnan(correlation(np.ones((2, 3)), np.ones((2, 3)), axis=0)).all()
+
+
+# Closed loops
+
+
+def train_slot(matrix, folder, slot, proposal, goes_on=False):
+    """Train a slot as the rule does, with checkpoints; return the record and the log's place."""
+    round_, name, execution = slot.split("/")
+    trial = folder / "trials" / slot
+    trial.parent.mkdir(parents=True, exist_ok=True)
+    proposals = folder / "trials" / round_ / "proposals.json"
+    write_json({"trials": {name: proposal}}, proposals)
+    checkpoint = {"folder": str(folder / "checkpoints"), "every": 100, "code": "c", "threads": 1}
+    states = str(folder / "states")
+    train_trial(
+        matrix, str(proposals), f"{trial}.json", slot, "vae", None, ELBO, SEED + 1, states, goes_on,
+        checkpoint,
+    )  # fmt: skip
+    return read_json(f"{trial}.json")
+
+
+def rung(epochs, continues=None, before=0, **values):
+    hyperparameters = small("vae", kappa=0.25, depth=1, heads="batchnorm_relu", epochs=epochs)
+    return {
+        "setting": {},
+        "hyperparameters": {**hyperparameters, **values},
+        "continues": continues,
+        "epochs_before": before,
+        "seeds": {"e0": SEED + 1},
+    }
+
+
+@pytest.mark.parametrize("state", ["kept", "lost", "of other settings"])
+def test_a_training_that_goes_on_ends_as_an_undisturbed_one(state, matrix, tmp_path, caplog):
+    undisturbed = train_slot(matrix, tmp_path / "a", "r0/s00/e0", rung(9))
+    folder = tmp_path / "b"
+    other = {"beta": 0.5} if state == "of other settings" else {}
+    train_slot(matrix, folder, "r0/s02/e0", rung(3, **other), goes_on=True)
+    assert (folder / "states" / "r0" / "s02" / "e0").is_dir()
+    if state == "lost":
+        shutil.rmtree(folder / "states")
+    with caplog.at_level(logging.INFO):
+        caplog.clear()
+        continued = train_slot(matrix, folder, "r1/s00/e0", rung(9, "r0/s02", 3))
+    assert ("going on after epoch 3" in caplog.text) == (state == "kept")
+    assert ("epoch 3:" in caplog.text) == (state != "kept")
+    for key in ("score", "history", "best_epoch", "seed", "epochs", "hyperparameters"):
+        assert continued[key] == undisturbed[key], key
+    assert not (folder / "states" / "r0" / "s02" / "e0").exists(), "it has served"
+
+
+def test_a_slot_without_a_proposal_trains_nothing(matrix, tmp_path):
+    record = train_slot(matrix, tmp_path, "r0/s00/e0", None)
+    assert (record["status"], record["score"], record["epochs"]) == ("empty", None, 0)

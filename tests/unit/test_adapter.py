@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from tybalt import adapter
+from tybalt import accelerator, adapter
+from tybalt.errors import InputError
 from tybalt.files import read_json
 
 
@@ -45,6 +46,8 @@ def job(tmp_path, **names):
         params=Named(names.get("params", {})),
         wildcards=Named({"dataset": "demo"}),
         threads=3,
+        resources=names.get("resources", {}),
+        config={"training": {"backend": "tensorflow"}},
         log=[str(tmp_path / "logs" / "toy.log")],
     )
 
@@ -92,6 +95,72 @@ def test_left_overs_of_dead_jobs_are_removed_and_of_living_ones_kept(tmp_path):
     assert not dead.exists()
 
 
+@pytest.fixture
+def large_input(tmp_path, monkeypatch):
+    """An input that counts as large, in a SLURM job that has a folder of its own."""
+    monkeypatch.setattr(adapter, "LARGE", 4)
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    source = tmp_path / "source.tsv"
+    source.write_text("large")
+    return source
+
+
+def read_from(paths):
+    def toy(source, table):
+        paths.append(source)
+        Path(table).write_text(Path(source).read_text())
+
+    return toy
+
+
+def test_a_large_input_is_brought_to_the_folder_of_the_slurm_job_once(tmp_path, large_input):
+    own, paths = tmp_path / "lscratch" / "4711", []
+    snakemake = job(
+        tmp_path,
+        input={"source": str(large_input)},
+        output={"table": "out.tsv"},
+        resources={"tmpdir": str(own)},
+    )
+    adapter.run(read_from(paths), snakemake)
+    copied = Path(paths[0])
+    assert own in copied.parents
+    inode = copied.stat().st_ino
+    adapter.run(read_from(paths), snakemake)
+    assert paths[1] == paths[0] and copied.stat().st_ino == inode, "copied twice"
+    large_input.write_text("changed")
+    adapter.run(read_from(paths), snakemake)
+    assert (tmp_path / "out.tsv").read_text() == "changed"
+
+
+@pytest.mark.parametrize(("folder", "minimum"), [("tmp", 4), ("lscratch/4711", 6)])
+def test_other_inputs_are_read_where_they_are(tmp_path, large_input, monkeypatch, folder, minimum):
+    monkeypatch.setattr(adapter, "LARGE", minimum)
+    paths = []
+    snakemake = job(
+        tmp_path,
+        input={"source": str(large_input)},
+        output={"table": "out.tsv"},
+        resources={"tmpdir": str(tmp_path / folder)},
+    )
+    adapter.run(read_from(paths), snakemake)
+    assert paths == [str(large_input)]
+
+
+def test_a_job_that_asks_for_an_accelerator_does_not_begin_without_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_GPUS", "0")
+    monkeypatch.setattr(accelerator, "devices", lambda backend: [])
+
+    def toy(table):
+        Path(table).touch()
+
+    asking = job(tmp_path, output={"table": "out.tsv"}, resources={"accelerator": 1})
+    with pytest.raises(InputError, match="SLURM_JOB_GPUS=0"):
+        adapter.run(toy, asking)
+    assert not (tmp_path / "out.tsv").exists()
+    adapter.run(toy, job(tmp_path, output={"table": "out.tsv"}))
+    assert (tmp_path / "out.tsv").exists(), "a job that asks for none needs none"
+
+
 def test_staged_names_keep_the_suffix(tmp_path):
     assert adapter.stage(str(tmp_path / "a.tsv.gz")).endswith(".tsv.gz")
 
@@ -105,3 +174,4 @@ def test_provenance_is_written_beside_and_names_versions(tmp_path):
     assert record["wildcards"] == {"dataset": "demo"}
     assert record["packages"]["numpy"]
     assert record["threads"] == 3
+    assert record["accelerator"]["check"] == "on"

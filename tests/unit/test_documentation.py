@@ -156,7 +156,8 @@ def test_the_citation_file_names_each_source_once():
 def test_every_rule_with_a_script_stands_in_the_table_of_stages():
     text = docs.stage_table(ROOT / "workflow" / "rules")
     for file in (ROOT / "workflow" / "rules").glob("*.smk"):
-        for rule in re.findall(r"^rule (\w+):", file.read_text(encoding="utf-8"), re.MULTILINE):
+        text_of_rules = file.read_text(encoding="utf-8")
+        for rule in re.findall(r"^(?:use rule \w+ as|rule) (\w+)", text_of_rules, re.MULTILINE):
             assert f"| `{rule}` |" in text, "a rule needs a docstring of one line"
     stages = re.findall(r"^\| \*\*(.+?)\*\*", text, re.MULTILINE)
     assert stages[0].startswith("sources")

@@ -8,7 +8,7 @@ from sklearn.metrics import balanced_accuracy_score
 
 from tybalt import evaluation
 from tybalt.files import read_table, write_json
-from tybalt.latent import cross_entropy
+from tybalt.measures import cross_entropy
 
 
 def test_balanced_accuracy_equals_scikit_learn():

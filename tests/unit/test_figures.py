@@ -1,6 +1,7 @@
 """Every figure on small tables: the same bytes again, and the right things in the right colours."""
 
 import inspect
+import itertools
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex, to_rgba
 from matplotlib.text import Text
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -19,14 +21,20 @@ from tybalt.errors import InputError
 from tybalt.figures import claims, pairs, palette, style
 from tybalt.figures import plot_encoding as heat_map
 from tybalt.figures import plot_reconstruction as errors
+from tybalt.figures.plot_agreement import plot_agreement
+from tybalt.figures.plot_curves import plot_curves
 from tybalt.figures.plot_encoding import plot_encoding
 from tybalt.figures.plot_findings import plot_findings
 from tybalt.figures.plot_gene_map import plot_gene_map
 from tybalt.figures.plot_genes import plot_genes
 from tybalt.figures.plot_history import plot_history
+from tybalt.figures.plot_importance import plot_importance
 from tybalt.figures.plot_leaderboard import lower_is_better, measures_of, plot_leaderboard
 from tybalt.figures.plot_map import plot_map
+from tybalt.figures.plot_parallel import plot_parallel
+from tybalt.figures.plot_progress import best_of_random_orders, plot_progress, read_search
 from tybalt.figures.plot_published import plot_published
+from tybalt.figures.plot_published_search import elbow, plot_published_search
 from tybalt.figures.plot_reconstruction import plot_reconstruction
 from tybalt.figures.plot_signal import plot_signal
 from tybalt.figures.plot_trials import plot_trials
@@ -42,6 +50,12 @@ FIGURES = [
     plot_history,
     plot_published,
     plot_trials,
+    plot_parallel,
+    plot_importance,
+    plot_progress,
+    plot_curves,
+    plot_published_search,
+    plot_agreement,
     plot_signal,
     plot_genes,
     plot_findings,
@@ -128,6 +142,46 @@ def make_trials():
     return choose(order(table))
 
 
+def make_values():
+    """A binary gene that is given back exactly, and one that is given back 0.1 too high."""
+    true = np.tile([0.0, 1.0], 20)
+    split = np.repeat(["train", "validation"], 20)
+    one = pd.DataFrame({"sample": range(40), "split": split, "gene": "g1", "true": true})
+    one["reconstructed"] = true
+    return pd.concat([one, one.assign(gene="g1*g2", reconstructed=true + 0.1)])
+
+
+def make_latent_trials():
+    """A search over the latent dimension whose score falls most from 1 to 2."""
+    table = make_trials().iloc[:4].drop(columns=["depth", "hidden_dim", "learning_rate"])
+    table.insert(1, "latent_dim", [3, 2, 4, 1])
+    table["mean"] = [1e-7, 2e-7, 3e-7, 1e-2]
+    return table
+
+
+def make_rounds():
+    """Two rounds of a closed loop: the second improves, one diverges, one slot is empty."""
+    table = pd.DataFrame(
+        {
+            "learning_rate": [0.3, 0.1, 0.2, 0.4, np.nan],
+            "round": ["r1", "r0", "r0", "r1", "r1"],
+            "trial": ["s00", "s00", "s01", "s01", "s02"],
+            "mean": [1.0, 2.0, 3.0, np.nan, np.nan],
+            "sd": [0.1, 0.1, 0.1, np.nan, np.nan],
+            "n": [2, 2, 2, 2, 0],
+            "status": ["ok", "ok", "ok", "diverged", "empty"],
+            "best_epoch": [5, 5, 5, np.nan, np.nan],
+            "parameters": 10,
+            "cost": 100,
+            "configurations": 1,
+            "seed": 1,
+            "run_epochs": [20, 10, 10, 20, 0],
+            "warnings": "",
+        }
+    )
+    return choose(order(table))
+
+
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     """Write the files of one small cell; the keys are the arguments of the figures."""
@@ -164,6 +218,17 @@ def study(tmp_path_factory):
             "knn_high": [0.95, 0.9],
         }
     )
+    importance = pd.DataFrame(
+        {
+            "hyperparameter": ["learning_rate", "depth"],
+            "importance": [0.7, 0.2],
+            "sd": [0.1, 0.05],
+            "r2": 0.8,
+            "settings": 40,
+            "trainings": 20,
+            "scale": "linear",
+        }
+    )
     colours = pd.DataFrame({"acronym": list(COLOURS), "color": list(COLOURS.values())})
     files = {
         "matrix": matrix,
@@ -172,6 +237,19 @@ def study(tmp_path_factory):
         "colours": save(colours, tmp_path / "cohorts.tsv"),
         "history": save(HISTORY, tmp_path / "history.tsv"),
         "trials": save(make_trials(), tmp_path / "trials.tsv"),
+        "importance": save(importance, tmp_path / "importance.tsv"),
+        "searches": [
+            save(make_trials(), tmp_path / "grid.tsv"),
+            save(make_rounds(), tmp_path / "rounds.tsv"),
+        ],
+        "tuners": ["grid", "bayesian"],
+        "histories": [
+            save(HISTORY, tmp_path / "deep.tsv"),
+            save(HISTORY.iloc[:1], tmp_path / "one_step.tsv"),
+        ],
+        "cells": [["deep", "grid"], ["pca", "none"]],
+        "experiment": "latent",
+        "values": save(make_values(), tmp_path / "values.tsv.gz"),
         "reconstruction_genes": save(errors_of_genes, tmp_path / "genes.tsv.gz"),
         "reconstruction_samples": save(errors_of_samples, tmp_path / "samples.tsv.gz"),
         "leaderboard": save(leaderboard, tmp_path / "leaderboard.tsv"),
@@ -195,8 +273,21 @@ def study(tmp_path_factory):
         files["gene_sets"],
     )
     find(matrix, files["encoding"], SEX, tmp_path)
+    basics = str(ROOT / "resources" / "published_basics.tsv")
+    own = {
+        "plot_curves": {"published": [basics]},
+        "plot_published_search": {
+            "published": basics,
+            "trials": save(make_latent_trials(), tmp_path / "latent.tsv"),
+        },
+    }
     return SimpleNamespace(
-        files=files, obs=obs, codes=codes, embedding=embedding.set_index("sample"), path=tmp_path
+        own=own,
+        files=files,
+        obs=obs,
+        codes=codes,
+        embedding=embedding.set_index("sample"),
+        path=tmp_path,
     )
 
 
@@ -211,10 +302,15 @@ def find(matrix, encoding, question, folder):
     meaning.list_findings(**paths, **behind, stability=[], findings=str(folder / "findings.tsv"))
 
 
+def arguments_of(figure_of, study, **changed):
+    """Choose what a figure takes; two figures call different tables by one name."""
+    files = study.files | study.own.get(figure_of.__name__, {}) | changed
+    return {name: files[name] for name in inspect.signature(figure_of.__wrapped__).parameters}
+
+
 def draw(figure_of, study, **changed):
     """Draw without saving, in the style of the workflow."""
-    arguments = inspect.signature(figure_of.__wrapped__).parameters
-    values = {name: (study.files | changed)[name] for name in arguments}
+    values = arguments_of(figure_of, study, **changed)
     with matplotlib.style.context(["default", style.STYLE]):
         return figure_of.__wrapped__(**values)
 
@@ -228,9 +324,8 @@ def texts(figure):
 
 
 def save_both(figure_of, study, name):
-    arguments = inspect.signature(figure_of.__wrapped__).parameters
     png, pdf = study.path / f"{name}.png", study.path / f"{name}.pdf"
-    figure_of(**{key: study.files[key] for key in arguments}, png=str(png), pdf=str(pdf))
+    figure_of(**arguments_of(figure_of, study), png=str(png), pdf=str(pdf))
     return png.read_bytes(), pdf.read_bytes()
 
 
@@ -295,7 +390,8 @@ def test_captions_render(figure_of):
     wildcards = SimpleNamespace(dataset="tcga", model="vae", tuner="grid")
     for question in (SEX, {"covariate": "cancer_type", "positive": ["SKCM", "UVM"], "within": ""}):
         params = SimpleNamespace(signal="sex", question=question, objective="elbo", title="t")
-        snakemake = SimpleNamespace(wildcards=wildcards, params=params)
+        files = SimpleNamespace(published=["resources/published_basics.tsv"])
+        snakemake = SimpleNamespace(wildcards=wildcards, params=params, input=files)
         html = render(ROOT / f"workflow/report/{figure_of.__name__}.rst", snakemake=snakemake)
         assert "tcga" in html
         assert "{" not in html
@@ -330,6 +426,16 @@ def test_opening_page_explains_every_category_in_the_order_of_the_menu():
     page = render_opening_page()
     explained = [name for name in re.findall(r"<em>(.*?)</em>:", page) if name in categories]
     assert explained == sorted(categories)  # as Snakemake's report sorts them
+
+
+def test_every_item_of_the_report_has_a_caption_that_renders():
+    rules = (ROOT / "workflow/rules/report.smk").read_text(encoding="utf-8")
+    wildcards = SimpleNamespace(dataset="tcga", model="vae", tuner="grid")
+    assert "list_settings.rst" in rules
+    html = render(
+        ROOT / "workflow/report/list_settings.rst", snakemake=SimpleNamespace(wildcards=wildcards)
+    )
+    assert "tcga" in html and "{" not in html
 
 
 # Maps
@@ -493,6 +599,141 @@ def test_trials_with_nothing_to_compare(study, rows):
     table = make_trials().iloc[rows].assign(tied="not tested", chosen="yes")
     path = save(table, study.path / "few.tsv")
     assert texts(draw(plot_trials, study, trials=path))
+
+
+def test_trials_show_the_spread_over_runs(study):
+    panel = draw(plot_trials, study).axes[0]
+    (spread,) = [
+        lines
+        for lines in panel.collections
+        if isinstance(lines, LineCollection) and to_hex(lines.get_color()[0]) == style.BLUE.lower()
+    ]
+    ends = [segment[:, 1].tolist() for segment in spread.get_segments()]
+    assert ends == [[9, 11], [9.1, 11.1], [9.2, 11.2], [29, 31], [39, 41]]  # mean -+ sd
+
+
+def curves(figure):
+    """The drawn settings by the height at which they reach the axis of the score, and colours."""
+    (axes,) = figure.axes
+    lines = [part for part in axes.collections if len(part.get_segments()[0]) > 2]
+    return [(part.get_color()[0], [seg[-1, 1] for seg in part.get_segments()]) for part in lines]
+
+
+def test_parallel_lines_end_at_their_scores(study):
+    failed, scored, _, chosen = curves(draw(plot_parallel, study))
+    expected = (np.array([40.0, 30.0, 10.2, 10.1, 10.0]) - 10) / 30  # the best is drawn last
+    np.testing.assert_allclose(scored[1], expected)
+    assert len(failed[1]) == 1 and failed[1][0] > 1  # above the axis
+    np.testing.assert_allclose(chosen[1], [0.2 / 30])
+    assert to_hex(chosen[0]) == style.ORANGE.lower()
+
+
+def test_parallel_lines_pass_their_values(study):
+    figure = draw(plot_parallel, study)
+    assert {"depth", "hidden dim", "learning rate", "0.002", "300", "no score"} <= set(
+        texts(figure)
+    )
+    (axes,) = figure.axes
+    scored = [part for part in axes.collections if len(part.get_segments()) == 5][0]
+    starts = [segment[0, 1] for segment in scored.get_segments()]
+    assert [start > 0.5 for start in starts] == [True, False, False, True, True]  # depth 1: above
+
+
+def test_parallel_with_nothing_to_compare(study):
+    table = make_trials().iloc[:1].assign(tied="not tested", chosen="yes")
+    figure = draw(plot_parallel, study, trials=save(table, study.path / "single.tsv"))
+    assert not figure.axes and "nothing to compare" in " ".join(texts(figure))
+
+
+def test_importance_is_grey_and_says_so_where_it_predicts_nothing(study):
+    table = pd.read_csv(study.files["importance"], sep="\t")
+    believed = draw(plot_importance, study)
+    doubted = draw(
+        plot_importance, study, importance=save(table.assign(r2=0.1), study.path / "noise.tsv")
+    )
+    colours = [to_hex(f.axes[0].patches[0].get_facecolor()) for f in (believed, doubted)]
+    assert colours == [style.BLUE.lower(), style.GREY.lower()]
+    assert "do NOT read" in doubted.axes[0].get_title(loc="left")
+    few = table.assign(r2=np.nan, importance=np.nan, sd=np.nan, trainings=4)
+    figure = draw(plot_importance, study, importance=save(few, study.path / "few_trainings.tsv"))
+    assert not figure.axes and "4 trainings" in " ".join(texts(figure))
+
+
+def test_best_so_far_of_random_orders_is_that_of_all_orders():
+    score = np.array([3.0, 1.0, 4.0, np.inf, 2.0])
+    best = np.array([np.minimum.accumulate(o) for o in itertools.permutations(score)])
+    shares = (0.3, 0.5, 0.9)
+    for share, ours in zip(shares, best_of_random_orders(score, shares), strict=True):
+        slow = np.quantile(best, share, axis=0, method="inverted_cdf")
+        np.testing.assert_array_equal(ours, slow)
+
+
+def test_a_closed_loop_is_drawn_in_the_order_of_its_rounds(study):
+    search = read_search(study.files["searches"][1])
+    assert search.ordered
+    np.testing.assert_array_equal(search.score, [2, 3, 1, np.inf])
+    np.testing.assert_array_equal(search.runs, [2, 2, 2, 2])  # the empty slot cost nothing
+    np.testing.assert_array_equal(search.epochs, [20, 20, 40, 40])
+    figure = draw(plot_progress, study)
+    assert [axes.get_xlabel() for axes in figure.axes] == ["trainings", "epochs of all trainings"]
+    drawn = {line.get_label(): line for line in figure.axes[1].lines}
+    line = drawn["bayesian: 1"]
+    np.testing.assert_array_equal(line.get_xdata(), [20, 40, 80, 120])
+    np.testing.assert_array_equal(line.get_ydata(), [2, 2, 1, 1])
+
+
+def test_settings_with_fewer_epochs_cost_no_training_of_their_own(study):
+    table = make_trials().assign(trial=["a1", "a1", "c3", "d4", "e5", "f6"])
+    search = read_search(save(table, study.path / "shared.tsv"))
+    assert not search.ordered
+    assert sorted(search.score) == [10.0, 10.2, 30.0, 40.0, np.inf]
+
+
+def test_curves_draw_ours_and_the_published_points(study):
+    (axes,) = draw(plot_curves, study).axes
+    drawn = {line.get_label(): line for line in axes.lines}
+    assert set(drawn) == {"deep, grid: 0.02", "pca: 0.04", "deep, published", "shallow, published"}
+    np.testing.assert_array_equal(drawn["deep, grid: 0.02"].get_ydata(), HISTORY["validation_mse"])
+    published = drawn["deep, published"]
+    assert published.get_xdata().tolist() == [200, 400, 600, 800, 1000, 2000]
+    assert published.get_ydata()[0] == 0.0243 and published.get_ydata()[-1] == 3.6e-8
+    assert set(drawn["shallow, published"].get_ydata()) == {2.5194}
+    (alone,) = draw(plot_curves, study, published=[]).axes
+    assert len(alone.lines) == 2
+
+
+def test_elbow_is_where_the_score_falls_most():
+    assert elbow(np.array([1, 2, 3, 5]), np.array([8.0, 4.0, 0.4, 0.3])) == (2, 3, 10)
+
+
+def test_the_search_over_the_latent_dimension_reports_both_elbows(study):
+    figure = draw(plot_published_search, study)
+    note = " ".join(texts(figure)).replace("\n", " ")
+    assert "this study: from 1 to 2, 50,000-fold" in note
+    assert "published: from 2 to 3, 2,200-fold" in note  # 8e-4 / 3.56e-7
+
+
+def test_the_search_over_depth_and_width_draws_the_published_at_their_settings(study):
+    table = make_trials().iloc[:4].drop(columns=["depth", "hidden_dim", "learning_rate"])
+    table.insert(1, "depth", [3, 6, 1, 0])
+    table.insert(2, "hidden_dim", [12, 16, 16, np.nan])
+    path = save(table, study.path / "depth.tsv")
+    figure = draw(plot_published_search, study, trials=path, experiment="search")
+    drawn = {line.get_label(): line for line in figure.axes[0].lines}
+    published = drawn["published"]
+    points = zip(published.get_xdata().tolist(), published.get_ydata().tolist(), strict=True)
+    assert set(points) == {(0, 1.3e-9), (1, 1.02e-9)}  # (3, 12) and (6, 16); (3, 16) was not tried
+    assert any("0.00056" in label for label in drawn)
+    labels = [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    assert labels == ["3 · 12", "6 · 16", "1 · 16", "0 · –"]
+
+
+def test_agreement_measures_the_samples_that_judge(study):
+    figure = draw(plot_agreement, study)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["g1: MSE 0", "g1*g2: MSE 0.01"]
+    train, validation = figure.axes[1].collections
+    assert len(train.get_offsets()) == len(validation.get_offsets()) == 20
+    np.testing.assert_allclose(np.unique(validation.get_offsets()[:, 1]), [0.1, 1.1])
 
 
 def test_trials_of_an_unknown_objective_are_refused(study):

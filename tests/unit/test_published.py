@@ -81,3 +81,10 @@ def test_another_number_of_genes_says_so(tmp_path):
     assert "Nothing is published for vae on 1,000 genes." in [
         text.get_text() for text in figure.texts
     ]
+
+
+def test_every_figure_of_the_basics_has_a_source():
+    basics = read_table(TABLE.replace("published.tsv", "published_basics.tsv"))
+    assert basics["source"].str.startswith("https://").all()
+    assert set(basics["experiment"]) == {"curve", "search", "latent"}
+    assert (basics["loss"] > 0).all()

@@ -16,24 +16,34 @@ def record(scores, eligible=None, status="ok", seed=1, **hyperparameters):
         "objective": "elbo",
         "seed": seed,
         "parameters": 100 + 10 * hyperparameters.get("depth", 0),
+        "epochs": len(scores),
+        "proposal": None,
         "hyperparameters": {"epochs": max(1, len(scores)), **hyperparameters},
         "history": {"score": scores, "eligible": eligible or [True] * len(scores)},
     }
 
 
-def rank(tmp_path, trials, settings, searched=("depth",)):
-    """Rank records given as {trial: [one record per execution]}."""
+def rank(tmp_path, trials, settings, space=None):
+    """Rank records given as {trial: [one record per execution]}; a trial may name its round."""
     paths = []
     for name, records in trials.items():
         for number, content in enumerate(records):
-            path = tmp_path / "r0" / name / f"e{number}.json"
+            path = tmp_path / in_round(name) / f"e{number}.json"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(content))
             paths.append(str(path))
-    settings = {f"r0/{name}": answered for name, answered in settings.items()}
+    settings = {in_round(name): answered for name, answered in settings.items()}
     outputs = str(tmp_path / "trials.tsv"), str(tmp_path / "best.json")
-    rank_trials(paths, settings, searched, sum(len(s) for s in settings.values()), *outputs)
+    states = tmp_path / "states"
+    states.mkdir(exist_ok=True)
+    asked = sum(len(answered) for answered in settings.values())
+    rank_trials(paths, settings, space or {"depth": [0, 1, 2]}, asked, str(states), *outputs)
+    assert not states.exists()
     return read_table(outputs[0]), read_json(outputs[1])
+
+
+def in_round(name):
+    return name if "/" in name else f"r0/{name}"
 
 
 def test_a_shorter_run_is_read_off_the_longest():
@@ -87,6 +97,7 @@ def test_ties_are_within_one_standard_error_and_broken_by_cost(tmp_path):
     }
     assert table["sd"].tolist() == pytest.approx([1.0, 1.0, 1.0])
     assert best["trial"] == "cheap"
+    assert best["tied"]
     assert best["equals"] == ["best", "cheap"]
     assert table.set_index("trial")["chosen"].to_dict() == {
         "best": "no",
@@ -98,25 +109,108 @@ def test_ties_are_within_one_standard_error_and_broken_by_cost(tmp_path):
 def test_hyperparameters_without_effect_are_empty_and_epochs_come_from_the_setting(tmp_path):
     trials = {"a": [record([3.0, 2.0], depth=0, hidden_dim=300)]}
     table, best = rank(
-        tmp_path, trials, {"a": [[1, 2], [2, 2]]}, searched=("depth", "hidden_dim", "epochs")
+        tmp_path,
+        trials,
+        {"a": [[1, 2], [2, 2]]},
+        {"depth": [0], "hidden_dim": [100, 300], "epochs": [1, 2]},
     )
     assert table["hidden_dim"].isna().all()
     assert table["epochs"].tolist() == [2, 1]
     assert table["configurations"].tolist() == [2, 2]
     assert best["hyperparameters"]["epochs"] == 2
+    assert best["inert"] == ["hidden_dim"]
+    # One training of 2 epochs; the setting with 1 is read off it.
+    assert table["epochs_spent"].tolist() == [2, 0]
+    assert (best["trainings"], best["epochs"]) == (1, 2)
+
+
+def proposed(continues=None, before=0):
+    return {"setting": {}, "continues": continues, "epochs_before": before, "seeds": {}}
 
 
 def test_rounds_keep_slots_of_the_same_name_apart(tmp_path):
-    paths = []
-    for number, scores in enumerate(([5.0], [4.0])):
-        path = tmp_path / f"r{number}" / "s00" / "e0.json"
-        path.parent.mkdir(parents=True)
-        path.write_text(json.dumps(record(scores, seed=number)))
-        paths.append(str(path))
-    outputs = str(tmp_path / "trials.tsv"), str(tmp_path / "best.json")
-    rank_trials(paths, {"r0/s00": [[1, 1]], "r1/s00": [[1, 1]]}, [], 2, *outputs)
-    assert read_table(outputs[0])["round"].tolist() == ["r1", "r0"]
-    assert read_json(outputs[1])["seed"] == 1
+    trials = {
+        f"r{number}/s00": [{**record([score], seed=number), "proposal": proposed()}]
+        for number, score in enumerate([5.0, 4.0])
+    }
+    table, best = rank(tmp_path, trials, {"r0/s00": [], "r1/s00": []})
+    assert table["round"].tolist() == ["r1", "r0"]
+    assert table["started"].tolist() == [2, 1]
+    assert best["seed"] == 1
+
+
+def hyperband(last):
+    """Three settings for 1 epoch; s01 goes on to 3 epochs and ends as told."""
+    first = {
+        f"r0/s{number:02d}": [{**record([score], depth=number), "proposal": proposed()}]
+        for number, score in enumerate([5.0, 4.0, 4.5])
+    }
+    return {**first, "r1/s00": [{**last, "proposal": proposed("r0/s01", 1)}]}
+
+
+def test_a_setting_that_went_on_stands_once_with_all_its_epochs(tmp_path):
+    trials = hyperband(record([4.0, 3.0, 3.5], depth=1))
+    table, best = rank(tmp_path, trials, dict.fromkeys(trials, []))
+    assert (table["round"] + "/" + table["trial"]).tolist() == ["r1/s00", "r0/s02", "r0/s00"]
+    assert table["started"].tolist() == [2, 3, 1]
+    assert table["epochs_spent"].tolist() == [3, 1, 1]
+    assert (best["score"], best["trainings"], best["epochs"]) == (3.0, 4, 5)
+    assert best["hyperparameters"]["epochs"] == 3
+
+
+def test_a_setting_that_diverged_when_it_went_on_keeps_what_it_had(tmp_path):
+    diverged = record([4.0], status="diverged", depth=1)
+    diverged["hyperparameters"]["epochs"] = 3
+    trials = hyperband(diverged)
+    table, best = rank(tmp_path, trials, dict.fromkeys(trials, []))
+    assert (table["round"] + "/" + table["trial"]).tolist()[0] == "r0/s01"
+    assert table["status"].tolist() == ["ok", "ok", "ok", "diverged"]
+    assert (best["score"], best["epochs"]) == (4.0, 3)
+
+
+EMPTY = {"status": "empty", "module": "vae", "hyperparameters": {}, "epochs": 0, "proposal": None}
+
+
+def test_empty_slots_are_listed_last_and_count_as_nothing(tmp_path):
+    trials = {"s00": [EMPTY], "s01": [{**record([3.0], depth=1), "proposal": proposed()}]}
+    table, best = rank(tmp_path, trials, dict.fromkeys(trials, []))
+    assert table["status"].tolist() == ["ok", "empty"]
+    assert table["n"].tolist() == [1, 0]
+    assert (best["trainings"], best["epochs"]) == (1, 1)
+    assert "1 slots left empty" in best["note"]
+
+
+def test_a_knob_that_changed_nothing_is_named(tmp_path, caplog):
+    # Scores by (depth, kappa): kappa changes nothing, wherever depth is the same; depth does.
+    scores = {(0, 0.1): 5.0, (0, 1.0): 5.0, (1, 0.1): 4.0, (1, 1.0): 4.0}
+    trials = {
+        f"s{n}": [record([score], depth=depth, kappa=kappa)]
+        for n, ((depth, kappa), score) in enumerate(scores.items())
+    }
+    space = {"depth": [0, 1], "kappa": [0.1, 1.0], "beta": [1.0]}
+    with caplog.at_level("INFO"):
+        _, best = rank(tmp_path, trials, {name: [[1, 1]] for name in trials}, space)
+    assert best["inert"] == ["kappa"]
+    assert best["note"].endswith("changed nothing: kappa")
+    assert "changed nothing: kappa" in caplog.text
+
+
+def test_a_knob_that_changed_one_score_is_not_inert(tmp_path):
+    scores = {(0, 0.1): 5.0, (0, 1.0): 5.0, (1, 0.1): 4.0, (1, 1.0): 4.000001}
+    trials = {
+        f"s{n}": [record([score], depth=depth, kappa=kappa)]
+        for n, ((depth, kappa), score) in enumerate(scores.items())
+    }
+    space = {"depth": [0, 1], "kappa": [0.1, 1.0]}
+    _, best = rank(tmp_path, trials, {name: [[1, 1]] for name in trials}, space)
+    assert best["inert"] == []
+
+
+def test_knobs_of_which_nothing_was_compared_are_not_called_inert(tmp_path):
+    trials = {"a": [record([5.0], depth=0, kappa=0.1)], "b": [record([4.0], depth=1, kappa=1.0)]}
+    space = {"depth": [0, 1], "kappa": [0.1, 1.0]}
+    _, best = rank(tmp_path, trials, {name: [[1, 1]] for name in trials}, space)
+    assert best["inert"] == []
 
 
 def test_a_setting_whose_warm_up_has_not_ended_says_so(tmp_path):

@@ -8,6 +8,7 @@ import yaml
 
 from tybalt.config import check_config, load_schema
 from tybalt.errors import InputError
+from tybalt.search import Slot
 from tybalt.study import build_study, derive_seed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +28,12 @@ SMALL = {
         "vae": {"module": "vae", "space": {"depth": [0, 1], "learning_rate": [0.001]}},
         "pca": {"module": "pca"},
     },
-    "tuners": {"grid": {"module": "grid"}, "random": {"module": "random", "trials": 2}},
+    "tuners": {
+        "grid": {"module": "grid"},
+        "random": {"module": "random", "trials": 2},
+        "bayes": {"module": "bayesian", "rounds": 2, "trials_per_round": 1},
+        "band": {"module": "hyperband", "max_epochs": 3, "factor": 3},
+    },
     "studies": [{"datasets": ["toy"], "models": ["vae", "pca"], "tuners": ["grid"]}],
 }
 
@@ -117,6 +123,53 @@ def test_random_draws_without_repetition_and_the_same_again():
     assert len(first.trial_files()) == 2
 
 
+def closed_cell(tuner, **options):
+    config = copy.deepcopy(SMALL)
+    config["models"]["vae"]["space"]["learning_rate"] = [0.1, 0.2, 0.3, 0.4]
+    config["tuners"][tuner] |= options
+    config["studies"][0]["tuners"] = [tuner]
+    return study_of(config).cell("toy", "vae", tuner)
+
+
+def test_a_closed_loop_knows_its_jobs_before_the_first_one_runs():
+    cell = closed_cell("bayes")
+    assert cell.is_closed
+    assert cell.trial_files() == [("r0", "s00", "e0"), ("r1", "s00", "e0")]
+    assert cell.trial_files(before=1) == [("r0", "s00", "e0")]
+    assert all(trial.hyperparameters is None for (trial,) in cell.rounds)
+
+
+def test_more_rounds_add_jobs_and_change_nothing_that_a_proposal_depends_on():
+    fewer, more = closed_cell("bayes"), closed_cell("bayes", rounds=4)
+    assert set(fewer.trial_files()) < set(more.trial_files())
+    assert fewer.options == more.options
+    assert closed_cell("bayes", beta=1).options != fewer.options
+
+
+def test_trials_that_go_on_are_no_new_configurations():
+    cell = closed_cell("band")
+    # By hand for 3 epochs, factor 3: brackets 3 -> 1 and 2 (see test_tuners)
+    assert [len(trials) for trials in cell.rounds] == [5, 1]
+    assert cell.configurations == 5
+    assert [trial.slot.epochs for trial in cell.rounds[0]] == [1, 1, 1, 3, 3]
+    assert cell.rounds[1][0].slot == Slot(epochs=3, epochs_before=1)
+
+
+def test_a_model_without_a_space_is_not_searched_by_a_closed_loop_either():
+    config = copy.deepcopy(SMALL)
+    config["studies"][0] |= {"models": ["pca"], "tuners": ["band", "bayes"]}
+    assert set(study_of(config).cells) == {("toy", "pca", "none")}
+
+
+def test_the_published_grid_of_96_is_48_trainings():
+    # 2 depths x 2 hidden_dim x 2 kappa x 3 batch_size x 2 learning_rate x 2 epochs:
+    # Tybalt on Biowulf, module 20210709; the 50 epochs are read off the 100.
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    config["studies"] = [{"datasets": ["tcga"], "models": ["tybalt-biowulf"], "tuners": ["grid"]}]
+    cell = study_of(config).cell("tcga", "tybalt-biowulf", "grid")
+    assert (cell.configurations, len(cell.trial_files())) == (96, 48)
+
+
 def test_seeds_depend_on_names_not_on_order():
     assert derive_seed(1, "a", "b") == derive_seed(1, "a", "b")
     assert len({derive_seed(1, "a", "b"), derive_seed(1, "b", "a"), derive_seed(2, "a", "b")}) == 3
@@ -147,6 +200,16 @@ BAD = {
         ["datasets", "toy", "simulation"],
         {"samples": 100, "genes": 500},
         "datasets.toy.simulation: belongs to kind `simulated`",
+    ),
+    "a key that logic genes do not take": (
+        ["datasets", "toy"],
+        {"kind": "logic-genes", "logic": {"independent": 2}, "genes": {"count": 3}},
+        "datasets.toy.genes: not for a dataset of this kind",
+    ),
+    "logic genes without their block": (
+        ["datasets", "toy"],
+        {"kind": "logic-genes"},
+        "datasets.toy.logic: missing",
     ),
     "missing block": (
         ["datasets", "toy"],
@@ -263,6 +326,31 @@ BAD = {
         {"module": "random", "trails": 3},
         "tuners.random.trails: unknown option; did you mean 'trials'?",
     ),
+    "mixed types": (
+        ["models", "vae", "space", "batch_size"],
+        [50, "large"],
+        "models.vae.space.batch_size: found 'large', expected a whole number",
+    ),
+    "more slots than configurations": (
+        ["studies"],
+        [{"datasets": ["toy"], "models": ["vae"], "tuners": ["greedy"]}],
+        "tuners.greedy: asks for 50 new trials, but models.vae.space has 2 configurations",
+    ),
+    "more brackets than models": (  # hidden_dim has no effect at depth 0: 3 models
+        ["models", "deep"],
+        {"module": "vae", "space": {"depth": [0, 1], "hidden_dim": [10, 20]}},
+        "tuners.band: asks for 5 new trials, but models.deep.space has 3 distinct models",
+    ),
+    "epochs in a Hyperband space": (
+        ["models", "deep"],
+        {"module": "vae", "space": {"epochs": [3, 9], "batch_size": [10, 20, 30]}},
+        "models.deep.space.epochs: found [3, 9], but the tuner band itself decides",
+    ),
+    "Hyperband without epochs": (
+        ["models", "deep"],
+        {"module": "nmf", "space": {"latent_dim": [1, 2, 3, 4, 5, 6]}},
+        "the tuner band decides how many epochs a setting is trained, but models.deep (nmf)",
+    ),
     "more trials than configurations": (
         ["studies"],
         [{"datasets": ["toy"], "models": ["vae"], "tuners": ["many"]}],
@@ -276,6 +364,9 @@ def test_bad_config_gets_one_message_that_names_the_key(case):
     path, value, message = BAD[case]
     config = changed(path, value)
     config["tuners"]["many"] = {"module": "random", "trials": 9}
+    config["tuners"]["greedy"] = {"module": "bayesian"}
+    if path == ["models", "deep"]:
+        config["studies"][0] |= {"models": ["deep"], "tuners": ["band"]}
     with pytest.raises(InputError) as caught:
         study_of(config)
     assert message in str(caught.value)
@@ -301,3 +392,11 @@ def test_models_that_name_no_file_have_none_and_a_default_counts():
     study = study_of(config)
     assert study.cell("toy", "vae", "none").files[0].name == "gene_sets.gmt"
     assert study.cell("toy", "pca", "none").files == ()
+
+
+def test_logic_genes_declare_no_covariate_but_the_sample_itself():
+    config = changed(["datasets", "toy"], {"kind": "logic-genes", "logic": {"independent": 3}})
+    study = study_of(config)
+    assert study.dataset("toy")["logic"] == {"independent": 3, "values": "binary", "samples": 1000}
+    for name in ("cancer_type", "sample_type", "sex", "age"):
+        assert not study.has("toy", name)

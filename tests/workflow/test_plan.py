@@ -5,17 +5,20 @@ import inspect
 import re
 import subprocess
 import sys
-import time
 
 import pytest
 import yaml
 from conftest import ROOT, TINY
+
+#: Rules that use another one's script, for models that need no accelerator.
+INHERITED = {"fit_trial": "train_trial", "fit_model": "train_model"}
 
 FUNCTION = re.compile(r"^run\((\w+), snakemake\)$", re.MULTILINE)
 
 
 def script_function(rule: str):
     """Import the library function that a rule's script calls."""
+    rule = INHERITED.get(rule, rule)
     text = (ROOT / "workflow" / "scripts" / f"{rule}.py").read_text()
     (name,) = FUNCTION.findall(text)
     module = re.search(rf"^from (\S+) import {name}$", text, re.MULTILINE).group(1)
@@ -57,8 +60,8 @@ def test_every_rule_gives_its_function_exactly_the_arguments_it_takes(rules):
 
 def test_one_name_for_rule_script_function_log_benchmark_and_caption(rules):
     for name, rule in rules.items():
-        assert rule.script == f"../scripts/{name}.py"
-        assert script_function(name).__name__ == name
+        assert rule.script == f"../scripts/{INHERITED.get(name, name)}.py"
+        assert script_function(name).__name__ == INHERITED.get(name, name)
         assert str(rule.log[0]).startswith(f"results/logs/{name}/")
         assert str(rule.benchmark).startswith(f"results/benchmarks/{name}/")
         assert "code" in names_of(rule), f"{name}: edits of the library would not rerun it"
@@ -73,32 +76,48 @@ def test_every_rule_names_memory_and_time(rules):
 
 def test_every_script_opens_with_a_docstring_and_calls_one_function(rules):
     scripts = {path.stem for path in (ROOT / "workflow" / "scripts").glob("*.py")}
-    assert scripts == set(rules)
+    assert scripts == set(rules) - set(INHERITED)
     for name in scripts:
         lines = (ROOT / "workflow" / "scripts" / f"{name}.py").read_text().splitlines()
         assert len([line for line in lines if line]) == 4, name
 
 
-def test_the_full_study_plans_240_vae_trainings_within_ten_seconds(pristine):
-    started = time.monotonic()
+def test_the_full_study_plans_240_vae_trainings(pristine):
     counts = pristine.planned("tune", overlay="")
-    assert time.monotonic() - started < 10
     # 240 VAEs; ADAGE: 4 noises x 3 sparsities x 6 learning rates x 2 batch sizes = 144; 1 PCA.
-    assert counts["train_trial"] == 240 + 144 + 1
+    assert counts["train_trial"] == 240 + 144
+    assert counts["fit_trial"] == 1
     assert counts["rank_trials"] == 3
 
 
 def test_the_demo_plans_every_stage(pristine):
     counts = pristine.planned(overlay="config/demo.yaml")
     # VAE grid 2 x 2, ADAGE grid 2 x 2, PCA 1
-    assert counts["train_trial"] == 4 + 4 + 1
-    assert counts["train_model"] == counts["plot_map"] == 3
+    assert counts["train_trial"] == 4 + 4
+    assert counts["fit_trial"] == counts["fit_model"] == 1
+    assert counts["train_model"] + counts["fit_model"] == counts["plot_map"] == 3
     assert counts["plot_signal"] == counts["plot_genes"] == 3 * 2
     assert counts["train_replicate"] == 2 * 1  # PCA has no seed
     assert counts["measure_stability"] == 2
     assert counts["list_findings"] == 3
     assert counts["measure_maps"] == counts["match_models"] == 1
-    assert counts["plot_trials"] == 2
+    assert counts["plot_trials"] == counts["plot_parallel"] == counts["plot_progress"] == 2
+    assert counts["plot_curves"] == 1
+
+
+def test_the_basics_plan_their_searches_and_no_figure_of_covariates(pristine):
+    counts = pristine.planned(overlay="config/basics.yaml")
+    # depth 0, and depths 1 to 6 x 4 widths; 6 latent dimensions; 5 optimizers x 3 learning rates;
+    # two autoencoders on each of the two small datasets, and PCA on all three
+    assert counts["train_trial"] == (1 + 6 * 4) + 6 + 15 + 2 + 2
+    assert counts["fit_trial"] == counts["fit_model"] == 3
+    assert counts["generate_logic_genes"] == 3
+    assert counts["train_model"] == 3 + 2 + 2
+    assert counts["plot_agreement"] == 3 + 3 + 4
+    assert counts["plot_published_search"] == 2  # depth and width; latent dimension
+    assert counts["plot_parallel"] == counts["plot_importance"] == counts["list_settings"] == 3
+    assert counts["plot_progress"] == counts["plot_curves"] == 3
+    assert not {"plot_map", "plot_gene_map", "plot_signal", "preprocess_expression"} & set(counts)
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,14 @@ from conftest import ROOT
 #: The walltime limit of Biowulf's partition quick, in minutes.
 QUICK_LIMIT = 240
 
-#: A study in which every rule has a job: a simulated and a downloaded dataset.
+#: A study in which every rule has a job: a simulated and a downloaded dataset, and logic genes.
 EVERY_RULE = {
+    "datasets": {"logic": {"kind": "logic-genes", "logic": {"independent": 3}}},
+    "models": {"basic": {"module": "autoencoder", "space": {"latent_dim": [1, 2]}}},
     "studies": [
-        {"datasets": ["demo", "tcga"], "models": ["demo-vae", "demo-pca"], "tuners": ["grid"]}
-    ]
+        {"datasets": ["demo", "tcga"], "models": ["demo-vae", "demo-pca"], "tuners": ["grid"]},
+        {"datasets": ["logic"], "models": ["basic"], "tuners": ["grid"]},
+    ],
 }
 
 PROFILES = sorted(path.name for path in (ROOT / "profiles").iterdir())
@@ -81,7 +84,7 @@ def submitted(pristine):
     text = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
     blocks = re.findall(r"^localrules:\n((?:    \w+,\n)+)", text, re.M)
     local = set(re.findall(r"\w+", "".join(blocks)))
-    return set(re.findall(r"^rule (\w+):", text, re.M)) - local
+    return set(re.findall(r"^(?:use rule \w+ as|rule) (\w+)", text, re.M)) - local
 
 
 @pytest.mark.parametrize("profile", CLUSTERS)
@@ -135,11 +138,12 @@ def test_a_retry_asks_for_more_memory_and_time(profile, pristine, plans):
 @pytest.mark.parametrize("profile", CLUSTERS)
 def test_trials_share_an_allocation_within_their_round_only(profile, texts):
     groups = set(re.findall(r"Group job (\S+)", texts[profile]))
-    assert {"trials_demo_demo-vae_grid_r0", "trials_tcga_demo-pca_none_r0"} <= groups
+    assert {"trials_demo_demo-vae_grid_r0", "fits_tcga_demo-pca_none_r0"} <= groups
     settings = read_profile(profile)
-    name = settings["groups"]["train_trial"]
-    assert all(f"{{{word}}}" in name for word in ("dataset", "model", "tuner", "round"))
-    assert settings["group-components"][name] > 1
+    assert set(settings["groups"]) == {"train_trial", "fit_trial"}
+    for name in settings["groups"].values():
+        assert all(f"{{{word}}}" in name for word in ("dataset", "model", "tuner", "round"))
+        assert settings["group-components"][name] > 1
     # One accelerator in each SLURM job puts the trials of a group one after another.
     assert settings["resources"] == {"accelerator": 1}
     assert settings["set-resource-scopes"] == {"accelerator": "local"}

@@ -1,7 +1,9 @@
 # The config, checked; the study it asks for; and functions that name files. No rules.
 
+import importlib
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import yaml
@@ -12,7 +14,7 @@ from tybalt.config import check_config, load_schema
 from tybalt.errors import InputError
 from tybalt.gene_sets import locate
 from tybalt.provenance import code_hash
-from tybalt.study import build_study, load_plugin, source_columns, source_of
+from tybalt.study import build_study, declared_covariates, load_plugin, source_columns, source_of
 
 
 def checked(load, what):
@@ -75,14 +77,23 @@ def cell_of(wildcards):
     )
 
 
-def model_code(rule_name):
+def model_code(rule_name, with_tuner=False):
     """The code hash of a rule that also runs the model of its cell; the model's files count too."""
 
     def hashed(wildcards):
         cell = cell_of(wildcards)
-        return code_hash(rule_name, f"tybalt.models.{cell.module}", files=cell.files)
+        tuner = [f"tybalt.tuners.{cell.tuner_module}"] if with_tuner else []
+        return code_hash(rule_name, f"tybalt.models.{cell.module}", *tuner, files=cell.files)
 
     return hashed
+
+
+def models_with(verb):
+    """Models of the study that have `build` (trained) or `fit` (in closed form), as a constraint."""
+    modules = {cell.model: f"tybalt.models.{cell.module}" for cell in STUDY.cells.values()}
+    return one_of(
+        model for model, module in modules.items() if hasattr(importlib.import_module(module), verb)
+    )
 
 
 def cell_file(key, name):
@@ -116,6 +127,11 @@ def joined_files():
 
 
 # sources -> matrix
+
+#: Datasets that are a few genes which follow from each other.
+LOGIC_DATASETS = [
+    name for name, entry in STUDY.config["datasets"].items() if entry["kind"] == "logic-genes"
+]
 
 RAW_FILES = {
     "expression": "HiSeqV2.gz",
@@ -208,6 +224,8 @@ def all_clinical_columns(wildcards):
 
 # matrix -> trials -> best
 
+TRIALS = "results/{dataset}/{model}/{tuner}/trials"
+
 
 def trial_of(wildcards):
     """The planned trial that a training job belongs to."""
@@ -230,10 +248,34 @@ def training_options(wildcards):
     }
 
 
-def trials_of_cell(wildcards):
-    """The results of every training of a search."""
-    folder = f"results/{wildcards.dataset}/{wildcards.model}/{wildcards.tuner}/trials"
-    return [f"{folder}/{'/'.join(names)}.json" for names in cell_of(wildcards).trial_files()]
+def proposals_of_round(wildcards):
+    """The proposals that a trial of a closed loop waits for; none in an open loop."""
+    if not cell_of(wildcards).is_closed:
+        return []
+    return TRIALS.format(**wildcards) + f"/{wildcards.round}/proposals.json"
+
+
+def goes_on(wildcards):
+    """Whether a later round may go on from a training."""
+    slot = trial_of(wildcards).slot
+    return slot is not None and slot.goes_on
+
+
+def trials_of_cell(wildcards, before=None):
+    """The results of every training of a search, or of its first rounds."""
+    names = cell_of(wildcards).trial_files(before)
+    return [f"{TRIALS.format(**wildcards)}/{'/'.join(name)}.json" for name in names]
+
+
+def earlier_trials(wildcards):
+    """The results of every training of the rounds before."""
+    return trials_of_cell(wildcards, before=int(wildcards.round[1:]))
+
+
+def slots_of_round(wildcards):
+    """What is known beforehand of the trials of a round, in plain values."""
+    trials = cell_of(wildcards).rounds[int(wildcards.round[1:])]
+    return [asdict(trial.slot) for trial in trials]
 
 
 def settings_of_cell(wildcards):
@@ -243,6 +285,11 @@ def settings_of_cell(wildcards):
         for number, trials in enumerate(cell_of(wildcards).rounds)
         for trial in trials
     }
+
+
+def of_cell(attribute):
+    """The params function of what the study knows of a cell."""
+    return lambda wildcards: getattr(cell_of(wildcards), attribute)
 
 
 # encoding -> embedding -> meaning
@@ -284,12 +331,19 @@ def stability_of_cell(wildcards):
     return cell_file(cell.key, "stability.tsv") if replicate_files(cell) else []
 
 
+def has_questions(dataset):
+    """Whether anything is declared of a dataset's samples but who their patients are."""
+    return bool(declared_covariates(STUDY.dataset(dataset)) - {"patient"})
+
+
 def meaning_files():
     """What is found in every cell, and what the models and maps of a dataset have in common."""
-    names = ("maps.tsv", "matched_features.tsv")
-    return cell_files("findings.tsv") + [
-        f"results/{dataset}/{name}" for dataset in STUDY.datasets for name in names
-    ]
+    files = [cell_file(key, "findings.tsv") for key in STUDY.cells if has_questions(key[0])]
+    for dataset in STUDY.datasets:
+        files.append(f"results/{dataset}/matched_features.tsv")
+        if STUDY.has(dataset, "cancer_type"):
+            files.append(f"results/{dataset}/maps.tsv")
+    return files
 
 
 # figures
@@ -304,13 +358,34 @@ def figure_files():
     ]
 
 
+def setting_pages():
+    """The best settings of every search, as pages."""
+    return [cell_file(key, "settings.html") for key, cell in STUDY.cells.items() if cell.searched]
+
+
+def searches_of(dataset, model):
+    """The cells of one dataset and model that search, by their keys."""
+    return [key for key in cells_of(dataset) if key[1] == model and STUDY.cells[key].searched]
+
+
 def dataset_figures():
     """Figures of whole datasets, without their suffix."""
-    names = {
-        dataset: ["leaderboard", *(["gene_map"] if STUDY.has(dataset, "cancer_type") else [])]
+    return [
+        f"results/{dataset}/figures/{name}"
         for dataset in STUDY.datasets
-    }
-    return [f"results/{dataset}/figures/{name}" for dataset in names for name in names[dataset]]
+        for name in figures_of_dataset(dataset)
+    ]
+
+
+def figures_of_dataset(dataset):
+    """Names of the figures of one dataset."""
+    names = ["leaderboard", "curves"]
+    if STUDY.has(dataset, "cancer_type"):
+        names.append("gene_map")
+    if STUDY.dataset(dataset)["kind"] == "simulated":
+        names.append("truth")
+    models = dict.fromkeys(model for _, model, _ in cells_of(dataset))
+    return names + [f"progress_{model}" for model in models if searches_of(dataset, model)]
 
 
 def cell_figures():
@@ -324,13 +399,19 @@ def cell_figures():
 
 def figures_of_cell(cell):
     """Names of the figures of one cell."""
-    names = ["history", "encoding", "reconstruction", "findings"]
+    names = ["history", "encoding", "reconstruction"]
+    if has_questions(cell.dataset):
+        names.append("findings")
     if cell.searched:
-        names.append("trials")
+        names += ["trials", "parallel", "importance"]
     if STUDY.has(cell.dataset, "cancer_type"):
         names.append("map")
     if has_published_figures(cell):
         names.append("published")
+    if published_experiment(cell):
+        names.append("published_search")
+    if cell.dataset in LOGIC_DATASETS:
+        names.append("agreement")
     signals = STUDY.dataset(cell.dataset)["signals"]
     return names + [f"{kind}_{signal}" for kind in ("signal", "genes") for signal in signals]
 
@@ -339,6 +420,25 @@ def has_published_figures(cell):
     """Whether others have published loss curves of this kind of model on these data."""
     source = STUDY.dataset(cell.dataset).get("source")
     return source == "pancan-2016" and cell.module in ("adage", "vae")
+
+
+def is_published_logic(dataset, independent):
+    """Whether a dataset is made like one of the lecture's: binary, with so many independent genes."""
+    logic = STUDY.dataset(dataset).get("logic", {})
+    return logic.get("values") == "binary" and logic["independent"] == independent
+
+
+def published_curves(wildcards):
+    """The published learning curves for a dataset, if there are any."""
+    published = is_published_logic(wildcards.dataset, 2)
+    return [resource("published_basics.tsv")] if published else []
+
+
+def published_experiment(cell):
+    """The published search that a cell repeats, as resources/published_basics.tsv calls it."""
+    if cell.module != "autoencoder" or not is_published_logic(cell.dataset, 3):
+        return None
+    return {("depth", "hidden_dim"): "search", ("latent_dim",): "latent"}.get(cell.searched)
 
 
 def cell_title(wildcards):

@@ -77,6 +77,32 @@ rule simulate_cohort:
         "../scripts/simulate_cohort.py"
 
 
+rule generate_logic_genes:
+    """Make a few genes that follow from each other, for basic autoencoders."""
+    output:
+        matrix="results/{dataset}/expression.h5ad",
+        provenance="results/{dataset}/expression.provenance.json",
+    log:
+        "results/logs/generate_logic_genes/{dataset}.log",
+    benchmark:
+        "results/benchmarks/generate_logic_genes/{dataset}.tsv"
+    wildcard_constraints:
+        dataset=one_of(LOGIC_DATASETS),
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        logic=of_dataset("logic"),
+        split=of_dataset("split"),
+        seed=lambda wildcards: STUDY.seed(wildcards.dataset, "logic"),
+        code=code_hash("generate_logic_genes"),
+    script:
+        "../scripts/generate_logic_genes.py"
+
+
 rule preprocess_expression:
     """Clean, rank, scale and split an expression matrix."""
     input:
@@ -89,6 +115,8 @@ rule preprocess_expression:
         "results/logs/preprocess_expression/{dataset}.log",
     benchmark:
         "results/benchmarks/preprocess_expression/{dataset}.tsv"
+    wildcard_constraints:
+        dataset=one_of(set(STUDY.config["datasets"]) - set(LOGIC_DATASETS)),
     conda:
         "../../envs/cpu.yaml"
     threads: 2

@@ -15,10 +15,14 @@
 #   results/{dataset}/matched_features.tsv                      features that models share
 #   results/{dataset}/{model}/{tuner}/evaluation.json           one row of the leaderboard
 #   results/{dataset}/leaderboard.tsv                           every model on one scale
+# and for simulated cohorts
+#   results/{dataset}/{model}/{tuner}/grades.tsv                planted factors found by the code
+#   results/{dataset}/truth.tsv                                 those of all models
 
 
 localrules:
     compare_models,
+    compare_grades,
     list_findings,
 
 
@@ -304,3 +308,50 @@ rule compare_models:
         code=code_hash("compare_models"),
     script:
         "../scripts/compare_models.py"
+
+
+rule grade_factors:
+    """Measure how much of every planted factor a code explains."""
+    input:
+        matrix="results/{dataset}/expression.h5ad",
+        encoding="results/{dataset}/{model}/{tuner}/encoding.tsv.gz",
+        truth="results/{dataset}/raw/truth.h5ad",
+    output:
+        grades="results/{dataset}/{model}/{tuner}/grades.tsv",
+    log:
+        "results/logs/grade_factors/{dataset}/{model}/{tuner}.log",
+    benchmark:
+        "results/benchmarks/grade_factors/{dataset}/{model}/{tuner}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        code=code_hash("grade_factors"),
+    script:
+        "../scripts/grade_factors.py"
+
+
+rule compare_grades:
+    """Put the grades of the models of a simulated cohort side by side."""
+    input:
+        grades=lambda wildcards: files_of_cells(wildcards.dataset, "grades.tsv"),
+    output:
+        truth_table="results/{dataset}/truth.tsv",
+    log:
+        "results/logs/compare_grades/{dataset}.log",
+    benchmark:
+        "results/benchmarks/compare_grades/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        cells=lambda wildcards: [list(key[1:]) for key in cells_of(wildcards.dataset)],
+        code=code_hash("compare_grades"),
+    script:
+        "../scripts/compare_grades.py"

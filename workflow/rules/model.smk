@@ -8,6 +8,7 @@
 #   encoding.tsv.gz, encoding.provenance.json   codes of all samples
 #   gene_weights.tsv.gz                         weight of each gene in each latent feature
 #   reconstruction_genes.tsv.gz, reconstruction_samples.tsv.gz
+#   values.tsv.gz                               true and reconstructed values (kind logic-genes)
 #   features_with_clinical.tsv.gz               the codes beside the clinical columns
 
 
@@ -24,6 +25,8 @@ rule train_model:
         "results/logs/train_model/{dataset}/{model}/{tuner}.log",
     benchmark:
         "results/benchmarks/train_model/{dataset}/{model}/{tuner}.tsv"
+    wildcard_constraints:
+        model=models_with("build"),
     conda:
         "../../envs/gpu.yaml"
     threads: 1
@@ -36,6 +39,22 @@ rule train_model:
         code=model_code("train_model"),
     script:
         "../scripts/train_model.py"
+
+
+use rule train_model as fit_model with:
+    """Fit the winning setting of a model in closed form again, and keep the model."""
+    log:
+        "results/logs/fit_model/{dataset}/{model}/{tuner}.log",
+    benchmark:
+        "results/benchmarks/fit_model/{dataset}/{model}/{tuner}.tsv"
+    wildcard_constraints:
+        model=models_with("fit"),
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=15,
+        accelerator=0,
 
 
 rule encode_samples:
@@ -131,3 +150,26 @@ rule join_clinical:
         code=code_hash("join_clinical"),
     script:
         "../scripts/join_clinical.py"
+
+
+rule tabulate_values:
+    """Write every value of a small matrix beside its reconstruction."""
+    input:
+        matrix="results/{dataset}/expression.h5ad",
+        model="results/{dataset}/{model}/{tuner}/model.zip",
+    output:
+        values="results/{dataset}/{model}/{tuner}/values.tsv.gz",
+    log:
+        "results/logs/tabulate_values/{dataset}/{model}/{tuner}.log",
+    benchmark:
+        "results/benchmarks/tabulate_values/{dataset}/{model}/{tuner}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=15,
+    params:
+        code=model_code("tabulate_values"),
+    script:
+        "../scripts/tabulate_values.py"

@@ -5,6 +5,11 @@
 # PROVIDES
 #   results/{dataset}/figures/*.png and .pdf
 #   results/{dataset}/{model}/{tuner}/figures/*.png and .pdf
+#   results/{dataset}/{model}/{tuner}/settings.html     the 20 best settings of a search
+
+
+localrules:
+    list_settings,
 
 
 rule plot_gene_map:
@@ -327,6 +332,108 @@ rule plot_published:
         "../scripts/plot_published.py"
 
 
+rule plot_agreement:
+    """Draw true against reconstructed values, gene by gene."""
+    input:
+        values="results/{dataset}/{model}/{tuner}/values.tsv.gz",
+    output:
+        png=report(
+            "results/{dataset}/{model}/{tuner}/figures/agreement.png",
+            caption="../report/plot_agreement.rst",
+            category="3 Training",
+            labels={
+                "dataset": "{dataset}",
+                "model": "{model}",
+                "tuner": "{tuner}",
+                "figure": "true and reconstructed",
+            },
+        ),
+        pdf="results/{dataset}/{model}/{tuner}/figures/agreement.pdf",
+    log:
+        "results/logs/plot_agreement/{dataset}/{model}/{tuner}.log",
+    benchmark:
+        "results/benchmarks/plot_agreement/{dataset}/{model}/{tuner}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        title=cell_title,
+        code=code_hash("plot_agreement"),
+    script:
+        "../scripts/plot_agreement.py"
+
+
+rule plot_published_search:
+    """Draw the settings of a search beside the scores published for them."""
+    input:
+        trials="results/{dataset}/{model}/{tuner}/trials.tsv",
+        published=resource("published_basics.tsv"),
+    output:
+        png=report(
+            "results/{dataset}/{model}/{tuner}/figures/published_search.png",
+            caption="../report/plot_published_search.rst",
+            category="4 Tuning",
+            labels={
+                "dataset": "{dataset}",
+                "model": "{model}",
+                "tuner": "{tuner}",
+                "figure": "beside the published search",
+            },
+        ),
+        pdf="results/{dataset}/{model}/{tuner}/figures/published_search.pdf",
+    log:
+        "results/logs/plot_published_search/{dataset}/{model}/{tuner}.log",
+    benchmark:
+        "results/benchmarks/plot_published_search/{dataset}/{model}/{tuner}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        experiment=lambda wildcards: published_experiment(cell_of(wildcards)),
+        objective=lambda wildcards: cell_of(wildcards).objective,
+        title=cell_title,
+        code=code_hash("plot_published_search"),
+    script:
+        "../scripts/plot_published_search.py"
+
+
+rule plot_curves:
+    """Draw the learning curves of all models of a dataset."""
+    input:
+        histories=lambda wildcards: files_of_cells(wildcards.dataset, "history.tsv"),
+        published=published_curves,
+    output:
+        png=report(
+            "results/{dataset}/figures/curves.png",
+            caption="../report/plot_curves.rst",
+            category="3 Training",
+            labels={"dataset": "{dataset}", "figure": "learning curves of all models"},
+        ),
+        pdf="results/{dataset}/figures/curves.pdf",
+    log:
+        "results/logs/plot_curves/{dataset}.log",
+    benchmark:
+        "results/benchmarks/plot_curves/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        cells=lambda wildcards: [list(key[1:]) for key in cells_of(wildcards.dataset)],
+        title="{dataset}",
+        code=code_hash("plot_curves"),
+    script:
+        "../scripts/plot_curves.py"
+
+
 rule plot_trials:
     """Draw the score of every setting of a search."""
     input:
@@ -362,6 +469,146 @@ rule plot_trials:
         "../scripts/plot_trials.py"
 
 
+rule plot_parallel:
+    """Draw every setting of a search as a line through its values to its score."""
+    input:
+        trials="results/{dataset}/{model}/{tuner}/trials.tsv",
+    output:
+        png=report(
+            "results/{dataset}/{model}/{tuner}/figures/parallel.png",
+            caption="../report/plot_parallel.rst",
+            category="4 Tuning",
+            labels={
+                "dataset": "{dataset}",
+                "model": "{model}",
+                "tuner": "{tuner}",
+                "figure": "settings as lines",
+            },
+        ),
+        pdf="results/{dataset}/{model}/{tuner}/figures/parallel.pdf",
+    log:
+        "results/logs/plot_parallel/{dataset}/{model}/{tuner}.log",
+    benchmark:
+        "results/benchmarks/plot_parallel/{dataset}/{model}/{tuner}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        objective=lambda wildcards: cell_of(wildcards).objective,
+        title=cell_title,
+        code=code_hash("plot_parallel"),
+    script:
+        "../scripts/plot_parallel.py"
+
+
+rule plot_importance:
+    """Draw the importance of every hyperparameter of a search."""
+    input:
+        importance="results/{dataset}/{model}/{tuner}/importance.tsv",
+    output:
+        png=report(
+            "results/{dataset}/{model}/{tuner}/figures/importance.png",
+            caption="../report/plot_importance.rst",
+            category="4 Tuning",
+            labels={
+                "dataset": "{dataset}",
+                "model": "{model}",
+                "tuner": "{tuner}",
+                "figure": "importance of hyperparameters",
+            },
+        ),
+        pdf="results/{dataset}/{model}/{tuner}/figures/importance.pdf",
+    log:
+        "results/logs/plot_importance/{dataset}/{model}/{tuner}.log",
+    benchmark:
+        "results/benchmarks/plot_importance/{dataset}/{model}/{tuner}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        title=cell_title,
+        code=code_hash("plot_importance"),
+    script:
+        "../scripts/plot_importance.py"
+
+
+rule plot_progress:
+    """Draw the best score so far by what it cost, all tuners of a model on one axis."""
+    input:
+        searches=lambda wildcards: [
+            cell_file(key, "trials.tsv") for key in searches_of(wildcards.dataset, wildcards.model)
+        ],
+    output:
+        png=report(
+            "results/{dataset}/figures/progress_{model}.png",
+            caption="../report/plot_progress.rst",
+            category="4 Tuning",
+            labels={"dataset": "{dataset}", "model": "{model}", "figure": "best so far, by tuner"},
+        ),
+        pdf="results/{dataset}/figures/progress_{model}.pdf",
+    log:
+        "results/logs/plot_progress/{dataset}/{model}.log",
+    benchmark:
+        "results/benchmarks/plot_progress/{dataset}/{model}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        tuners=lambda wildcards: [
+            tuner for _, _, tuner in searches_of(wildcards.dataset, wildcards.model)
+        ],
+        objective=lambda wildcards: STUDY.cells[
+            searches_of(wildcards.dataset, wildcards.model)[0]
+        ].objective,
+        title="{dataset} · {model}",
+        code=code_hash("plot_progress"),
+    script:
+        "../scripts/plot_progress.py"
+
+
+rule list_settings:
+    """List the best settings of a search on a page."""
+    input:
+        trials="results/{dataset}/{model}/{tuner}/trials.tsv",
+    output:
+        page=report(
+            "results/{dataset}/{model}/{tuner}/settings.html",
+            caption="../report/list_settings.rst",
+            category="4 Tuning",
+            labels={
+                "dataset": "{dataset}",
+                "model": "{model}",
+                "tuner": "{tuner}",
+                "figure": "the 20 best settings",
+            },
+        ),
+    log:
+        "results/logs/list_settings/{dataset}/{model}/{tuner}.log",
+    benchmark:
+        "results/benchmarks/list_settings/{dataset}/{model}/{tuner}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        searched=lambda wildcards: list(cell_of(wildcards).searched),
+        title=cell_title,
+        code=code_hash("list_settings"),
+    script:
+        "../scripts/list_settings.py"
+
+
 rule plot_leaderboard:
     """Draw every measure of every model."""
     input:
@@ -389,3 +636,32 @@ rule plot_leaderboard:
         code=code_hash("plot_leaderboard"),
     script:
         "../scripts/plot_leaderboard.py"
+
+
+rule plot_truth:
+    """Draw how much of each planted factor every model has found."""
+    input:
+        truth_table="results/{dataset}/truth.tsv",
+    output:
+        png=report(
+            "results/{dataset}/figures/truth.png",
+            caption="../report/plot_truth.rst",
+            category="0 Models compared",
+            labels={"dataset": "{dataset}", "figure": "planted factors found"},
+        ),
+        pdf="results/{dataset}/figures/truth.pdf",
+    log:
+        "results/logs/plot_truth/{dataset}.log",
+    benchmark:
+        "results/benchmarks/plot_truth/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        title="{dataset}",
+        code=code_hash("plot_truth"),
+    script:
+        "../scripts/plot_truth.py"

@@ -1,9 +1,10 @@
 """The one door between Snakemake and the library.
 
 `run(function, snakemake)` binds a rule to a function by name, so that an argument cannot end up
-in the wrong place; sends log messages and tracebacks to the rule's log; limits threads; lets the
-function write under temporary names and renames the files when it has succeeded; and writes the
-provenance record where the rule asks for one.
+in the wrong place; sends log messages and tracebacks to the rule's log; limits threads; stops a job
+that was granted a GPU which its framework does not see; brings large inputs to the job's own disk
+where it has one; lets the function write under temporary names and renames the files when it has
+succeeded; and writes the provenance record where the rule asks for one.
 
 Two names of a rule are reserved: the parameter `code` (a hash of the code, for reruns) and the
 output `provenance` are the adapter's and never reach the function. Two arguments of a function
@@ -12,6 +13,7 @@ where and how often to keep an unfinished result (see `checkpoint`).
 """
 
 import contextlib
+import hashlib
 import inspect
 import logging
 import os
@@ -26,12 +28,18 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from tybalt import accelerator
 from tybalt.errors import InputError
 from tybalt.files import write_json
+
+#: Inputs of at least this many bytes are brought to the job's own disk; smaller ones are read as
+#: soon from where they are.
+LARGE = 50_000_000
 
 #: Libraries whose versions can change a number.
 RECORDED_PACKAGES = (
     "tensorflow",
+    "jax",
     "keras",
     "numpy",
     "scipy",
@@ -63,6 +71,9 @@ def run(function: Callable[..., None], snakemake: Any) -> None:
     staged = {name: stage(path) for name, path in outputs.items()}
     arguments = bind(function, snakemake, staged)
     log.info("%s: %s", snakemake.rule, describe_wildcards(snakemake.wildcards))
+    if snakemake.resources.get("accelerator"):
+        accelerator.demand(snakemake.config["training"]["backend"])
+    arguments |= bring_near(dict(snakemake.input.items()), snakemake.resources.get("tmpdir"))
     try:
         function(**arguments)
         if "provenance" in staged:
@@ -123,6 +134,49 @@ def stage(path: str) -> str:
     return str(final.with_name(unique))
 
 
+def bring_near(inputs: Mapping[str, Any], tmpdir: str | None) -> dict[str, str]:
+    """Copy large inputs from the shared disk to the disk of this SLURM job, once for the job.
+
+    A folder is the job's own if the job's number is in its path (/lscratch/12345678); SLURM
+    removes it with the job. Any other folder for temporary files is left alone. The jobs of a
+    group share one allocation, so the first brings a file and the others find it.
+
+    Parameters
+    ----------
+    inputs
+        Name -> path of the job's inputs; lists of paths are many small files and stay.
+    tmpdir
+        Snakemake's resource of this name.
+
+    Returns
+    -------
+    dict
+        Name -> path of the copy, for the inputs that were brought.
+    """
+    number = os.environ.get("SLURM_JOB_ID")
+    if not tmpdir or not number or number not in Path(tmpdir).parts:
+        return {}
+    large = {
+        name: Path(path)
+        for name, path in inputs.items()
+        if isinstance(path, str) and Path(path).stat().st_size >= LARGE
+    }
+    return {name: str(copy_once(path, Path(tmpdir, "inputs"))) for name, path in large.items()}
+
+
+def copy_once(path: Path, folder: Path) -> Path:
+    """Copy a file into a folder unless its present state is there; return the copy's path."""
+    state = f"{path.resolve()} {path.stat().st_size} {path.stat().st_mtime_ns}"
+    copy = folder / hashlib.sha256(state.encode()).hexdigest()[:16] / path.name
+    if not copy.exists():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(stage(str(copy)))
+        shutil.copyfile(path, unfinished)
+        unfinished.replace(copy)
+        log.info("%s: brought to %s", path, copy)
+    return copy
+
+
 def checkpoint(snakemake: Any) -> dict[str, Any]:
     """Say where a job keeps an unfinished result, and what makes it the same job.
 
@@ -170,8 +224,13 @@ def start_log(path: str) -> None:
 
 
 def choose_framework() -> None:
-    """Put TensorFlow under Keras, whatever the user's ~/.keras says, and keep its chatter out."""
+    """Put TensorFlow under Keras, whatever the user's ~/.keras says, and keep its chatter out.
+
+    On a GPU, either framework takes memory as it needs it, not all of it at once.
+    """
     os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
+    os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
@@ -183,6 +242,7 @@ def limit_threads(threads: int) -> None:
         os.environ[f"{name}_NUM_THREADS"] = str(threads)
     os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
     os.environ["TF_NUM_INTEROP_THREADS"] = "1"
+    os.environ["NPROC"] = str(threads)  # the pool of XLA on the CPU, as JAX starts it
     threadpool_limits(threads)
 
 
@@ -205,6 +265,7 @@ def provenance(snakemake: Any, started: float) -> dict[str, Any]:
         "machine": f"{os.uname().sysname} {os.uname().machine}, {os.cpu_count()} cores",
         "python": sys.version.split()[0],
         "packages": {name: _version(name) for name in RECORDED_PACKAGES},
+        "accelerator": accelerator.describe(),
         "git_commit": git_commit(),
     }
 

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from tybalt.hyperparameters import coerce
+from tybalt.measures import clipped_cross_entropy
 
 #: A feature is active if its mean code varies more than this over the validation samples
 #: (Burda 2016, https://arxiv.org/abs/1509.00519, section 5.2).
@@ -302,15 +303,9 @@ class ClosedFormModel:
         pairs = [(x, self.decode(z)) for x, z in zip(chunks, codes, strict=True)]
         return {
             "mse": np.concatenate([np.mean((x - x_hat) ** 2, axis=1) for x, x_hat in pairs]),
-            "bce": np.concatenate([_cross_entropy(x, x_hat) for x, x_hat in pairs]),
+            "bce": np.concatenate([clipped_cross_entropy(x, x_hat) for x, x_hat in pairs]),
             "code": np.concatenate(codes),
         }
-
-
-def _cross_entropy(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
-    """Binary cross-entropy, mean over genes, as `tybalt.layers.cross_entropy`, in numpy."""
-    x_hat = np.clip(x_hat, 1e-7, 1 - 1e-7)
-    return -np.mean(x * np.log(x_hat) + (1 - x) * np.log(1 - x_hat), axis=1)
 
 
 def _value_and_slope(activation: Any, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

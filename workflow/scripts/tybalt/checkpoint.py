@@ -6,6 +6,7 @@ the run depends on (code, settings, seed, data, threads, versions), so a checkpo
 else is not taken for this one. The adapter removes the folder when the job has succeeded.
 """
 
+import copy
 import dataclasses
 import hashlib
 import json
@@ -80,22 +81,32 @@ class Checkpoint:
         self._data = list(data)
         self._last = time.monotonic()
 
-    @cached_property
+    def at(self, folder: str) -> "Checkpoint":
+        """Return a checkpoint of the same training in another folder."""
+        other = copy.copy(self)
+        other.folder = Path(folder)
+        return other
+
+    @property
     def path(self) -> Path:
         """The file, named by what the run depends on."""
+        return self.folder / f"{self._digest}.npz"
+
+    @cached_property
+    def _digest(self) -> str:
         versions = {name: metadata.version(name) for name in VERSIONS}
         text = json.dumps([dict(self._identity), versions], sort_keys=True)
         digest = hashlib.sha256(text.encode())
         for array in self._data:
             digest.update(f"{array.shape} {array.dtype}".encode())
             digest.update(np.ascontiguousarray(array).data)
-        return self.folder / f"{digest.hexdigest()[:16]}.npz"
+        return digest.hexdigest()[:16]
 
-    def load(self) -> tuple[Progress, dict[str, np.ndarray]] | None:
+    def load(self, most: int | None = None) -> tuple[Progress, dict[str, np.ndarray]] | None:
         """Return the progress and the model's state to go on from, or None to start anew.
 
-        A checkpoint of something else, or one that cannot be read, is named in the log and left
-        alone.
+        A checkpoint of something else, one that cannot be read, or one that has come further
+        than `most` epochs, is named in the log and left alone.
         """
         for other in sorted(self.folder.glob("*.npz")):
             if other != self.path:
@@ -106,6 +117,9 @@ class Checkpoint:
             progress, state = read(self.path)
         except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
             log.info("%s: cannot be read (%s); ignored", self.path, error)
+            return None
+        if most is not None and progress.epochs > most:
+            log.info("%s: of a longer run (epoch %d); ignored", self.path, progress.epochs)
             return None
         log.info("%s: going on after epoch %d", self.path, progress.epochs)
         return progress, state

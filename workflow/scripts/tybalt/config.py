@@ -67,6 +67,8 @@ def _describe(error: jsonschema.ValidationError) -> str:
     found = f"found {error.instance!r}"
     rule = error.validator_value
     match error.validator:
+        case "not":  # a key that the schema refuses for this kind of dataset
+            return f"{key}: not for a dataset of this kind; leave the key out"
         case "additionalProperties":
             known = error.schema.get("properties", {})
             unknown = next(str(name) for name in error.instance if name not in known)

@@ -47,8 +47,9 @@ LAYERS = (
         "stages",
         "files; each function is one rule, and knows no model by name",
         (
-            *("training", "replicates", "ranking", "latent", "embedding", "maps", "evaluation"),
-            *("questions", "rank_statistics", "meaning", "over_representation", "stability"),
+            *("training", "replicates", "proposals", "ranking", "importance", "settings_list"),
+            *("latent", "embedding", "maps", "questions", "rank_statistics", "meaning"),
+            *("over_representation", "stability", "evaluation", "truth"),
         ),
     ),
     Layer("data", "sources, matrices and clinical tables; no model", ("data.*",)),
@@ -60,10 +61,14 @@ LAYERS = (
     Layer("plug-ins", "one model or one tuner each; not each other", ("models.*", "tuners.*")),
     Layer(
         "building blocks",
-        "Keras layers; knobs and gene sets that models share",
-        ("layers", "gene_sets", "common_*"),
+        "Keras layers, KerasTuner's oracles; knobs and gene sets that models share",
+        ("layers", "oracles", "search", "gene_sets", "common_*"),
     ),
-    Layer("ground", "the standard library and pandas", ("hyperparameters", "files", "errors")),
+    Layer(
+        "ground",
+        "the standard library, numpy and pandas",
+        ("hyperparameters", "files", "measures", "errors", "accelerator"),
+    ),
 )
 
 
@@ -269,7 +274,9 @@ def stage_table(folder: Path) -> str:
     for file in sorted(folder.glob("*.smk")):
         text = file.read_text(encoding="utf-8")
         if opening := re.match(r"# Stage (\d+): (.+)", text):
-            rules = re.findall(r'^rule (\w+):\n +"""(.+?)"""', text, re.MULTILINE)
+            rules = re.findall(
+                r'^(?:use rule \w+ as|rule) (\w+)(?: with)?:\n +"""(.+?)"""', text, re.MULTILINE
+            )
             stages.append((int(opening[1]), opening[2], file.name, rules))
     rows = []
     for _, stage, name, rules in sorted(stages):

@@ -22,7 +22,7 @@ import numpy as np
 
 from tybalt.layers import Noise, Penalty, Sampling, cross_entropy, squared_error
 
-#: Samples that are measured at a time, at most; bounds the memory of validation.
+#: Samples that are measured, or for which noise is drawn, at a time, at most; bounds the memory.
 CHUNK = 1024
 
 
@@ -117,10 +117,16 @@ class Engine:
         return shuffled.astype(np.int32)
 
     def noise(self, n_samples: int, epoch: int) -> list[Any]:
-        """Draw an epoch's noise, one tensor per noise layer, in the order of `order`."""
-        seeds = np.random.SeedSequence([self.seed, epoch]).generate_state(len(self.noises))
+        """Draw an epoch's noise, one tensor per noise layer, in the order of `order`.
+
+        Drawn a chunk of samples at a time: the random bits behind one truth value take 64 bits.
+        """
+        sizes = [min(CHUNK, n_samples - start) for start in range(0, n_samples, CHUNK)]
+        count = len(self.noises) * len(sizes)
+        seeds = iter(np.random.SeedSequence([self.seed, epoch]).generate_state(count))
         return [
-            layer.draw(n_samples, int(seed)) for layer, seed in zip(self.noises, seeds, strict=True)
+            keras.ops.concatenate([layer.draw(size, int(next(seeds))) for size in sizes])
+            for layer in self.noises
         ]
 
     def _train_minibatches(self, X: Any, order: np.ndarray, noise: list[Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,21 @@ def write_json(record: Any, path: str) -> None:
     """Write a record as sorted, indented JSON; NaN and infinity are refused (ValueError)."""
     text = json.dumps(record, indent=1, sort_keys=True, allow_nan=False)
     Path(path).write_text(text + "\n", encoding="utf-8")
+
+
+def group_by_trial(paths: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """Read the results of trainings, ``.../{round}/{trial}/{execution}.json``.
+
+    Returns
+    -------
+    dict
+        ``{round}/{trial}`` -> the records of its executions, in their order; rounds, trials and
+        executions are numbered, and s100 comes behind s99.
+    """
+    records: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted(paths, key=lambda path: [(len(part), part) for part in Path(path).parts]):
+        records.setdefault("/".join(Path(path).parts[-3:-1]), []).append(read_json(path))
+    return records
 
 
 def read_table(path: str, index: str | None = None) -> pd.DataFrame:

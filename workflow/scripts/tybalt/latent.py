@@ -4,7 +4,6 @@ import logging
 
 import numpy as np
 import pandas as pd
-from scipy.special import xlog1py, xlogy
 
 from tybalt.bundle import Bundle, feature_names, load_bundle
 from tybalt.data.matrix import (
@@ -17,14 +16,12 @@ from tybalt.data.matrix import (
 )
 from tybalt.errors import InputError
 from tybalt.files import write_table
+from tybalt.measures import correlation, cross_entropy, mean_squared_error
 
 log = logging.getLogger(__name__)
 
 #: What is measured of every sample, in the order of `reconstruction_samples`.
 SAMPLE_MEASURES = ["mse", "mse_of_mean", "pearson", "bce", "bce_floor", "bce_clipped"]
-
-#: Reconstructions are kept this far from 0 and 1 before their logarithm is taken.
-CLIP = 1e-7
 
 
 def encode_samples(matrix: str, model: str, encoding: str) -> None:
@@ -110,6 +107,32 @@ def measure_reconstruction(
     write_table(samples.rename_axis("sample").reset_index(), reconstruction_samples)
 
 
+def tabulate_values(matrix: str, model: str, values: str) -> None:
+    """Write every value beside its reconstruction; for matrices of a few genes.
+
+    Parameters
+    ----------
+    matrix, model
+        Inputs ``expression.h5ad`` and ``model.zip``.
+    values
+        Output: sample, split, gene, true, reconstructed; a row for each value.
+    """
+    bundle = load_for(matrix, model)
+    obs, X = read_obs(matrix), read_values(matrix)
+    X_hat = bundle.autoencoder.reconstruct(X)
+    n_samples, n_genes = X.shape
+    table = pd.DataFrame(
+        {
+            "sample": np.repeat(obs.index.to_numpy(), n_genes),
+            "split": np.repeat(obs["split"].to_numpy(), n_genes),
+            "gene": np.tile(bundle.genes.index.to_numpy(), n_samples),
+            "true": X.ravel(),
+            "reconstructed": X_hat.ravel(),
+        }
+    )
+    write_table(table, values)
+
+
 def load_for(matrix: str, model: str) -> Bundle:
     """Load a model, and check that the matrix has its genes in its order; else InputError."""
     bundle = load_bundle(model)
@@ -126,44 +149,3 @@ def named(values: np.ndarray, index: str, names: pd.Index) -> pd.DataFrame:
     table = pd.DataFrame(values, columns=feature_names(values.shape[1]))
     table.insert(0, index, list(names))
     return table
-
-
-def mean_squared_error(X: np.ndarray, X_hat: np.ndarray, axis: int) -> np.ndarray:
-    """Mean squared difference along an axis, in double precision."""
-    return np.mean(np.square(X - X_hat), axis=axis, dtype=np.float64)
-
-
-def correlation(X: np.ndarray, X_hat: np.ndarray, axis: int) -> np.ndarray:
-    """Pearson correlation along an axis, summed in double; NaN where either side is constant."""
-    a = X - X.mean(axis=axis, keepdims=True, dtype=np.float64).astype(X.dtype)
-    b = X_hat - X_hat.mean(axis=axis, keepdims=True, dtype=np.float64).astype(X.dtype)
-    scale = np.sqrt(
-        np.sum(a * a, axis=axis, dtype=np.float64) * np.sum(b * b, axis=axis, dtype=np.float64)
-    )
-    product = np.sum(a * b, axis=axis, dtype=np.float64)
-    return np.divide(product, scale, out=np.full_like(scale, np.nan), where=scale > 0)
-
-
-def cross_entropy(X: np.ndarray, X_hat: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Binary cross-entropy of every sample, so that models with other losses can be compared.
-
-    Parameters
-    ----------
-    X, X_hat
-        Samples x genes; `X` in 0..1.
-
-    Returns
-    -------
-    three arrays of shape (samples,)
-        The mean over genes with `X_hat` clipped to [1e-7, 1 - 1e-7]; its floor, the entropy of `X`
-        itself, which a perfect reconstruction would still cost; and the share of values clipped.
-        NaN if `X` is not in 0..1.
-    """
-    if X.min() < 0 or X.max() > 1:
-        missing = np.full(len(X), np.nan)
-        return missing, missing, missing
-    clipped = np.clip(X_hat, CLIP, 1 - CLIP)
-    bce = -(X * np.log(clipped) + (1 - X) * np.log1p(-clipped))
-    floor = -(xlogy(X, X) + xlog1py(1 - X, -X))
-    share = (X_hat < CLIP) | (X_hat > 1 - CLIP)
-    return tuple(values.mean(axis=1, dtype=np.float64) for values in (bce, floor, share))

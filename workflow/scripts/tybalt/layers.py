@@ -15,8 +15,7 @@ import keras
 import numpy as np
 from keras import ops
 
-#: Probabilities are kept this far from 0 and 1 before their logarithm is taken.
-CLIP = 1e-7
+from tybalt.measures import CLIP
 
 register = keras.saving.register_keras_serializable(package="tybalt")
 

@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import math
+import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,8 +11,11 @@ import numpy as np
 import pandas as pd
 
 from tybalt.autoencoder import load_module
-from tybalt.files import read_json, write_json, write_table
+from tybalt.files import group_by_trial, write_json, write_table
 from tybalt.hyperparameters import coerce, effective
+
+#: Columns of whole numbers that are missing where nothing was trained, or a training diverged.
+WHOLE_NUMBERS = ("best_epoch", "parameters", "cost", "configurations", "seed", "run_epochs")
 
 log = logging.getLogger(__name__)
 
@@ -29,12 +33,17 @@ class Score:
 def rank_trials(
     trials: Sequence[str],
     settings: Mapping[str, Sequence[tuple[int, int]]],
-    searched: Sequence[str],
+    space: Mapping[str, Sequence[Any]],
     configurations: int,
+    states: str,
     ranking: str,
     best: str,
 ) -> None:
     """Rank every setting of a search by its validation score and name the winner.
+
+    A setting stands in the ranking once, with all epochs that it was trained: Hyperband's shorter
+    rungs are the beginnings of the longer ones. Its score is that of its best epoch, so settings
+    of different lengths are compared by the best that each has shown, as KerasTuner does.
 
     Parameters
     ----------
@@ -42,12 +51,14 @@ def rank_trials(
         Paths ``.../{round}/{trial}/{execution}.json``, one per training.
     settings
         ``{round}/{trial}`` -> (epochs, number of configurations of the space) that its trainings
-        answer.
-        A setting with fewer epochs is read off the history of the longest run.
-    searched
-        Hyperparameters of the space: the columns of the table.
+        answer. A setting with fewer epochs is read off the history of the longest run. An empty
+        list: the one setting that was proposed for this slot.
+    space
+        Hyperparameters that were searched (the columns of the table) and their values.
     configurations
         Size of the search as asked for, before equal models were merged.
+    states
+        Folder of what trainings have left for later ones; removed.
     ranking, best
         Outputs ``trials.tsv`` and ``best.json``.
 
@@ -59,26 +70,22 @@ def rank_trials(
     records = group_by_trial(trials)
     table = pd.DataFrame(
         [
-            row(name, records[name], epochs, count, searched)
+            row(name, records[name], epochs, count, list(space))
             for name, answered in settings.items()
-            for epochs, count in answered
+            for epochs, count in answered or [(run_epochs(records[name]), 1)]
         ]
     )
+    table = table.astype(dict.fromkeys(WHOLE_NUMBERS, "Int64"))
+    table = add_effort(one_row_each(table, records), records)
     if not np.isfinite(table["mean"]).any():
         raise RuntimeError(
             "no setting has a finite score: every training diverged; lower learning_rate"
         )
     table = choose(order(table))
     write_table(table, ranking)
-    write_json(winner(table, records, configurations, len(trials)), best)
-
-
-def group_by_trial(paths: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    """Read the records of all executions, by round and trial, in the order of executions."""
-    records: dict[str, list[dict[str, Any]]] = {}
-    for path in sorted(paths, key=lambda path: (len(path), path)):
-        records.setdefault("/".join(path.split("/")[-3:-1]), []).append(read_json(path))
-    return records
+    inert = inert_knobs(table, space)
+    write_json(winner(table, records, configurations, inert), best)
+    shutil.rmtree(states, ignore_errors=True)
 
 
 def row(
@@ -89,9 +96,14 @@ def row(
     searched: Sequence[str],
 ) -> dict[str, Any]:
     """Summarise one setting over its executions."""
+    first = records[0]
+    place = {"round": name.split("/")[0], "trial": name.split("/")[1]}
+    if first["status"] == "empty":
+        numbers = dict.fromkeys(("mean", "sd"), math.nan) | {"n": 0, "status": "empty"}
+        numbers |= dict.fromkeys(WHOLE_NUMBERS) | {"configurations": 0, "run_epochs": 0}
+        return {**dict.fromkeys(searched), **place, **numbers, "warnings": ""}
     scores = [score_at(record, epochs) for record in records]
     values = np.array([score.score for score in scores])
-    first = records[0]
     HParams = load_module(first["module"]).HParams
     known = effective(coerce(HParams, first["hyperparameters"], "hyperparameters"))
     shown = {key: known.get(key) for key in searched if key != "epochs"}
@@ -99,8 +111,7 @@ def row(
         shown["epochs"] = epochs
     return {
         **shown,
-        "round": name.split("/")[0],
-        "trial": name.split("/")[1],
+        **place,
         "mean": values.mean(),
         "sd": values.std(ddof=1) if len(values) > 1 else math.nan,
         "n": len(values),
@@ -113,6 +124,51 @@ def row(
         "run_epochs": epochs,
         "warnings": "" if scores[0].settled else "the warm-up had not ended",
     }
+
+
+def run_epochs(records: Sequence[Mapping[str, Any]]) -> int:
+    """Return the epochs that a trial was to train; 1 in closed form, 0 in an empty slot."""
+    if records[0]["status"] == "empty":
+        return 0
+    return records[0]["hyperparameters"].get("epochs", 1)
+
+
+def parent_of(records: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return the trial whose training a trial goes on with."""
+    return (records[0]["proposal"] or {}).get("continues")
+
+
+def one_row_each(
+    table: pd.DataFrame, records: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> pd.DataFrame:
+    """Drop trials that another goes on from, unless that one diverged.
+
+    Adds `started`, which numbers the settings in the order in which they were first tried.
+    """
+    parents = {name: parent_of(executions) for name, executions in records.items()}
+    names = table["round"] + "/" + table["trial"]
+
+    def began(name: str) -> str:
+        return name if parents[name] is None else began(parents[name])
+
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names), 1)}
+    went_on = {parents[name] for name in names[table["status"] == "ok"]}
+    return table.assign(started=[numbers[began(name)] for name in names])[~names.isin(went_on)]
+
+
+def add_effort(
+    table: pd.DataFrame, records: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> pd.DataFrame:
+    """Add `epochs_spent`: epochs trained for a row, over all executions; 0 if it is read off."""
+    names = table["round"] + "/" + table["trial"]
+    is_longest = table["run_epochs"] == table.groupby(names)["run_epochs"].transform("max")
+
+    def spent(name: str) -> int:
+        shared = parent_of(records[name]) in set(names)
+        before = records[name][0]["proposal"]["epochs_before"] if shared else 0
+        return sum(max(0, record["epochs"] - before) for record in records[name])
+
+    return table.assign(epochs_spent=names.map(spent).where(is_longest, 0).astype(int))
 
 
 def score_at(record: Mapping[str, Any], epochs: int) -> Score:
@@ -170,11 +226,34 @@ def standard_error(table: pd.DataFrame) -> float:
     return pooled / math.sqrt(repeated["n"].max())
 
 
+def inert_knobs(table: pd.DataFrame, space: Mapping[str, Sequence[Any]]) -> list[str]:
+    """Name the hyperparameters that changed nothing.
+
+    That is: with several values in the space, and without effect in every setting that was tried;
+    or, wherever settings differ in nothing else, of the very same score.
+    """
+    tried = table[np.isfinite(table["mean"])]
+    return [
+        name
+        for name, values in space.items()
+        if len(values) > 1 and _changes_nothing(tried, name, [key for key in space if key != name])
+    ]
+
+
+def _changes_nothing(tried: pd.DataFrame, name: str, others: Sequence[str]) -> bool:
+    if tried[name].isna().all():
+        return True
+    known = tried[tried[name].notna()]
+    alike = known.groupby(list(others), dropna=False) if others else [((), known)]
+    compared = [group["mean"] for _, group in alike if group[name].nunique() > 1]
+    return bool(compared) and all(scores.nunique() == 1 for scores in compared)
+
+
 def winner(
     table: pd.DataFrame,
     records: Mapping[str, Sequence[Mapping[str, Any]]],
     configurations: int,
-    trainings: int,
+    inert: Sequence[str],
 ) -> dict[str, Any]:
     """Describe the cheapest of the settings that are as good as the best."""
     chosen = table[table["chosen"] == "yes"].iloc[0]
@@ -183,12 +262,8 @@ def winner(
     hyperparameters = dict(first["hyperparameters"])
     if "epochs" in hyperparameters:
         hyperparameters["epochs"] = int(chosen["run_epochs"])
-    note = f"best of {len(table)} distinct settings"
-    if len(rivals) > 1:
-        same = "tied with the best" if (rivals["tied"] == "yes").all() else "of the same score"
-        note = f"cheapest (parameters x epochs) of {len(rivals)} settings {same}"
-    log.info("%d configurations, %d trainings; %s", configurations, trainings, note)
-    return {
+    trained = [r for executions in records.values() for r in executions if r["status"] != "empty"]
+    record = {
         "module": first["module"],
         "objective": first["objective"],
         "hyperparameters": hyperparameters,
@@ -200,8 +275,30 @@ def winner(
         "sd": None if math.isnan(chosen["sd"]) else float(chosen["sd"]),
         "n": int(chosen["n"]),
         "rank": int(chosen["rank"]),
+        "tied": bool(chosen["tied"] == "yes" and len(rivals) > 1),
         "equals": sorted(rivals["trial"].unique()),
         "configurations": configurations,
-        "trainings": trainings,
-        "note": note,
+        "trainings": len(trained),
+        "epochs": int(table["epochs_spent"].sum()),
+        "inert": list(inert),
+        "note": describe(table, rivals, inert),
     }
+    log.info(
+        "%d configurations, %d trainings, %d epochs; %s",
+        *(record[key] for key in ("configurations", "trainings", "epochs", "note")),
+    )
+    return record
+
+
+def describe(table: pd.DataFrame, rivals: pd.DataFrame, inert: Sequence[str]) -> str:
+    """Say in words how the winner was chosen, and what a reader should know of the search."""
+    tried = table[table["status"] != "empty"]
+    parts = [f"best of {len(tried)} distinct settings"]
+    if len(rivals) > 1:
+        same = "tied with the best" if (rivals["tied"] == "yes").all() else "of the same score"
+        parts = [f"cheapest (parameters x epochs) of {len(rivals)} settings {same}"]
+    if len(tried) < len(table):
+        parts.append(f"{len(table) - len(tried)} slots left empty: nothing new to try")
+    if inert:
+        parts.append(f"changed nothing: {', '.join(inert)}")
+    return "; ".join(parts)

@@ -10,6 +10,7 @@ import importlib
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from tybalt import hyperparameters as hps
 from tybalt.errors import InputError, suggest
 from tybalt.gene_sets import locate
+from tybalt.search import Slot, configurations, size, slot_name
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -44,7 +46,12 @@ MANY, Z_SCORES = (10**6, 10**6), (-5.0, 5.0)
 RESERVED_NAMES = {"logs", "benchmarks"}
 
 #: The block of a dataset entry that belongs to each kind.
-KIND_BLOCK = {"simulated": "simulation", "local": "files", "xena": "source"}
+KIND_BLOCK = {
+    "simulated": "simulation",
+    "local": "files",
+    "xena": "source",
+    "logic-genes": "logic",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,30 +63,61 @@ class Trial:
     name
         Path component: the hash of the setting, or a slot (s00) of a closed loop.
     hyperparameters
-        All fields of the model's HParams; None where an earlier round decides them.
+        All fields of the model's HParams; None where earlier rounds decide them.
     settings
-        (epochs, number of configurations of the space) that this one training answers.
+        (epochs, number of configurations of the space) that this one training answers; none
+        where earlier rounds decide them.
+    slot
+        What is known of such a trial beforehand; None in an open loop.
     """
 
     name: str
     hyperparameters: Mapping[str, Any] | None
     settings: tuple[tuple[int, int], ...]
+    slot: Slot | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """One `{dataset}/{model}/{tuner}` of the study."""
+    """One `{dataset}/{model}/{tuner}` of the study.
+
+    Attributes
+    ----------
+    module, tuner_module
+        Files of tybalt/models and tybalt/tuners.
+    space
+        Hyperparameter -> values that are searched; empty for a single training.
+    fixed
+        The other hyperparameters that the config gives.
+    options
+        Options of the tuner that `ask` needs.
+    configurations
+        How many settings the search asks for, before those of equal models are merged.
+    """
 
     dataset: str
     model: str
     tuner: str
     module: str
+    tuner_module: str
     objective: str
     executions: int
-    searched: tuple[str, ...]
+    space: Mapping[str, Sequence[Any]]
+    fixed: Mapping[str, Any]
+    options: Mapping[str, Any]
     files: tuple[Path, ...]
     configurations: int
     rounds: tuple[tuple[Trial, ...], ...]
+
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """The hyperparameters of the space; none for a single training."""
+        return tuple(self.space)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether each round is proposed in the light of the earlier ones."""
+        return self.rounds[0][0].slot is not None
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -90,11 +128,11 @@ class Cell:
         """Find a trial by its two path components."""
         return next(trial for trial in self.rounds[int(round_[1:])] if trial.name == name)
 
-    def trial_files(self) -> list[tuple[str, str, str]]:
-        """List (round, trial, execution) of every training job of the cell."""
+    def trial_files(self, before: int | None = None) -> list[tuple[str, str, str]]:
+        """List (round, trial, execution) of the training jobs of all rounds, or of the first."""
         return [
             (f"r{number}", trial.name, f"e{execution}")
-            for number, trials in enumerate(self.rounds)
+            for number, trials in enumerate(self.rounds[:before])
             for trial in trials
             for execution in range(self.executions)
         ]
@@ -234,6 +272,8 @@ def complete_dataset(
             f"{where}.genes.count: found {dataset['genes']['count']}, but only "
             f"{dataset['simulation']['genes']} genes are simulated ({where}.simulation.genes)"
         )
+    if kind == "logic-genes":
+        dataset = {**dataset, "clinical": {"barcodes": "none", "columns": {"sample": "sample"}}}
     columns = clinical_columns(dataset, sources)
     split = dataset["split"]
     dataset = {
@@ -421,35 +461,95 @@ def tuner_options(name: str, tuner: Mapping[str, Any]) -> Any:
 
 def build_cell(config: Mapping[str, Any], dataset: str, model: str, tuner: str) -> Cell:
     """Plan one cell: ask its tuner for settings and merge those that train the same model."""
-    entry = config["models"][model]
+    entry, tuner_entry = config["models"][model], config["tuners"][tuner]
     where = f"models.{model}"
     module = load_plugin("models", entry["module"], where)
+    tuner_module = load_plugin("tuners", tuner_entry["module"], f"tuners.{tuner}")
     space = coerce_space(module.HParams, entry["space"], f"{where}.space")
-    tuner_entry = config["tuners"][tuner]
-    plan = load_plugin("tuners", tuner_entry["module"], f"tuners.{tuner}").plan(
-        space,
-        tuner_options(tuner, tuner_entry),
-        derive_seed(config["seed"], dataset, model, tuner),
-        f"tuners.{tuner}",
-    )
-    rounds = tuple(
-        merge_settings(entry["module"], module.HParams, entry["fixed"], settings, where)
-        for settings in plan
-    )
-    check_scaling(config["datasets"][dataset], dataset, module, rounds[0][0].hyperparameters, where)
+    options = tuner_options(tuner, tuner_entry)
+    seed = derive_seed(config["seed"], dataset, model, tuner)
+    plan = tuner_module.plan(space, options, seed, f"tuners.{tuner}")
+    first = {name: values[0] for name, values in space.items()}
+    check_scaling(config["datasets"][dataset], dataset, module, {**entry["fixed"], **first}, where)
+    if isinstance(plan[0][0], Slot):
+        check_slots(entry, module, space, plan, tuner, where)
+        rounds = tuple(
+            tuple(Trial(slot_name(n), None, (), slot) for n, slot in enumerate(slots))
+            for slots in plan
+        )
+    else:
+        rounds = tuple(
+            merge_settings(entry["module"], module.HParams, entry["fixed"], settings, where)
+            for settings in plan
+        )
+    only_plan = getattr(tuner_module, "PLAN_ONLY", ())
     return Cell(
         dataset=dataset,
         model=model,
         tuner=tuner,
         module=entry["module"],
+        tuner_module=tuner_entry["module"],
         objective=entry.get("objective", module.OBJECTIVE),
         # A model without build() is fitted in closed form: repeating it would tell nothing.
         executions=config["training"]["executions_per_trial"] if hasattr(module, "build") else 1,
-        searched=tuple(space) if any(settings != [{}] for settings in plan) else (),
+        space=space if plan != [[{}]] else {},
+        fixed=entry["fixed"],
+        options={k: v for k, v in dataclasses.asdict(options).items() if k not in only_plan},
         files=named_files(module, {**entry["fixed"], **space}, where),
-        configurations=sum(len(settings) for settings in plan),
+        configurations=len(new_trainings(plan)),
         rounds=rounds,
     )
+
+
+def new_trainings(plan: Sequence[Sequence[Any]]) -> list[Any]:
+    """List the settings or slots of a plan that do not go on from an earlier round."""
+    return [each for each in chain(*plan) if not (isinstance(each, Slot) and each.epochs_before)]
+
+
+def check_slots(
+    model: Mapping[str, Any],
+    module: ModuleType,
+    space: Mapping[str, Sequence[Any]],
+    plan: Sequence[Sequence[Slot]],
+    tuner: str,
+    where: str,
+) -> None:
+    """Check that a space can fill the slots of a closed loop; raise InputError."""
+    shares_epochs = plan[0][0].epochs is not None
+    fields = {field.name for field in dataclasses.fields(module.HParams)}
+    if shares_epochs and "epochs" in space:
+        raise InputError(
+            f"{where}.space.epochs: found {space['epochs']}, but the tuner {tuner} itself decides "
+            "how long a setting is trained; take `epochs` out of the space (its largest value "
+            f"is tuners.{tuner}.max_epochs)"
+        )
+    if shares_epochs and "epochs" not in fields:
+        raise InputError(
+            f"studies: the tuner {tuner} decides how many epochs a setting is trained, but {where} "
+            f"({model['module']}) has no `epochs`; use grid, random or bayesian"
+        )
+    asked = len(new_trainings(plan))
+    # A rung that cannot be filled would never be complete, so there it is models that count.
+    found = count_models(model, module, space, asked) if shares_epochs else size(space)
+    if asked > found:
+        what = "distinct models" if shares_epochs else "configurations"
+        raise InputError(
+            f"tuners.{tuner}: asks for {asked} new trials, but {where}.space has {found} {what}; "
+            "expected no more than these: ask for fewer trials, or use the tuner grid"
+        )
+
+
+def count_models(
+    model: Mapping[str, Any], module: ModuleType, space: Mapping[str, Sequence[Any]], enough: int
+) -> int:
+    """Count the distinct models of a space, up to `enough`."""
+    found: set[str] = set()
+    for setting in configurations(space):
+        hp = hps.coerce(module.HParams, {**model["fixed"], **setting}, "space")
+        found.add(hps.trial_id(model["module"], hp))
+        if len(found) == enough:
+            break
+    return len(found)
 
 
 def check_scaling(
@@ -462,7 +562,8 @@ def check_scaling(
     """Check that a model which needs values in 0..1 gets them, before anything is downloaded."""
     if dataset["scaling"]["method"] == "zero_one":
         return
-    refusal = module.refuse(module.HParams(**hyperparameters), MANY, Z_SCORES)
+    hp = hps.coerce(module.HParams, hyperparameters, where)
+    refusal = module.refuse(hp, MANY, Z_SCORES)
     if refusal:
         raise InputError(
             f"{where}: {refusal} (datasets.{name}.scaling.method is "

@@ -5,7 +5,8 @@ import importlib.util
 import logging
 import math
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,13 +47,37 @@ class Training:
         return None if self.best_epoch is None else self.history["score"][self.best_epoch - 1]
 
 
+@dataclasses.dataclass(frozen=True)
+class States:
+    """Folders for the state that a training ends in, so that a longer one can go on from it.
+
+    A state is a checkpoint (`tybalt.checkpoint`), so it is never needed: without it, or with that
+    of other code, settings, seed, data or threads, the longer training begins at its first epoch
+    and comes to the same numbers.
+
+    Parameters
+    ----------
+    taken
+        Where to look for the state to go on from; None for a training that begins.
+    left
+        Where to leave the state for a later one; None if there will be none.
+    """
+
+    taken: str | None = None
+    left: str | None = None
+
+
 def train_trial(
     matrix: str,
+    proposals: str | Sequence[str],
     trial: str,
+    slot: str,
     module: str,
-    hyperparameters: Mapping[str, Any],
+    hyperparameters: Mapping[str, Any] | None,
     training: Mapping[str, Any],
     seed: int,
+    states: str,
+    goes_on: bool,
     checkpoint: Mapping[str, Any] | None = None,
 ) -> None:
     """Train one hyperparameter setting and score it on the validation samples.
@@ -61,15 +86,24 @@ def train_trial(
     ----------
     matrix
         Input ``expression.h5ad``.
+    proposals
+        Input ``proposals.json`` of the trial's round; empty in an open loop.
     trial
-        Output JSON.
+        Output JSON. A slot without a proposal gets the status ``empty``.
+    slot
+        Which training it is: ``r0/s03/e0``.
     module, hyperparameters
-        Model and values of its HParams (the rest are defaults).
+        Model and values of its HParams (the rest are defaults); None: those of the proposal.
     training
         ``backend`` (tensorflow | jax), ``objective`` (elbo | reconstruction) and ``patience``
         (epochs without a better score after which the training stops; 0 = never).
     seed
-        Initial weights, shuffling and noise follow from it.
+        Initial weights, shuffling and noise follow from it. A training that goes on has the seed
+        that it began with.
+    states
+        Folder of the states that trainings of this search leave for later ones.
+    goes_on
+        Whether a later round may go on from this training.
     checkpoint
         Where to keep an unfinished training (see `tybalt.adapter`); None to keep none.
 
@@ -78,7 +112,23 @@ def train_trial(
     InputError
         If matrix and hyperparameters do not go together; before anything is trained.
     """
-    autoencoder, result = train(matrix, module, hyperparameters, training, seed, checkpoint)
+    round_, name, execution = slot.split("/")
+    proposal = None
+    if hyperparameters is None:
+        proposal = read_json(proposals)["trials"][name]
+        if proposal is None:
+            log.info("the tuner had nothing to propose for this slot")
+            write_json(empty(module, training["objective"]), trial)
+            return
+        hyperparameters = proposal["hyperparameters"]
+    parent = proposal and proposal["continues"]
+    if parent:
+        seed = proposal["seeds"][execution]
+    taken = f"{states}/{parent}/{execution}" if parent else None
+    left = f"{states}/{slot}" if goes_on else None
+    autoencoder, result = train(
+        matrix, module, hyperparameters, training, seed, checkpoint, States(taken, left)
+    )
     write_json(
         {
             "status": result.status,
@@ -92,9 +142,30 @@ def train_trial(
             "parameters": autoencoder.n_parameters(),
             "warnings": find_warnings(result, autoencoder.hp.latent_dim),
             "history": result.history,
+            "proposal": proposal,
         },
         trial,
     )
+    if taken:
+        shutil.rmtree(taken, ignore_errors=True)
+
+
+def empty(module: str, objective: str) -> dict[str, Any]:
+    """Return the record of a slot that was left empty."""
+    return {
+        "status": "empty",
+        "score": None,
+        "objective": objective,
+        "module": module,
+        "hyperparameters": {},
+        "seed": None,
+        "epochs": 0,
+        "best_epoch": None,
+        "parameters": None,
+        "warnings": [],
+        "history": {},
+        "proposal": None,
+    }
 
 
 def train_model(
@@ -155,6 +226,7 @@ def train(
     training: Mapping[str, Any],
     seed: int,
     checkpoint: Mapping[str, Any] | None = None,
+    states: States = States(),
 ) -> tuple[Autoencoder, Training]:
     """Read, check, create and fit; return the model with the weights of its best epoch."""
     choose_backend(training["backend"])
@@ -165,11 +237,12 @@ def train(
     values = dataclasses.asdict(hp)
     genes = list(read_var(matrix).index)
     autoencoder = create(module, len(genes), values, seed, genes)
-    kept = None
+    kept = taken = left = None
     if checkpoint is not None:
         depends_on = {
             "module": module,
-            "hyperparameters": values,
+            # A run of 10 epochs is the beginning of a run of 100.
+            "hyperparameters": {k: v for k, v in values.items() if k != "epochs"},
             "training": dict(training),
             "seed": seed,
             "code": checkpoint["code"],
@@ -177,6 +250,7 @@ def train(
         }
         data = [*parts.values(), *autoencoder.knowledge.values()]
         kept = Checkpoint(checkpoint["folder"], checkpoint["every"], depends_on, data)
+        taken, left = (path and kept.at(path) for path in (states.taken, states.left))
     result = fit_and_keep_best(
         autoencoder,
         parts["train"],
@@ -185,6 +259,8 @@ def train(
         training["objective"],
         training["patience"],
         checkpoint=kept,
+        taken=taken,
+        left=left,
     )
     return autoencoder, result
 
@@ -243,16 +319,21 @@ def fit_and_keep_best(
     objective: str,
     patience: int,
     checkpoint: Checkpoint | None = None,
+    taken: Checkpoint | None = None,
+    left: Checkpoint | None = None,
 ) -> Training:
     """Fit, score every epoch, and leave the model with the weights of its best epoch.
 
     Only epochs at which the warm-up of every penalty has ended are eligible; if there are none,
     the last epoch counts. A training that goes on from a checkpoint ends as it would have ended
-    undisturbed.
+    undisturbed: from its own, or else from `taken`, the end of a shorter training. It leaves its
+    end in `left`.
     """
-    progress = resume(autoencoder, checkpoint)
+    progress = resume(autoencoder, checkpoint, taken)
     history = progress.history
-    for record in autoencoder.fit(train, validation, seed, first_epoch=progress.epochs + 1):
+    has_stopped = bool(patience) and progress.since_best >= patience
+    first_epoch = progress.epochs + 1
+    for record in [] if has_stopped else autoencoder.fit(train, validation, seed, first_epoch):
         record["score"] = score(record, objective, autoencoder.n_genes)
         if not all(math.isfinite(value) for value in record.values()):
             log.info("epoch %d: diverged", record["epoch"])
@@ -268,20 +349,23 @@ def fit_and_keep_best(
             and checkpoint.is_due(progress.epochs)
         ):
             checkpoint.save(progress, autoencoder.state())
+    if left:
+        left.save(progress, autoencoder.state())
     if progress.best_arrays is None:
         return Training("ok", history, history["epoch"][-1])
     autoencoder.load(progress.best_arrays)
     return Training("ok", history, progress.best_epoch)
 
 
-def resume(autoencoder: Autoencoder, checkpoint: Checkpoint | None) -> Progress:
-    """Put the model where an earlier attempt at this training stood; else begin."""
-    found = checkpoint.load() if checkpoint else None
-    if found is None:
-        return Progress()
-    progress, state = found
-    autoencoder.resume(state)
-    return progress
+def resume(autoencoder: Autoencoder, *checkpoints: Checkpoint | None) -> Progress:
+    """Put the model where an earlier attempt or a shorter training stood; else begin."""
+    for checkpoint in checkpoints:
+        found = checkpoint.load(getattr(autoencoder.hp, "epochs", 1)) if checkpoint else None
+        if found is not None:
+            progress, state = found
+            autoencoder.resume(state)
+            return progress
+    return Progress()
 
 
 def note(progress: Progress, record: Mapping[str, Any], autoencoder: Autoencoder) -> None:

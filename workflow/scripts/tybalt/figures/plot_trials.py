@@ -8,12 +8,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
-from tybalt.errors import InputError
+from tybalt.figures.settings import (
+    chosen_setting,
+    is_logarithmic,
+    is_tied,
+    levels,
+    read_settings,
+    score_label,
+    show_value,
+)
 from tybalt.figures.style import (
     BLUE,
     INK,
     MEDIUM,
-    OBJECTIVES,
     ORANGE,
     PALE,
     RASTERISE_ABOVE,
@@ -26,10 +33,12 @@ from tybalt.figures.style import (
     saves_figure,
     say_instead,
 )
-from tybalt.files import read_table
 
 #: How many of the best settings are listed.
 _TOP = 8
+
+#: So many settings have their spread over replicates drawn as fine lines that stay lines in print.
+_FEW = 300
 
 
 @saves_figure
@@ -39,23 +48,16 @@ def plot_trials(trials: str, objective: str, title: str) -> Figure:
     Parameters
     ----------
     trials
-        Table with one row per setting, best first: rank, the hyperparameters of the space,
-        round, trial, mean, sd, n, status, best_epoch, parameters, cost, ..., tied (yes, no, not
-        tested), chosen (yes in the one row that is trained, else no), warnings (text or empty).
-        A hyperparameter is empty where it has no effect.
+        Table of the search, see `tybalt.figures.settings.Settings`.
     objective
         ``elbo`` or ``reconstruction``: what the score is (lower is better).
     title
         Whose search it is.
     """
-    if objective not in OBJECTIVES:
-        raise InputError(f"objective: found {objective!r}, expected one of {', '.join(OBJECTIVES)}")
-    table = read_table(trials)
-    table["warnings"] = table["warnings"].fillna("")
-    names = list(table.columns)
-    hyperparameters = names[names.index("rank") + 1 : names.index("round")]
-    scored = table[np.isfinite(table["mean"])].reset_index(drop=True)
-    varied = [name for name in hyperparameters if scored[name].nunique(dropna=False) > 1]
+    label = score_label(objective)
+    settings = read_settings(trials)
+    table, hyperparameters = settings.table, settings.hyperparameters
+    scored, varied = settings.scored, settings.varied
     heading = f"{len(table):,} settings tried" if len(table) > 1 else "One setting"
     size = SLIDE if varied else (SLIDE[0], 1.8 + 0.5 * min(len(table), _TOP))
     figure = new_figure(heading, title, size)
@@ -64,24 +66,19 @@ def plot_trials(trials: str, objective: str, title: str) -> Figure:
         return figure
     upper, lower = _split(figure, len(varied))
     if varied:
-        _draw_spreads(upper, scored, varied, OBJECTIVES[objective])
-    _list_top(lower, scored, hyperparameters, OBJECTIVES[objective])
+        _draw_spreads(upper, scored, varied, label)
+    _list_top(lower, scored, hyperparameters, label)
     notes = [
         "Every point is one setting; lower is better." if varied else "",
         "–: has no effect in that setting."
         if scored[hyperparameters].isna().any(axis=None)
         else "",
-        _describe_failures(table),
+        settings.failures(),
         _describe_ties(scored),
         _describe_warnings(scored),
     ]
     add_note(figure, " ".join(note for note in notes if note))
     return figure
-
-
-def chosen_setting(scored: pd.DataFrame) -> int:
-    """Return the row of the setting that is trained."""
-    return int(np.flatnonzero(scored["chosen"] == "yes").item())
 
 
 def _split(figure: Figure, panels: int) -> tuple[SubFigure | None, SubFigure]:
@@ -104,7 +101,9 @@ def _draw_spreads(part: SubFigure, scored: pd.DataFrame, varied: list[str], labe
         _point("setting", marker="o", markersize=6, markerfacecolor=BLUE),
         Line2D([], [], color=INK, linewidth=2.5, label="median"),
     ]
-    if _tied(scored).any():
+    if (scored["n"] > 1).any():
+        handles.append(Line2D([], [], color=BLUE, linewidth=1, label="± sd over runs"))
+    if is_tied(scored).any():
         handles.insert(1, _point("tied with best", marker="o", markersize=10, color=ORANGE))
     legend_beside(part, handles)
 
@@ -120,10 +119,7 @@ def draw_spread(panel: Axes, scored: pd.DataFrame, name: str) -> None:
     The values stand at equal distances, in order; the points are spread sideways by their rank,
     so that the same table gives the same figure.
     """
-    column = scored[name].map(_shown)
-    by_value = scored[name].map(lambda value: (isinstance(value, str), value != value, value))
-    values = list(dict.fromkeys(column[by_value.sort_values(kind="stable").index]))
-    place = column.map({value: i for i, value in enumerate(values)}).to_numpy(float)
+    values, place = levels(scored[name])
     jitter = 0.6 * ((np.arange(len(scored)) * 0.618034) % 1 - 0.5)  # golden ratio: evenly spread
     score = scored["mean"].to_numpy()
     size = float(np.clip(3000 / len(scored), 6, 50))
@@ -136,9 +132,19 @@ def draw_spread(panel: Axes, scored: pd.DataFrame, name: str) -> None:
         linewidths=0,
         rasterized=len(scored) > RASTERISE_ABOVE,
     )
-    medians = scored["mean"].groupby(column).median()
-    panel.hlines(medians[values], *(np.arange(len(values)) + [[-0.38], [0.38]]), INK, linewidth=2.5)
-    ties = _tied(scored)
+    spread = scored["sd"].fillna(0).to_numpy()
+    panel.vlines(
+        (place + jitter)[spread > 0],
+        (score - spread)[spread > 0],
+        (score + spread)[spread > 0],
+        BLUE,
+        linewidth=1,
+        alpha=0.6 if len(scored) <= _FEW else 0.25,
+        rasterized=len(scored) > _FEW,
+    )
+    medians = scored["mean"].groupby(place).median()
+    panel.hlines(medians, *(np.arange(len(values)) + [[-0.38], [0.38]]), INK, linewidth=2.5)
+    ties = is_tied(scored)
     panel.scatter(
         (place + jitter)[ties], score[ties], s=110, facecolors="none", edgecolors=ORANGE, zorder=3
     )
@@ -153,7 +159,7 @@ def draw_spread(panel: Axes, scored: pd.DataFrame, name: str) -> None:
         linewidths=0.6,
         zorder=4,
     )
-    if score.min() > 0 and score.max() > 20 * score.min():
+    if is_logarithmic(score):
         panel.set_yscale("log")
     panel.set_xticks(range(len(values)), values)
     panel.set_xlim(-0.6, len(values) - 0.4)
@@ -165,7 +171,7 @@ def _list_top(
     part: SubFigure, scored: pd.DataFrame, hyperparameters: list[str], label: str
 ) -> None:
     """Write the best settings, and in any case the chosen one, as a table."""
-    chosen, tied, rows = chosen_setting(scored), _tied(scored), listed(scored)
+    chosen, tied, rows = chosen_setting(scored), is_tied(scored), listed(scored)
     axes = part.subplots()
     axes.axis("off")
     columns = ["rank", *hyperparameters, "mean", "sd", "n", "best_epoch", "parameters"]
@@ -176,7 +182,7 @@ def _list_top(
         axes.text(x + 0.5, -0.25, _in_two_lines(head), ha="center", va="bottom", fontsize=SMALL + 1)
         for y, row in enumerate(rows):
             value = scored[column].iloc[row]
-            shown = number(value, 2) if column == "sd" else _shown(value)
+            shown = number(value, 2) if column == "sd" else show_value(value)
             mark = _mark(scored, row) if column == "rank" else ""
             text = axes.text(x + 0.5, y + 0.5, mark + shown, ha="center", va="center")
             text.set_fontsize(SMALL + 2)
@@ -208,25 +214,6 @@ def _in_two_lines(text: str) -> str:
     return text[:middle] + "\n" + text[middle + 1 :]
 
 
-def _shown(value: object) -> str:
-    """Write a hyperparameter's or a result's value; a dash where it has no effect."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.number):
-        return str(value)
-    return number(float(value))
-
-
-def _tied(scored: pd.DataFrame) -> np.ndarray:
-    """Tell which settings are marked as tied with the best; none where nothing is tied."""
-    tied = (scored["tied"] == "yes").to_numpy()
-    return tied & (tied.sum() > 1)
-
-
-def _describe_failures(table: pd.DataFrame) -> str:
-    counts = table.loc[~np.isfinite(table["mean"]), "status"].value_counts().sort_index()
-    words = ", ".join(f"{count:,} {status}" for status, count in counts.items())
-    return f"Without a score: {words}." if words else ""
-
-
 def _describe_warnings(scored: pd.DataFrame) -> str:
     """Name the warnings of the listed settings, each once with the ranks that it concerns."""
     ranks: dict[str, list[str]] = {}
@@ -240,7 +227,7 @@ def _describe_warnings(scored: pd.DataFrame) -> str:
 def _describe_ties(scored: pd.DataFrame) -> str:
     if (scored["tied"] == "not tested").any():
         return "One run per setting: ties not tested."
-    count = int(_tied(scored).sum())
+    count = int(is_tied(scored).sum())
     if not count:
         return "No setting is tied with the best."
     return f"{count:,} settings within one standard error of the best, of which ★ is the cheapest."

@@ -21,8 +21,6 @@ OBJECTIVE = "reconstruction"
 #: Hyperparameters that name a file: its content, too, says when a training has to run again.
 FILES = ("gene_sets",)
 
-_CHEN = "Chen 2018, https://doi.org/10.1186/s12918-018-0642-2"
-
 
 @dataclass(frozen=True, kw_only=True)
 class HParams:
@@ -46,7 +44,7 @@ class HParams:
         "tanh",
         "Activation of the gene sets, in the encoder and in the decoder; the code is linear.",
         choices=("tanh", "relu"),
-        source=_CHEN,
+        source="LeCun 1998, Efficient BackProp; relu: https://proceedings.mlr.press/v15/glorot11a",
     )
     learning_rate: float = common.learning_rate(
         0.001, "Kingma and Ba 2015, https://arxiv.org/abs/1412.6980"

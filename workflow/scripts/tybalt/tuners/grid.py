@@ -1,9 +1,10 @@
 """Every combination of a space."""
 
 import dataclasses
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from tybalt.search import configurations
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,5 +16,4 @@ def plan(
     space: Mapping[str, Sequence[Any]], options: Options, seed: int, where: str
 ) -> list[list[dict[str, Any]]]:
     """Return one round with the product of all lists, the last name varying fastest."""
-    combinations = itertools.product(*space.values())
-    return [[dict(zip(space, values, strict=True)) for values in combinations]]
+    return [list(configurations(space))]

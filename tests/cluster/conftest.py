@@ -1,0 +1,243 @@
+"""A SLURM for all tests of this folder, and working copies whose jobs it runs."""
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from .slurm import Slurm, UnavailableError, install
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: Everything that a clone has and a run reads.
+PARTS = ("Snakefile", "config", "workflow", "resources", "envs", "profiles")
+
+#: The profile waits a minute before it asks how a job is, and between questions; a test does not.
+IMPATIENT = (
+    "--seconds-between-status-checks", "3", "--slurm-init-seconds-before-status-checks", "3",
+)  # fmt: skip
+
+#: Seconds that no step of a test takes, however busy the machine is.
+PATIENCE = 1500
+
+#: Small enough that waiting and starting take longer than computing.
+TINY = {
+    "kind": "simulated",
+    "simulation": {"samples": 240, "genes": 1500, "cancer_types": ["BRCA", "KIRC", "UVM"]},
+    "genes": {"count": 200},
+    "split": {"validation": 0.2, "test": 0.25},
+}
+
+
+@pytest.fixture(scope="session")
+def slurm():
+    """The whole SLURM; tests are skipped where there is none to be had."""
+    try:
+        install()
+        cluster = Slurm()
+        cluster.start()
+    except UnavailableError as reason:
+        pytest.skip(f"no SLURM to test on: {reason}")
+    yield cluster
+    cluster.stop()
+    assert not cluster.processes(), "left running"
+
+
+class Site:
+    """A working copy of the project on the cluster."""
+
+    def __init__(self, folder: Path, slurm: Slurm):
+        self.folder = folder
+        self.slurm = slurm
+        self.overlay = "config/demo.yaml"
+        python = str(Path(sys.executable).parent)
+        # The GPUs are stand-ins; the adapter would rightly refuse to train on them.
+        self.env = {
+            **slurm.env,
+            "PATH": f"{slurm.folder}/bin:{python}:{slurm.env['PATH']}",
+            "TYBALT_GPU_CHECK": "off",
+        }
+
+    def configure(self, overlay: dict) -> None:
+        """Write the overlay of later runs."""
+        (self.folder / "config" / "test.yaml").write_text(yaml.safe_dump(overlay))
+        self.overlay = "config/test.yaml"
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace text in a file of this copy."""
+        path = self.folder / name
+        text = path.read_text()
+        assert old in text, f"{name}: {old}"
+        path.write_text(text.replace(old, new))
+
+    def path(self, name: str) -> Path:
+        return self.folder / name
+
+    def submit(self, *arguments: str) -> str:
+        """Submit the driver, as users do; return its number."""
+        command = ["sbatch", "--parsable", "profiles/biowulf/submit.sh"]
+        return self._run(*command, *self._configfile(), *IMPATIENT, *arguments).stdout.strip()
+
+    def snakemake(self, *arguments: str, profile: str = "biowulf", check: bool = True):
+        """Run Snakemake here and now; return the completed process, its output joined."""
+        command = [sys.executable, "-m", "snakemake", "--profile", f"profiles/{profile}"]
+        return self._run(*command, *self._configfile(), *arguments, check=check)
+
+    def finish(self, *arguments: str) -> str:
+        """Run the driver to its end; return its log, which must tell of success."""
+        number = self.submit(*arguments)
+        assert self.wait(number) == "COMPLETED", self.log(number)[-6000:]
+        return self.log(number)
+
+    def wait(self, number: str, seconds: float = PATIENCE) -> str:
+        """Wait until accounting knows how a job ended; return its state."""
+
+        def ended() -> str | None:
+            state = {job["JobID"]: job["State"] for job in self.slurm.accounted()}.get(number)
+            return state if state not in (None, "PENDING", "RUNNING", "COMPLETING") else None
+
+        return wait_for(ended, f"the end of job {number}", seconds)
+
+    def log(self, number: str) -> str:
+        """What the driver printed."""
+        return self.path(f"tybalt-{number}.log").read_text()
+
+    def jobs(self, since: str = "0") -> list[dict[str, str]]:
+        """Jobs of this copy but drivers, from accounting, oldest first; see `name_of`."""
+        return [
+            job
+            for job in self.slurm.accounted()
+            if job["WorkDir"] == str(self.folder)
+            and job["JobName"] != "tybalt"
+            and int(job["JobID"]) > int(since)
+        ]
+
+    def _configfile(self) -> list[str]:
+        return ["--configfile", self.overlay]
+
+    def _run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess:
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.env,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert not check or done.returncode == 0, done.stdout[-6000:]
+        return done
+
+
+def wait_for(happened: Callable, what: str, seconds: float = PATIENCE):
+    """Wait until a function returns something true, and return that."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := happened():
+            return found
+        time.sleep(0.5)
+    raise AssertionError(f"{what} did not come within {seconds} s")
+
+
+def name_of(job: dict[str, str]) -> str:
+    """The rule of a job, or the name of its group."""
+    return job["Comment"].removeprefix("rule_").split("_wildcards_")[0]
+
+
+@pytest.fixture(scope="session")
+def copy_site(slurm, tmp_path_factory):
+    """A function that makes a working copy."""
+
+    def copy(name: str, source: Path = ROOT, parts=PARTS) -> Site:
+        folder = tmp_path_factory.mktemp(name)
+        for part in parts:
+            ignore = shutil.ignore_patterns("__pycache__", "downloads")
+            if (source / part).is_dir():
+                shutil.copytree(source / part, folder / part, ignore=ignore)
+            else:
+                shutil.copy2(source / part, folder / part)
+        return Site(folder, slurm)
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def prepared(copy_site):
+    """A copy with the matrix of the tiny cohort; nothing else may be run in it."""
+    site = copy_site("prepared")
+    site.configure(study_of({"pca": {"module": "pca", "fixed": {"latent_dim": 5}}}))
+    site.snakemake("--cores", "2", "--", "preprocess", profile="local")
+    return site
+
+
+@pytest.fixture
+def tiny(copy_site, prepared):
+    """A fresh copy in which the matrix is there and the models are a test's own."""
+    parts = (*PARTS, ".snakemake", "results")
+    return copy_site("tiny", prepared.folder, parts)
+
+
+def study_of(models: dict, tuner: str = "grid") -> dict:
+    """The overlay of a study of these models on the tiny cohort."""
+    return {
+        "datasets": {"tiny": TINY},
+        "models": models,
+        "studies": [{"datasets": ["tiny"], "models": sorted(models), "tuners": [tuner]}],
+    }
+
+
+def vae(epochs: int, fixed: dict | None = None, **space: list) -> dict:
+    """The config entry of a small VAE."""
+    known = {"latent_dim": 5, "epochs": epochs, "batch_size": 50, **(fixed or {})}
+    return {"module": "vae", "fixed": known, **({"space": space} if space else {})}
+
+
+def bytes_of(site: Site, pattern: str) -> dict[str, bytes]:
+    """The content of all files of a pattern, by name."""
+    found = sorted(site.folder.glob(pattern))
+    return {str(path.relative_to(site.folder)): path.read_bytes() for path in found}
+
+
+#: Rows of the table that the tests of faults end with.
+ROWS: list[tuple[str, str, int, str]] = []
+
+
+@pytest.fixture
+def table():
+    """A function that adds a row: fault, what happened, SLURM jobs repeated, results identical."""
+
+    def add(fault: str, happened: str, repeated: int, identical: bool) -> None:
+        ROWS.append((fault, happened, repeated, "yes" if identical else "NO"))
+
+    return add
+
+
+#: Lines of figures that the tests of scale end with.
+FIGURES: list[str] = []
+
+
+@pytest.fixture
+def figures():
+    """A function that adds a line of figures."""
+    return FIGURES.append
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print the table of faults, and the figures."""
+    if FIGURES:
+        terminalreporter.section("figures")
+        for line in FIGURES:
+            terminalreporter.line(line)
+    if ROWS:
+        terminalreporter.section("faults")
+        terminalreporter.line("| fault | what happened | jobs repeated | results identical |")
+        terminalreporter.line("| --- | --- | --- | --- |")
+        for row in ROWS:
+            terminalreporter.line(f"| {' | '.join(map(str, row))} |")

@@ -1,0 +1,123 @@
+"""The demo study on a real SLURM, through the profile as it is."""
+
+import re
+
+import pytest
+
+from .conftest import IMPATIENT, ROOT, name_of, study_of, vae
+from .slurm import gpus
+
+pytestmark = pytest.mark.cluster
+
+#: Groups of the demo and the rule of their members, as config/demo.yaml asks for them.
+GROUPS = {
+    "trials_demo_demo-vae_grid_r0_train_trial": ("train_trial", 4),
+    "trials_demo_demo-adage_grid_r0_train_trial": ("train_trial", 4),
+    "fits_demo_demo-pca_none_r0_fit_trial": ("fit_trial", 1),
+}
+
+
+@pytest.fixture(scope="module")
+def study(copy_site):
+    """The demo, from the driver's submission to the last figure, and what it planned to ask for."""
+    site = copy_site("demo")
+    site.plan = site.snakemake("-n").stdout
+    site.end = site.finish()
+    return site
+
+
+def asked_for(plan: str) -> dict[str, dict[str, str]]:
+    """Read what a job of each rule asks for: resources from a dry run, threads from the rule."""
+    texts = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    threads = dict(re.findall(r"^rule (\w+):\n(?:(?:    .*)?\n)*?    threads: (\d+)", texts, re.M))
+    assert set(threads.values()) > {"1"}
+    rules = {}
+    for name, body in re.findall(r"^ *rule (\w+):\n((?: +\w+: .*\n)+)", plan, re.M):
+        words = dict(re.findall(r"(\w+)=([^,\n]+)", re.search(r"resources: (.*)", body)[1]))
+        rules[name] = {**words, "threads": threads.get(name, "1")}
+    return rules
+
+
+def test_every_job_ends_and_every_figure_is_there(study):
+    assert {job["State"] for job in study.jobs()} == {"COMPLETED"}
+    assert "(100%) done" in study.end
+    for name in ("figures/leaderboard.png", "demo-vae/grid/figures/map.png"):
+        assert study.path(f"results/demo/{name}").stat().st_size > 1000
+    assert not study.slurm.living()
+    assert "Nothing to be done" in study.snakemake("-n").stdout
+
+
+def test_accounting_shows_what_each_rule_asked_for(study):
+    plan, seen = asked_for(study.plan), set()
+    for job in study.jobs():
+        rule, members = GROUPS.get(name_of(job), (name_of(job), 1))
+        asked = plan[rule]
+        seen.add(rule)
+        # A group of fits runs side by side; trainings, one after another on one GPU.
+        assert job["Partition"] == asked["slurm_partition"], job
+        assert int(job["AllocCPUS"]) == int(asked["threads"]), job
+        assert job["ReqMem"] == f"{asked['mem_mb']}M", job
+        assert int(job["TimelimitRaw"]) == members * int(asked["runtime"]), job
+        assert gpus(job) == (1 if "gres" in asked else 0), job
+    assert {"train_trial", "train_model", "fit_trial", "preprocess_expression"} <= seen
+
+
+def test_what_trains_is_on_the_gpu_partition_and_nothing_else_is(study):
+    for job in study.jobs():
+        rule, _ = GROUPS.get(name_of(job), (name_of(job), 1))
+        trains = rule in ("train_trial", "train_model")
+        assert (job["Partition"] == "gpu") == (gpus(job) == 1) == trains, job
+        assert trains or job["Partition"] in ("norm", "quick"), job
+
+
+def test_a_search_is_one_job_with_one_gpu_and_the_time_of_all_its_trials(study):
+    found = {name_of(job): job for job in study.jobs() if name_of(job) in GROUPS}
+    assert set(found) == set(GROUPS)
+    for name in (
+        "trials_demo_demo-vae_grid_r0_train_trial",
+        "trials_demo_demo-adage_grid_r0_train_trial",
+    ):
+        assert gpus(found[name]) == 1
+        assert found[name]["Timelimit"] == "02:00:00"  # four trials of 30 minutes
+
+
+def test_four_trainings_hold_four_gpus_and_a_fifth_waits(tiny):
+    names = [f"vae{number}" for number in range(5)]
+    tiny.configure(study_of({name: vae(500) for name in names}, tuner="none"))
+    tiny.finish("tune")
+    jobs = [job for job in tiny.jobs() if job["Partition"] == "gpu"]
+    assert len(jobs) == 5
+    begun = sorted(jobs, key=lambda job: job["Start"])
+    ends = sorted(job["End"] for job in begun[:4])
+    assert begun[3]["Start"] < ends[0], "four run at once"
+    assert begun[4]["Submit"] < ends[0] <= begun[4]["Start"], "the fifth waits for a GPU"
+
+
+def test_a_granted_gpu_that_the_framework_does_not_see_fails_the_job(tiny):
+    tiny.env["TYBALT_GPU_CHECK"] = "on"
+    tiny.configure(study_of({"net": vae(3)}, tuner="none"))
+    done = tiny.snakemake(*IMPATIENT, "--retries", "0", "--", "tune", check=False)
+    assert done.returncode != 0
+    (log,) = tiny.folder.glob("results/logs/train_trial/**/*.log")
+    assert "this job was granted a GPU" in log.read_text()
+    assert "no NVIDIA driver" in log.read_text()
+
+
+def test_a_profile_that_grants_lscratch_has_the_matrix_brought_to_it(tiny):
+    tiny.edit(
+        "profiles/biowulf/config.yaml",
+        "gres: gpu:v100x:1",
+        f"gpu: 1\n    gpu_model: v100x\n    gres: lscratch:10\n"
+        f"    tmpdir: {tiny.slurm.folder}/lscratch/$SLURM_JOB_ID",
+    )
+    tiny.edit("workflow/scripts/tybalt/adapter.py", "LARGE = 50_000_000", "LARGE = 1_000")
+    tiny.configure(study_of({"net": vae(3, learning_rate=[0.001, 0.002])}))
+    tiny.snakemake(*IMPATIENT, "--", "tune")
+    (job,) = [job for job in tiny.jobs() if job["Partition"] == "gpu"]
+    assert gpus(job) == 1 and "gres/lscratch=10" in tiny.slurm.run(
+        "sacct", "-X", "-n", "-P", "-j", job["JobID"], "-o", "AllocTRES"
+    )
+    logs = [path.read_text() for path in tiny.folder.glob("results/logs/train_trial/**/*.log")]
+    copied = [f"/lscratch/{job['JobID']}/inputs/" in text for text in logs]
+    assert sorted(copied) == [False, True], "once for the whole group"
+    assert not (tiny.slurm.folder / "lscratch" / job["JobID"]).exists(), "removed with the job"
