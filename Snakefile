@@ -45,6 +45,7 @@ rule all:
         shared_files(),
         dataset_files(),
         cell_files("gene_weights.tsv.gz"),
+        meaning_files(),
         joined_files(),
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import logit
 
 from tybalt.autoencoder import create, load_module
 from tybalt.bundle import Bundle, feature_names, load_bundle, save_bundle
@@ -59,6 +60,23 @@ def test_verbs_have_their_shapes_and_agree(name, planted, fit_once):
     assert Z.dtype == autoencoder.decode(Z).dtype == np.float32
     assert autoencoder.gene_weights().shape == (N_GENES, n_features)
     np.testing.assert_allclose(autoencoder.decode(Z), autoencoder.reconstruct(X), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("vae", {"depth": 2}), ("autoencoder", {"depth": 2}), ("gene_set_autoencoder", {})],
+)
+def test_gene_weights_of_a_deep_decoder_are_its_derivative(name, values, fit_once):
+    """By the code, before the last sigmoid; here by differences of decoded values."""
+    autoencoder, _ = fit_once(name, small(name, **values))
+    code = np.random.default_rng(0).normal(size=autoencoder.hp.latent_dim)
+    weights = autoencoder.gene_weights(code)
+    step = 0.02 * np.eye(len(code))
+    above, below = (logit(autoencoder.decode((code + s).astype("f4"))) for s in (step, -step))
+    slope = ((above - below) / 0.04).T
+    assert np.corrcoef(weights.ravel(), slope.ravel())[0, 1] > 0.999
+    np.testing.assert_allclose(weights, slope, atol=0.1 * np.abs(slope).max())
+    assert np.abs(autoencoder.gene_weights(code + 3) - weights).max() > 0.01  # it is not linear
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -45,13 +45,14 @@ def test_codes_that_tell_types_apart_score_one_and_noise_scores_chance():
 def test_the_auroc_keeps_the_direction_seen_in_training():
     table = pd.DataFrame(
         {
-            "signal": ["sex", "sex", "rare"],
-            "rank": [1, 2, 1],
-            "auroc_train": [0.1, 0.8, 0.9],
-            "auroc_test": [0.2, 0.7, 0.9],
-            "auroc_test_low": [0.1, 0.6, 0.8],
-            "auroc_test_high": [0.3, 0.8, 1.0],
-            "testable": ["yes", "yes", "fewer than 10 on one side"],
+            "question": ["sex", "sex", "rare", "organ:Eye"],
+            "named": ["yes", "yes", "yes", "no"],
+            "rank": [1, 2, 1, 1],
+            "effect_train": [0.1, 0.8, 0.9, 0.9],
+            "effect_test": [0.2, 0.7, 0.9, 0.9],
+            "effect_test_low": [0.1, 0.6, 0.8, 0.8],
+            "effect_test_high": [0.3, 0.8, 1.0, 1.0],
+            "claim": ["confirmed", "not confirmed", "not testable", "confirmed"],
         }
     )
     result = evaluation.signal_strength(table)

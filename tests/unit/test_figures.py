@@ -15,16 +15,18 @@ from matplotlib.colors import to_hex, to_rgba
 from matplotlib.text import Text
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from tybalt import meaning
+from tybalt import meaning, over_representation
 from tybalt.data.matrix import write_matrix
 from tybalt.errors import InputError
-from tybalt.figures import pairs, palette, style
+from tybalt.figures import claims, pairs, palette, style
 from tybalt.figures import plot_encoding as heat_map
 from tybalt.figures import plot_reconstruction as errors
 from tybalt.figures.plot_agreement import plot_agreement
 from tybalt.figures.plot_curves import plot_curves
 from tybalt.figures.plot_encoding import plot_encoding
+from tybalt.figures.plot_findings import plot_findings
 from tybalt.figures.plot_gene_map import plot_gene_map
+from tybalt.figures.plot_genes import plot_genes
 from tybalt.figures.plot_history import plot_history
 from tybalt.figures.plot_importance import plot_importance
 from tybalt.figures.plot_leaderboard import lower_is_better, measures_of, plot_leaderboard
@@ -56,6 +58,8 @@ FIGURES = [
     plot_published_search,
     plot_agreement,
     plot_signal,
+    plot_genes,
+    plot_findings,
     plot_encoding,
     plot_reconstruction,
     plot_leaderboard,
@@ -190,13 +194,16 @@ def study(tmp_path_factory):
     obs = make_obs(rng)
     codes = make_codes(rng, obs)
     sample = pd.Series(obs.index)
-    matrix, associations = str(tmp_path / "expression.h5ad"), str(tmp_path / "associations.tsv")
+    matrix = str(tmp_path / "expression.h5ad")
     genes = pd.Index([f"G{i}" for i in range(30)])
     write_matrix(matrix, rng.random((len(obs), 30), "float32"), obs, pd.DataFrame(index=genes), {})
     axes = ["tsne_1", "tsne_2", "pca_1", "pca_2"]
     embedding = pd.DataFrame(rng.normal(size=(len(obs), 4)), columns=axes)
     embedding.insert(0, "sample", sample)
     encoding = codes.reset_index()
+    weights = pd.DataFrame(rng.normal(size=(30, 5)), columns=codes.columns)
+    weights.loc[:2, "z2"] = -9.0
+    weights.insert(0, "gene", genes)
     errors_of_genes = pd.DataFrame({"gene": genes, "mse_train": rng.random(30)})
     errors_of_genes["mse_test"] = np.arange(30) / 100
     errors_of_samples = obs.reset_index()[["sample", "split", "cancer_type"]]
@@ -259,7 +266,9 @@ def study(tmp_path_factory):
         "projection": save(new, tmp_path / "projection.tsv"),
         "diagnostics": str(tmp_path / "projection.json"),
         "leaderboard": save(leaderboard, tmp_path / "leaderboard.tsv"),
-        "associations": associations,
+        "gene_weights": save(weights, tmp_path / "gene_weights.tsv.gz"),
+        "gene_sets": str(tmp_path / "gene_sets.tsv"),
+        "findings": str(tmp_path / "findings.tsv"),
         "published": str(ROOT / "resources" / "published.tsv"),
         "module": "vae",
         "n_genes": 5000,
@@ -268,7 +277,15 @@ def study(tmp_path_factory):
         "signal": "sex",
         "question": SEX,
     }
-    meaning.associate_features(matrix, files["encoding"], {"sex": SEX}, 0, associations)
+    gmt = tmp_path / "sets.gmt"
+    gmt.write_text("FIRST\tours\t" + "\t".join(genes[:6]) + "\n")
+    over_representation.find_gene_sets(
+        files["gene_weights"],
+        [str(gmt)],
+        str(tmp_path / "high_weight_genes.tsv"),
+        files["gene_sets"],
+    )
+    find(matrix, files["encoding"], SEX, tmp_path)
     basics = str(ROOT / "resources" / "published_basics.tsv")
     own = {
         "plot_curves": {"published": [basics]},
@@ -285,6 +302,17 @@ def study(tmp_path_factory):
         embedding=embedding.set_index("sample"),
         path=tmp_path,
     )
+
+
+def find(matrix, encoding, question, folder):
+    """Ask the question, and sum up in findings.tsv what was found."""
+    paths = {name: str(folder / f"{name}.tsv") for name in ("associations", "questions")}
+    no_tables = {"status": [], "mutation_burden": [], "driver_genes": ""}
+    meaning.associate_features(
+        matrix=matrix, encoding=encoding, signals={"sex": question}, seed=0, **no_tables, **paths
+    )
+    behind = {name: str(folder / f"{name}.tsv") for name in ("high_weight_genes", "gene_sets")}
+    meaning.list_findings(**paths, **behind, stability=[], findings=str(folder / "findings.tsv"))
 
 
 def arguments_of(figure_of, study, **changed):
@@ -744,19 +772,29 @@ def test_trials_of_an_unknown_objective_are_refused(study):
 
 
 def test_signal_shows_the_auroc_of_the_table(study):
-    row = pd.read_csv(study.files["associations"], sep="\t").iloc[0]
+    row = pd.read_csv(study.files["findings"], sep="\t").iloc[0]
     assert row["feature"] == "z2"
-    assert row["auroc_train"] < 0.5  # lower in males: shown as -z2, whose AUROC is the complement
-    headline = draw(plot_signal, study).axes[0].get_title(loc="left")
-    low, high = 1 - row["auroc_test_high"], 1 - row["auroc_test_low"]
-    expected = f"test AUROC of −z2: {1 - row['auroc_test']:.3f} ({low:.3f}–{high:.3f})"
-    assert headline.startswith(expected)
+    assert row["effect_train"] < 0.5  # lower in males: shown as -z2, whose AUROC is the complement
+    figure = draw(plot_signal, study)
+    low, high = 1 - row["effect_test_high"], 1 - row["effect_test_low"]
+    expected = f"test AUROC of −z2: {1 - row['effect_test']:.3f} ({low:.3f}–{high:.3f})"
+    assert figure.axes[0].get_title(loc="left").startswith(expected)
+    assert heading_of(figure) == (
+        "−z2 separates male from female, within cancer types: "
+        f"AUROC {1 - row['effect_test']:.2f} on test samples"
+    )
+
+
+def pair_of(figure):
+    """Return the features on the axes of the map."""
+    left = figure.axes[0]
+    return [label.split(",")[0] for label in (left.get_xlabel(), left.get_ylabel())]
 
 
 def test_signal_draws_the_planted_pair_of_the_right_samples(study):
     figure = draw(plot_signal, study)
     left = figure.axes[0]
-    assert heading_of(figure) == "sex: z2 and z3"
+    assert pair_of(figure) == ["z2", "z3"]
     obs = study.obs
     train = obs[(obs["split"] == "train") & (obs["sex"] != "")]
     of_a_side = train.groupby(["cancer_type", "sex"]).size().unstack()
@@ -785,7 +823,7 @@ def test_signal_pair_is_judged_on_samples_that_took_no_part(study):
     codes.loc[test] = -codes.loc[test]
     path = save(codes.reset_index(), study.path / "turned.tsv.gz")
     figure = draw(plot_signal, study, encoding=path)
-    assert heading_of(figure) == "sex: z2 and z3"
+    assert pair_of(figure) == ["z2", "z3"]
     before, after = (
         float(re.search(r"of the pair: ([\d.]+)", f.axes[0].get_title(loc="left"))[1])
         for f in (draw(plot_signal, study), figure)
@@ -797,16 +835,20 @@ def test_signal_pair_is_judged_on_samples_that_took_no_part(study):
 def test_signal_with_a_single_feature_has_no_partner(study):
     path = save(study.codes[["z2"]].reset_index(), study.path / "single.tsv.gz")
     figure = draw(plot_signal, study, encoding=path)
-    assert heading_of(figure) == "sex: z2"
+    assert pair_of(figure)[0] == "z2"
     assert "pair" not in figure.axes[0].get_title(loc="left")
 
 
 def ask_again(study, obs, question=SEX):
     """Answer the question with other clinical columns; return the files that this changes."""
-    matrix, associations = str(study.path / "again.h5ad"), str(study.path / "again.tsv")
+    folder = study.path / "again"
+    folder.mkdir(exist_ok=True)
+    matrix = str(folder / "expression.h5ad")
     write_matrix(matrix, np.zeros((len(obs), 1), "float32"), obs, pd.DataFrame(index=["G"]), {})
-    meaning.associate_features(matrix, study.files["encoding"], {"sex": question}, 0, associations)
-    return {"matrix": matrix, "associations": associations, "question": question}
+    for name in ("high_weight_genes.tsv", "gene_sets.tsv"):
+        (folder / name).write_bytes((study.path / name).read_bytes())
+    find(matrix, study.files["encoding"], question, folder)
+    return {"matrix": matrix, "findings": str(folder / "findings.tsv"), "question": question}
 
 
 def test_signal_that_no_training_sample_answers_says_so(study):
@@ -823,10 +865,78 @@ def test_signal_that_too_few_samples_judge_gives_no_auroc_of_theirs(study, posit
     obs.loc[males[positives:], "sex"] = ""
     figure = draw(plot_signal, study, **ask_again(study, obs))
     left, right = figure.axes
-    assert left.get_title(loc="left").startswith("not testable on test samples: fewer than 10")
+    expected = r"not testable: [0-3] positive test samples, fewer than 10"
+    assert re.fullmatch(expected, left.get_title(loc="left"))
     assert [tick.get_text() for tick in right.get_yticklabels()] == ["−z2\ntrain", "z2 + z3\ntrain"]
     assert len(right.texts) == 2
     assert not any("nan" in text for text in texts(figure))
+
+
+FINDING = {
+    "measure": "auroc",
+    "feature": "z7",
+    "contrast": "SKCM or UVM against all others",
+    "effect_train": 0.02,
+    "effect_test": 0.05,
+    "effect_test_low": 0.01,
+    "effect_test_high": 0.1,
+    "claim": "confirmed",
+    "reason": "",
+    "judged_on": "test",
+    "stability": 0.875,
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({}, "−z7 separates SKCM or UVM from all others: AUROC 0.95 on test samples"),
+        (
+            {"claim": "not confirmed", "effect_test": 0.6, "judged_on": "validation"},
+            "melanoma: no feature is confirmed (−z7: AUROC 0.40 on validation samples)",
+        ),
+        (
+            {"claim": "not testable", "reason": "3 positive test samples, fewer than 10"},
+            "melanoma: not testable (3 positive test samples, fewer than 10)",
+        ),
+        (
+            {"measure": "spearman", "contrast": "age, within cancer types", "effect_train": -0.5}
+            | {"effect_test": -0.4},
+            "−z7 follows age, within cancer types: Spearman’s ρ 0.40 on test samples",
+        ),
+    ],
+)
+def test_titles_say_what_was_found(changed, words):
+    assert claims.sentence("melanoma", pd.Series(FINDING | changed)) == words
+
+
+def test_intervals_are_turned_with_the_feature():
+    name, effect = claims.oriented(pd.Series(FINDING))
+    assert name == "−z7"
+    assert effect == pytest.approx({"train": 0.98, "test": 0.95, "low": 0.9, "high": 0.99})
+
+
+def test_genes_stand_on_the_side_of_the_positive_samples(study):
+    """z2 is lower in males, so the genes of its negative weights are higher in them."""
+    figure = draw(plot_genes, study)
+    _, low, high = figure.axes
+    assert high.get_title(loc="left") == "higher in male"
+    assert low.get_title(loc="left") == "higher in female"
+    named = [text.get_text() for text in high.get_yticklabels()]
+    assert set(named[:3]) == {"G0", "G1", "G2"}
+    assert any("first  3/6" in text for text in texts(figure))
+    assert heading_of(figure).startswith("Genes: −z2 separates male")
+
+
+def test_findings_show_every_confirmed_question(study):
+    figure = draw(plot_findings, study)
+    table = pd.read_csv(study.files["findings"], sep="\t")
+    shown = " ".join(texts(figure))
+    confirmed = table[table["claim"] == "confirmed"]["question"]
+    assert len(confirmed)
+    for question in confirmed:
+        assert f"{question.replace('_', ' ').replace(':', ': ')}  (" in shown
+    assert heading_of(figure).startswith(f"{len(confirmed)} of ")
 
 
 def test_unknown_signal_is_refused(study):

@@ -96,7 +96,11 @@ def test_the_demo_plans_every_stage(pristine):
     assert counts["train_trial"] == 4 + 4
     assert counts["fit_trial"] == counts["fit_model"] == 1
     assert counts["train_model"] + counts["fit_model"] == counts["plot_map"] == 3
-    assert counts["plot_signal"] == 3 * 2
+    assert counts["plot_signal"] == counts["plot_genes"] == 3 * 2
+    assert counts["train_replicate"] == 2 * 1  # PCA has no seed
+    assert counts["measure_stability"] == 2
+    assert counts["list_findings"] == 3
+    assert counts["measure_maps"] == counts["match_models"] == 1
     assert counts["plot_trials"] == counts["plot_parallel"] == counts["plot_progress"] == 2
     assert counts["plot_curves"] == 1
 

@@ -116,7 +116,7 @@ def test_training_on_biowulf_gets_one_gpu_and_nothing_else_does(submitted, plans
     for rule in submitted:
         asked = plans["biowulf"][rule]
         trains = asked["accelerator"] == "1"
-        assert trains == (rule in ("train_trial", "train_model"))
+        assert trains == (rule in ("train_trial", "train_model", "train_replicate"))
         assert asked["gres"] == ("gpu:v100x:1" if trains else None), rule
         assert (asked["slurm_partition"] == "gpu") == trains, rule
         assert asked["slurm_partition"] in ("gpu", "norm", "quick"), rule

@@ -12,8 +12,9 @@ sys.path.insert(0, str(Path(workflow.basedir, "workflow", "scripts")))
 
 from tybalt.config import check_config, load_schema
 from tybalt.errors import InputError
+from tybalt.gene_sets import locate
 from tybalt.provenance import code_hash
-from tybalt.study import build_study, source_columns, source_of
+from tybalt.study import build_study, declared_covariates, load_plugin, source_columns, source_of
 
 
 def checked(load, what):
@@ -65,6 +66,7 @@ wildcard_constraints:
     tuner=one_of(STUDY.config["tuners"]),
     round="r[0-9]+",
     execution="e[0-9]+",
+    replicate="[0-9]+",
     signal=one_of(name for entry in STUDY.config["datasets"].values() for name in entry["signals"]),
 
 
@@ -293,6 +295,60 @@ def of_cell(attribute):
     return lambda wildcards: getattr(cell_of(wildcards), attribute)
 
 
+# encoding -> embedding -> meaning
+
+
+def of_tables(table, name):
+    """The input function of a file of a companion table; empty where the dataset has none."""
+
+    def path(wildcards):
+        has = table in STUDY.dataset(wildcards.dataset)["tables"]
+        return f"results/{wildcards.dataset}/{name}" if has else []
+
+    return path
+
+
+def gene_set_files():
+    """The GMT files whose sets are looked for, relative to the folder in which Snakemake runs."""
+    named = STUDY.config["meaning"]["gene_sets"]
+    return checked(
+        lambda: [os.path.relpath(locate(path, "meaning.gene_sets")) for path in named], "the config"
+    )
+
+
+def replicate_files(cell):
+    """The codes of a cell's trainings with other seeds; a closed-form model has none."""
+    trained = hasattr(load_plugin("models", cell.module, f"models.{cell.model}"), "build")
+    numbers = range(1, 1 + STUDY.config["meaning"]["stability_seeds"]) if trained else []
+    return [cell_file(cell.key, f"replicates/{number}.tsv.gz") for number in numbers]
+
+
+def replicates_of_cell(wildcards):
+    """The codes of trainings with other seeds."""
+    return replicate_files(cell_of(wildcards))
+
+
+def stability_of_cell(wildcards):
+    """The table of stability; empty where nothing is trained again."""
+    cell = cell_of(wildcards)
+    return cell_file(cell.key, "stability.tsv") if replicate_files(cell) else []
+
+
+def has_questions(dataset):
+    """Whether anything is declared of a dataset's samples but who their patients are."""
+    return bool(declared_covariates(STUDY.dataset(dataset)) - {"patient"})
+
+
+def meaning_files():
+    """What is found in every cell, and what the models and maps of a dataset have in common."""
+    files = [cell_file(key, "findings.tsv") for key in STUDY.cells if has_questions(key[0])]
+    for dataset in STUDY.datasets:
+        files.append(f"results/{dataset}/matched_features.tsv")
+        if STUDY.has(dataset, "cancer_type"):
+            files.append(f"results/{dataset}/maps.tsv")
+    return files
+
+
 # figures
 
 
@@ -347,6 +403,8 @@ def cell_figures():
 def figures_of_cell(cell):
     """Names of the figures of one cell."""
     names = ["history", "encoding", "reconstruction"]
+    if has_questions(cell.dataset):
+        names.append("findings")
     if cell.searched:
         names += ["trials", "parallel", "importance"]
     if STUDY.has(cell.dataset, "cancer_type"):
@@ -357,7 +415,8 @@ def figures_of_cell(cell):
         names.append("published_search")
     if cell.dataset in LOGIC_DATASETS:
         names.append("agreement")
-    return names + [f"signal_{signal}" for signal in STUDY.dataset(cell.dataset)["signals"]]
+    signals = STUDY.dataset(cell.dataset)["signals"]
+    return names + [f"{kind}_{signal}" for kind in ("signal", "genes") for signal in signals]
 
 
 def has_published_figures(cell):

@@ -5,7 +5,14 @@
 # PROVIDES
 #   results/{dataset}/gene_embedding.tsv                        map of the samples by their genes
 #   results/{dataset}/{model}/{tuner}/embedding.tsv             map of the samples by their codes
+#   results/{dataset}/maps.tsv, maps_purity.tsv                 what each map keeps of the truth
 #   results/{dataset}/{model}/{tuner}/associations.tsv          every feature asked every question
+#   results/{dataset}/{model}/{tuner}/questions.tsv             what was compared, and of how many
+#   results/{dataset}/{model}/{tuner}/high_weight_genes.tsv, gene_sets.tsv
+#   results/{dataset}/{model}/{tuner}/replicates/{replicate}.tsv.gz   codes of trainings with other seeds
+#   results/{dataset}/{model}/{tuner}/stability.tsv             each feature found again in them
+#   results/{dataset}/{model}/{tuner}/findings.tsv              one row for each question: the claim
+#   results/{dataset}/matched_features.tsv                      features that models share
 #   results/{dataset}/{model}/{tuner}/evaluation.json           one row of the leaderboard
 #   results/{dataset}/leaderboard.tsv                           every model on one scale
 # and for simulated cohorts
@@ -16,6 +23,7 @@
 localrules:
     compare_models,
     compare_grades,
+    list_findings,
 
 
 rule embed_genes:
@@ -35,6 +43,8 @@ rule embed_genes:
         mem_mb=4000,
         runtime=30,
     params:
+        kinds=STUDY.config["meaning"]["maps"],
+        n_seeds=STUDY.config["meaning"]["map_seeds"],
         seed=lambda wildcards: STUDY.seed(wildcards.dataset, "embedding"),
         code=code_hash("embed_genes"),
     script:
@@ -58,6 +68,8 @@ rule embed_samples:
         mem_mb=4000,
         runtime=30,
     params:
+        kinds=STUDY.config["meaning"]["maps"],
+        n_seeds=STUDY.config["meaning"]["map_seeds"],
         seed=lambda wildcards: STUDY.seed(wildcards.dataset, "embedding"),
         code=code_hash("embed_samples"),
     script:
@@ -69,8 +81,12 @@ rule associate_features:
     input:
         matrix="results/{dataset}/expression.h5ad",
         encoding="results/{dataset}/{model}/{tuner}/encoding.tsv.gz",
+        status=of_tables("status", "status.h5ad"),
+        mutation_burden=of_tables("mutations", "mutation_burden.tsv"),
+        driver_genes=resource("driver_mutations.tsv"),
     output:
         associations="results/{dataset}/{model}/{tuner}/associations.tsv",
+        questions="results/{dataset}/{model}/{tuner}/questions.tsv",
     log:
         "results/logs/associate_features/{dataset}/{model}/{tuner}.log",
     benchmark:
@@ -87,6 +103,158 @@ rule associate_features:
         code=code_hash("associate_features"),
     script:
         "../scripts/associate_features.py"
+
+
+rule find_gene_sets:
+    """List the genes behind every feature, and the gene sets among them."""
+    input:
+        gene_weights="results/{dataset}/{model}/{tuner}/gene_weights.tsv.gz",
+        gmt=gene_set_files(),
+    output:
+        high_weight_genes="results/{dataset}/{model}/{tuner}/high_weight_genes.tsv",
+        gene_sets="results/{dataset}/{model}/{tuner}/gene_sets.tsv",
+    log:
+        "results/logs/find_gene_sets/{dataset}/{model}/{tuner}.log",
+    benchmark:
+        "results/benchmarks/find_gene_sets/{dataset}/{model}/{tuner}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        code=code_hash("find_gene_sets"),
+    script:
+        "../scripts/find_gene_sets.py"
+
+
+rule train_replicate:
+    """Train the winning setting with another seed, and keep the codes."""
+    input:
+        matrix="results/{dataset}/expression.h5ad",
+        best="results/{dataset}/{model}/{tuner}/best.json",
+    output:
+        replicate="results/{dataset}/{model}/{tuner}/replicates/{replicate}.tsv.gz",
+    log:
+        "results/logs/train_replicate/{dataset}/{model}/{tuner}/{replicate}.log",
+    benchmark:
+        "results/benchmarks/train_replicate/{dataset}/{model}/{tuner}/{replicate}.tsv"
+    conda:
+        "../../envs/gpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=6000,
+        runtime=60,
+        accelerator=1,
+    params:
+        training=training_options,
+        seed=lambda wildcards: STUDY.seed(*cell_of(wildcards).key, "replicate", wildcards.replicate),
+        code=model_code("train_replicate"),
+    script:
+        "../scripts/train_replicate.py"
+
+
+rule measure_stability:
+    """Find each feature again in trainings with other seeds."""
+    input:
+        matrix="results/{dataset}/expression.h5ad",
+        encoding="results/{dataset}/{model}/{tuner}/encoding.tsv.gz",
+        replicates=replicates_of_cell,
+    output:
+        stability="results/{dataset}/{model}/{tuner}/stability.tsv",
+    log:
+        "results/logs/measure_stability/{dataset}/{model}/{tuner}.log",
+    benchmark:
+        "results/benchmarks/measure_stability/{dataset}/{model}/{tuner}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        code=code_hash("measure_stability"),
+    script:
+        "../scripts/measure_stability.py"
+
+
+rule list_findings:
+    """Sum up every question in one row."""
+    input:
+        associations="results/{dataset}/{model}/{tuner}/associations.tsv",
+        questions="results/{dataset}/{model}/{tuner}/questions.tsv",
+        high_weight_genes="results/{dataset}/{model}/{tuner}/high_weight_genes.tsv",
+        gene_sets="results/{dataset}/{model}/{tuner}/gene_sets.tsv",
+        stability=stability_of_cell,
+    output:
+        findings="results/{dataset}/{model}/{tuner}/findings.tsv",
+    log:
+        "results/logs/list_findings/{dataset}/{model}/{tuner}.log",
+    benchmark:
+        "results/benchmarks/list_findings/{dataset}/{model}/{tuner}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code_hash("list_findings"),
+    script:
+        "../scripts/list_findings.py"
+
+
+rule match_models:
+    """Match the features of every pair of models."""
+    input:
+        matrix="results/{dataset}/expression.h5ad",
+        encodings=lambda wildcards: files_of_cells(wildcards.dataset, "encoding.tsv.gz"),
+    output:
+        matched_features="results/{dataset}/matched_features.tsv",
+    log:
+        "results/logs/match_models/{dataset}.log",
+    benchmark:
+        "results/benchmarks/match_models/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        cells=lambda wildcards: [list(key[1:]) for key in cells_of(wildcards.dataset)],
+        code=code_hash("match_models"),
+    script:
+        "../scripts/match_models.py"
+
+
+rule measure_maps:
+    """Measure every map against what it is a map of."""
+    input:
+        matrix="results/{dataset}/expression.h5ad",
+        gene_embedding="results/{dataset}/gene_embedding.tsv",
+        encodings=lambda wildcards: files_of_cells(wildcards.dataset, "encoding.tsv.gz"),
+        embeddings=lambda wildcards: files_of_cells(wildcards.dataset, "embedding.tsv"),
+    output:
+        maps="results/{dataset}/maps.tsv",
+        maps_purity="results/{dataset}/maps_purity.tsv",
+    log:
+        "results/logs/measure_maps/{dataset}.log",
+    benchmark:
+        "results/benchmarks/measure_maps/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        cells=lambda wildcards: [list(key[1:]) for key in cells_of(wildcards.dataset)],
+        seed=lambda wildcards: STUDY.seed(wildcards.dataset, "embedding"),
+        code=code_hash("measure_maps"),
+    script:
+        "../scripts/measure_maps.py"
 
 
 rule evaluate_model:

@@ -84,7 +84,7 @@ rule plot_signal:
     input:
         matrix="results/{dataset}/expression.h5ad",
         encoding="results/{dataset}/{model}/{tuner}/encoding.tsv.gz",
-        associations="results/{dataset}/{model}/{tuner}/associations.tsv",
+        findings="results/{dataset}/{model}/{tuner}/findings.tsv",
     output:
         png=report(
             "results/{dataset}/{model}/{tuner}/figures/signal_{signal}.png",
@@ -115,6 +115,77 @@ rule plot_signal:
         code=code_hash("plot_signal"),
     script:
         "../scripts/plot_signal.py"
+
+
+rule plot_genes:
+    """Draw the genes behind the feature of a signal."""
+    input:
+        gene_weights="results/{dataset}/{model}/{tuner}/gene_weights.tsv.gz",
+        gene_sets="results/{dataset}/{model}/{tuner}/gene_sets.tsv",
+        findings="results/{dataset}/{model}/{tuner}/findings.tsv",
+    output:
+        png=report(
+            "results/{dataset}/{model}/{tuner}/figures/genes_{signal}.png",
+            caption="../report/plot_genes.rst",
+            category="2 Biology",
+            labels={
+                "dataset": "{dataset}",
+                "model": "{model}",
+                "tuner": "{tuner}",
+                "figure": "genes of {signal}",
+            },
+        ),
+        pdf="results/{dataset}/{model}/{tuner}/figures/genes_{signal}.pdf",
+    log:
+        "results/logs/plot_genes/{dataset}/{model}/{tuner}/{signal}.log",
+    benchmark:
+        "results/benchmarks/plot_genes/{dataset}/{model}/{tuner}/{signal}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        signal="{signal}",
+        title=cell_title,
+        code=code_hash("plot_genes"),
+    script:
+        "../scripts/plot_genes.py"
+
+
+rule plot_findings:
+    """Draw what the features of a code are found to mean."""
+    input:
+        findings="results/{dataset}/{model}/{tuner}/findings.tsv",
+    output:
+        png=report(
+            "results/{dataset}/{model}/{tuner}/figures/findings.png",
+            caption="../report/plot_findings.rst",
+            category="2 Biology",
+            labels={
+                "dataset": "{dataset}",
+                "model": "{model}",
+                "tuner": "{tuner}",
+                "figure": "all questions",
+            },
+        ),
+        pdf="results/{dataset}/{model}/{tuner}/figures/findings.pdf",
+    log:
+        "results/logs/plot_findings/{dataset}/{model}/{tuner}.log",
+    benchmark:
+        "results/benchmarks/plot_findings/{dataset}/{model}/{tuner}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        title=cell_title,
+        code=code_hash("plot_findings"),
+    script:
+        "../scripts/plot_findings.py"
 
 
 rule plot_encoding:

@@ -14,7 +14,7 @@ import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property, reduce
+from functools import cached_property
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -57,8 +57,8 @@ class Autoencoder(Protocol):
     def reconstruct(self, X: np.ndarray) -> np.ndarray:
         """Return the deterministic reconstruction: samples x genes, float32."""
 
-    def gene_weights(self) -> np.ndarray:
-        """Return the decoder's weights: genes x features."""
+    def gene_weights(self, code: np.ndarray | None = None) -> np.ndarray:
+        """Return the decoder's weights, at a code where they depend on it: genes x features."""
 
     def n_parameters(self) -> int:
         """Return the number of trained numbers."""
@@ -195,10 +195,28 @@ class GradientModel:
         """Return the deterministic reconstruction: samples x genes."""
         return self.model.predict(X, batch_size=CHUNK, verbose=0)
 
-    def gene_weights(self) -> np.ndarray:
-        """Multiply the kernels of the decoder's layers, from the code to the genes."""
-        kernels = [layer.kernel for layer in self._decoder.layers if hasattr(layer, "kernel")]
-        return reduce(np.matmul, [np.asarray(kernel) for kernel in kernels]).T
+    def gene_weights(self, code: np.ndarray | None = None) -> np.ndarray:
+        """Return the decoder's weights: genes x features.
+
+        The kernel of its last layer; with hidden layers the derivative of that layer's input to
+        its activation by the features, at a code. Of linear hidden layers that is the product of
+        all kernels (Way and Greene 2018 multiply them whatever lies between).
+
+        Parameters
+        ----------
+        code
+            Shape (features,): where to take the derivative; 0 if not given.
+        """
+        *hidden, last = [layer for layer in self._decoder.layers if hasattr(layer, "kernel")]
+        width = self._decoder.input_shape[-1]
+        point = np.zeros(width) if code is None else np.asarray(code, dtype=np.float64)
+        weights = np.eye(width)
+        for layer in hidden:
+            kernel = np.asarray(layer.kernel, dtype=np.float64)
+            before = point @ kernel + np.asarray(layer.bias)
+            point, slope = _value_and_slope(layer.activation, before)
+            weights = weights @ kernel * slope
+        return (weights @ np.asarray(last.kernel)).T.astype(np.float32)
 
     def n_parameters(self) -> int:
         """Return the number of trainable weights."""
@@ -280,8 +298,8 @@ class ClosedFormModel:
         """Return the reconstruction: samples x genes."""
         return self.decode(self.encode(X))
 
-    def gene_weights(self) -> np.ndarray:
-        """Return the decoder's weights: genes x features."""
+    def gene_weights(self, code: np.ndarray | None = None) -> np.ndarray:
+        """Return the decoder's weights, the same at every code: genes x features."""
         return self.fitted.gene_weights()
 
     def n_parameters(self) -> int:
@@ -307,6 +325,14 @@ class ClosedFormModel:
             "bce": np.concatenate([clipped_cross_entropy(x, x_hat) for x, x_hat in pairs]),
             "code": np.concatenate(codes),
         }
+
+
+def _value_and_slope(activation: Any, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Apply an activation to each value; its slope by central differences, which suit float32."""
+    step = 1e-2
+    points = np.stack([values, values + step, values - step]).astype(np.float32)
+    value, above, below = np.asarray(activation(points), dtype=np.float64)
+    return value, (above - below) / (2 * step)
 
 
 def summarize(measured: Mapping[str, np.ndarray]) -> dict[str, float]:

@@ -51,8 +51,11 @@ LAYERS = (
     Layer(
         "stages",
         "files; each function is one rule, and knows no model by name",
-        ("training", "proposals", "ranking", "importance", "settings_list", "latent", "embedding")
-        + ("meaning", "evaluation", "truth", "projection"),
+        (
+            *("training", "replicates", "proposals", "ranking", "importance", "settings_list"),
+            *("latent", "embedding", "maps", "questions", "rank_statistics", "meaning"),
+            *("over_representation", "stability", "evaluation", "truth", "projection"),
+        ),
     ),
     Layer("data", "sources, matrices and clinical tables; no model", ("data.*",)),
     Layer(

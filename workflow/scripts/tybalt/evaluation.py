@@ -10,7 +10,7 @@ import pandas as pd
 from tybalt.bundle import read_record
 from tybalt.data.matrix import judging_part, read_obs
 from tybalt.files import read_json, read_table, write_json, write_table
-from tybalt.meaning import BOOTSTRAP_SAMPLES
+from tybalt.rank_statistics import BOOTSTRAP_SAMPLES
 
 log = logging.getLogger(__name__)
 
@@ -184,15 +184,14 @@ def accuracy_interval(hits: np.ndarray, truth: np.ndarray, seed: int) -> tuple[f
 
 def signal_strength(associations: pd.DataFrame) -> dict[str, float]:
     """Judged AUROC of the feature chosen for each signal, in the direction seen in training."""
-    chosen = associations[associations["rank"] == 1].set_index("signal")
+    named = (associations["named"] == "yes") & (associations["claim"] != "not testable")
     result = {}
-    for signal, row in chosen.iterrows():
-        values = row[["auroc_test", "auroc_test_low", "auroc_test_high"]].tolist()
-        if row["auroc_train"] < 0.5:
+    for _, row in associations[named & (associations["rank"] == 1)].iterrows():
+        values = row[["effect_test", "effect_test_low", "effect_test_high"]].tolist()
+        if row["effect_train"] < 0.5:
             values = [1 - values[0], 1 - values[2], 1 - values[1]]
-        if row["testable"] == "yes":
-            names = (f"auroc_{signal}", f"auroc_{signal}_low", f"auroc_{signal}_high")
-            result |= dict(zip(names, values, strict=True))
+        name = f"auroc_{row['question']}"
+        result |= dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
     return result
 
 

@@ -43,8 +43,9 @@ def encode_samples(matrix: str, model: str, encoding: str) -> None:
 def weigh_genes(model: str, gene_weights: str) -> None:
     """Write the decoder's weight of every gene in every feature.
 
-    The weights are the kernel of the decoder's last layer or, in a deep decoder, the product of
-    the kernels of all its layers (Way and Greene 2018).
+    The weights are the kernel of the decoder's last layer or, in a deep decoder, the derivative by
+    the features at the mean code of the training samples (the product of the kernels, with each
+    hidden unit's slope between them).
 
     Parameters
     ----------
@@ -54,7 +55,7 @@ def weigh_genes(model: str, gene_weights: str) -> None:
         Output ``gene_weights.tsv.gz``: gene, z1 ... zK.
     """
     bundle = load_bundle(model)
-    weights = bundle.autoencoder.gene_weights()
+    weights = bundle.autoencoder.gene_weights(bundle.codes.to_numpy().mean(axis=0))
     write_table(named(weights, "gene", bundle.genes.index), gene_weights)
 
 

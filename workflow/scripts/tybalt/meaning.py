@@ -1,35 +1,73 @@
-"""What a code and its map say about the samples."""
+"""What a code says about the samples: found on training samples, confirmed on test samples."""
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import false_discovery_control
 
 from tybalt.data.matrix import judging_part, read_obs
-from tybalt.errors import InputError, suggest
 from tybalt.files import read_table, write_table
+from tybalt.questions import AUROC, SPEARMAN, Question, plan_questions, read_burden, read_drivers
+from tybalt.rank_statistics import (
+    CHANCE,
+    MINIMUM_PER_SIDE,
+    Effects,
+    answering_strata,
+    bootstrap_intervals,
+    measure_effects,
+)
 
 log = logging.getLogger(__name__)
 
-#: Fewer positives or negatives than this in the judged part: "not testable".
-MINIMUM_PER_SIDE = 10
+#: A p-value says little of thousands of samples: a claim also needs an effect of this size, as
+#: the departure from chance (AUROC of at least 0.7 or at most 0.3, |rho| of at least 0.3).
+SMALLEST_EFFECT = {AUROC: 0.2, SPEARMAN: 0.3}
 
-BOOTSTRAP_SAMPLES = 1000
+#: Share of false findings that is accepted among all findings on training samples.
+FALSE_DISCOVERY_RATE = 0.05
 
-#: Only the features that rank first on training samples get a bootstrap interval.
-INTERVALS = 10
+CONFIRMED, NOT_CONFIRMED, NOT_TESTABLE = "confirmed", "not confirmed", "not testable"
+
+ASSOCIATION_COLUMNS = ["question", "named", "rank", "feature", "measure"]
+ASSOCIATION_COLUMNS += ["effect_train", "p_train", "q_train"]
+ASSOCIATION_COLUMNS += ["effect_test", "effect_test_low", "effect_test_high", "judged_on"]
+ASSOCIATION_COLUMNS += ["claim", "reason"]
+
+QUESTION_COLUMNS = ["question", "named", "group", "contrast", "measure", "judged_on"]
+QUESTION_COLUMNS += ["n_train", "n_test", "n_positive_train", "n_positive_test", "strata"]
+
+FINDING_COLUMNS = ["question", "named", "group", "contrast", "measure", "feature"]
+FINDING_COLUMNS += ["effect_train", "effect_test", "effect_test_low", "effect_test_high"]
+FINDING_COLUMNS += ["q_train", "claim", "reason", "judged_on", "n_train", "n_test"]
+FINDING_COLUMNS += ["n_positive_train", "n_positive_test", "strata", "features_confirmed"]
+FINDING_COLUMNS += ["stability", "genes", "gene_set", "gene_set_q"]
+
+#: Genes that a finding names.
+NAMED_GENES = 8
 
 
 def associate_features(
     matrix: str,
     encoding: str,
+    status: Sequence[str],
+    mutation_burden: Sequence[str],
+    driver_genes: str,
     signals: Mapping[str, Mapping[str, Any]],
     seed: int,
     associations: str,
+    questions: str,
 ) -> None:
-    """Ask every latent feature every question: chosen on training samples, judged on others.
+    """Ask every latent feature every question: found on training samples, judged on others.
+
+    A feature is *found* if its q-value (Benjamini-Hochberg over all questions and features) is at
+    most 0.05 and its effect is large enough (AUROC >= 0.7 or <= 0.3, |rho| >= 0.3), both on the
+    training samples. It is *confirmed* if the 95 % bootstrap interval of its effect on the test
+    samples lies on the same side of chance. With fewer than ten samples on a side of either part
+    the question is *not testable*.
 
     Parameters
     ----------
@@ -37,179 +75,228 @@ def associate_features(
         expression.h5ad; only its clinical columns and split are read.
     encoding
         encoding.tsv.gz of one cell.
+    status, mutation_burden
+        status.h5ad and mutation_burden.tsv; empty lists where the dataset has no such tables.
+    driver_genes
+        Table whose column `gene` names the genes whose status is asked for.
     signals
-        Name -> {covariate, positive, within?}, see config/README.md.
+        Questions that the config names: name -> {covariate, positive, within?}.
     seed
         Of the bootstrap.
     associations
-        Output table, one row per signal and feature; columns as in `ask`.
+        Output table, one row per question and feature, by rank on the training samples. The
+        effect is the AUROC of *higher values in positive samples* (below 0.5: lower in them) or
+        Spearman's rho. Intervals are given where something was found, and for rank 1.
+    questions
+        Output table, one row per question: what was compared, and how many samples answered.
     """
+    started = time.monotonic()
     obs = read_obs(matrix)
     codes = read_table(encoding, index="sample").loc[obs.index]
-    tables = [
-        ask(codes, obs, question, seed).assign(signal=name) for name, question in signals.items()
-    ]
-    columns = ["signal", *ASSOCIATION_COLUMNS]
-    table = pd.concat(tables) if tables else pd.DataFrame(columns=columns)
-    write_table(table[columns], associations)
+    asked = plan_questions(
+        obs, signals, read_drivers(status, driver_genes), read_burden(mutation_burden)
+    )
+    table, facts = answer(codes, asked, obs["split"].to_numpy(dtype=object), seed)
+    write_table(table, associations)
+    write_table(facts, questions)
+    log.info(
+        "%d features, %d questions, %.1f s: %s",
+        codes.shape[1],
+        len(asked),
+        time.monotonic() - started,
+        ", ".join(f"{count} {claim}" for claim, count in table["claim"].value_counts().items()),
+    )
 
 
-ASSOCIATION_COLUMNS = [
-    "rank",
-    "feature",
-    "auroc_train",
-    "auroc_test",
-    "auroc_test_low",
-    "auroc_test_high",
-    "judged_on",
-    "testable",
-    "n_positive_train",
-    "n_negative_train",
-    "n_positive_test",
-    "n_negative_test",
-    "strata",
-]
-
-
-def ask(
-    codes: pd.DataFrame, obs: pd.DataFrame, question: Mapping[str, Any], seed: int
-) -> pd.DataFrame:
-    """Score every feature by how well it separates the positive samples of one question.
-
-    The AUROC is that of *higher values in positive samples*; below 0.5 the feature is lower in
-    them. Features are ranked by |AUROC - 0.5| on the training samples; the first ten have a
-    bootstrap interval of the AUROC of the judged samples (2.5 % to 97.5 %, within strata).
+def answer(
+    codes: pd.DataFrame, questions: Sequence[Question], split: np.ndarray, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Answer all questions; see `associate_features`.
 
     Parameters
     ----------
     codes
-        Samples x latent features.
-    obs
-        Clinical columns and `split` of the same samples.
-    question
-        `covariate`, the list `positive`, and optionally `within`.
-    """
-    part = judging_part(obs["split"])
-    label = answers(obs, question)
-    stratum = strata(obs, label, question)
-    known = label.notna() & stratum.notna()
-    train = known & (obs["split"] == "train")
-    judged = with_both_sides(known & (obs["split"] == part), label, stratum)
-    auroc_train = stratified_auroc(codes[train], label[train], stratum[train])
-    auroc_test = stratified_auroc(codes[judged], label[judged], stratum[judged])
-    positives, negatives = (int((label[judged] == side).sum()) for side in (1, 0))
-    enough = min(positives, negatives) >= MINIMUM_PER_SIDE
-    table = pd.DataFrame(
-        {
-            "feature": codes.columns,
-            "auroc_train": auroc_train,
-            "auroc_test": auroc_test,
-            "judged_on": part,
-            "testable": "yes" if enough else f"fewer than {MINIMUM_PER_SIDE} on one side",
-            "n_positive_train": int((label[train] == 1).sum()),
-            "n_negative_train": int((label[train] == 0).sum()),
-            "n_positive_test": positives,
-            "n_negative_test": negatives,
-            "strata": ",".join(sorted(stratum[known].unique())) if "within" in question else "",
-        }
-    )
-    strength = (table["auroc_train"] - 0.5).abs().fillna(-1).to_numpy()
-    table = table.iloc[np.argsort(-strength, kind="stable")].reset_index(drop=True)
-    table.insert(0, "rank", range(1, len(table) + 1))
-    first = table["feature"].iloc[:INTERVALS]
-    low, high = bootstrap_interval(codes.loc[judged, first], label[judged], stratum[judged], seed)
-    return table.assign(
-        auroc_test_low=pd.Series(low, index=first.index),
-        auroc_test_high=pd.Series(high, index=first.index),
-    )
-
-
-def with_both_sides(chosen: pd.Series, label: pd.Series, stratum: pd.Series) -> pd.Series:
-    """Narrow a choice of samples to strata that hold both answers: others cannot be judged."""
-    sides = label[chosen].groupby(stratum[chosen]).nunique()
-    return chosen & stratum.isin(sides.index[sides == 2])
-
-
-def answers(obs: pd.DataFrame, question: Mapping[str, Any]) -> pd.Series:
-    """Return 1 for positive samples, 0 for other known values, NaN for missing ones.
-
-    Raises
-    ------
-    InputError
-        If no sample has a positive value: as a rule it is misspelt.
-    """
-    values = obs[question["covariate"]].astype("object")
-    known = values.notna() & (values != "")
-    positive = values.astype(str).isin([str(value) for value in question["positive"]])
-    if not (positive & known).any():
-        found = sorted(values[known].astype(str).unique())
-        raise InputError(
-            f"signals: no sample has {question['covariate']} {question['positive']}; "
-            f"{suggest(question['positive'][0], found[:40])}"
-        )
-    return positive.astype(float).where(known)
-
-
-def strata(obs: pd.DataFrame, label: pd.Series, question: Mapping[str, Any]) -> pd.Series:
-    """Return the stratum of each sample; NaN where it has too few training samples of a side."""
-    if "within" not in question:
-        return pd.Series("all", index=obs.index)
-    values = obs[question["within"]].astype("object")
-    train = (obs["split"] == "train") & label.notna()
-    counts = pd.crosstab(values[train], label[train]).reindex(columns=[0.0, 1.0], fill_value=0)
-    large = counts.index[(counts >= MINIMUM_PER_SIDE).all(axis=1)]
-    return values.where(values.isin(large))
-
-
-def stratified_auroc(codes: pd.DataFrame, label: pd.Series, stratum: pd.Series) -> np.ndarray:
-    """AUROC of every feature within strata, combined with van Elteren's weights.
-
-    Each stratum's rank sum is divided by its size + 1 (van Elteren 1960, Bull. Int. Stat. Inst.
-    37:351-361), so its AUROC has the weight n1 * n0 / (n1 + n0 + 1).
+        Samples x features.
+    questions
+        Their answers are of the same samples in the same order.
+    split
+        Part of each sample.
 
     Returns
     -------
-    array of shape (features,)
-        In 0..1; NaN if no stratum has both sides.
+    associations, questions
+        With the columns ASSOCIATION_COLUMNS and QUESTION_COLUMNS.
     """
-    total, weights = np.zeros(codes.shape[1]), 0.0
-    for name in sorted(stratum.unique()):
-        inside = (stratum == name).to_numpy()
-        side = label.to_numpy()[inside] == 1
-        positives, negatives = side.sum(), (~side).sum()
-        if not positives or not negatives:
-            continue
-        weight = positives * negatives / (positives + negatives + 1)
-        total += weight * auroc(codes.to_numpy()[inside], side)
-        weights += weight
-    return total / weights if weights else np.full(codes.shape[1], np.nan)
+    if not questions:
+        return pd.DataFrame(columns=ASSOCIATION_COLUMNS), pd.DataFrame(columns=QUESTION_COLUMNS)
+    values = codes.to_numpy(dtype=float)
+    part = judging_part(split)
+    train, judged = split == "train", split == part
+    strata = [answering_strata(question, train) for question in questions]
+    on_train = measure_effects(values, questions, train, strata)
+    on_test = measure_effects(values, questions, judged, strata)
+    q = adjust(on_train.p)
+    found = (q <= FALSE_DISCOVERY_RATE) & large_enough(on_train.effect, questions)
+    tables = []
+    for i, question in enumerate(questions):
+        departure = np.abs(on_train.effect[i] - CHANCE[question.measure])
+        order = np.argsort(-np.nan_to_num(departure, nan=-1), kind="stable")
+        shown = np.flatnonzero(found[i] | (np.arange(len(order)) == order[0]))
+        low, high = (np.full(len(order), np.nan) for _ in range(2))
+        low[shown], high[shown] = bootstrap_intervals(
+            values[:, shown], question, judged, strata[i], seed
+        )
+        reason = untestable(question, on_train, on_test, i, part)
+        table = pd.DataFrame(
+            {
+                "question": question.name,
+                "named": "yes" if question.named else "no",
+                "feature": codes.columns,
+                "measure": question.measure,
+                "effect_train": on_train.effect[i],
+                "p_train": on_train.p[i],
+                "q_train": q[i],
+                "effect_test": on_test.effect[i],
+                "effect_test_low": low,
+                "effect_test_high": high,
+                "judged_on": part,
+            }
+        )
+        table["reason"] = reason or judge(table, found[i], question.measure, part)
+        table["claim"] = np.where(table["reason"] == "", CONFIRMED, NOT_CONFIRMED)
+        table["claim"] = NOT_TESTABLE if reason else table["claim"]
+        table = table.iloc[order]
+        tables.append(table.assign(rank=range(1, len(table) + 1)))
+    facts = describe_questions(questions, on_train, on_test, part)
+    return pd.concat(tables, ignore_index=True)[ASSOCIATION_COLUMNS], facts
 
 
-def auroc(values: np.ndarray, positive: np.ndarray) -> np.ndarray:
-    """Area under the ROC curve of each column (Mann-Whitney U over n1 * n0; ties count half)."""
-    from scipy.stats import rankdata
+def adjust(p: np.ndarray) -> np.ndarray:
+    """Benjamini-Hochberg q-values over all p-values that are not missing."""
+    q = np.full(p.shape, np.nan)
+    known = np.isfinite(p)
+    if known.any():
+        q[known] = false_discovery_control(p[known])
+    return q
 
-    n_positive = positive.sum()
-    ranks = rankdata(values, axis=0)[positive].sum(axis=0)
-    wins = ranks - n_positive * (n_positive + 1) / 2
-    return wins / (n_positive * (len(positive) - n_positive))
+
+def large_enough(effects: np.ndarray, questions: Sequence[Question]) -> np.ndarray:
+    """Tell which effects (Q x F) are large enough for a claim."""
+    chance = np.array([[CHANCE[question.measure]] for question in questions])
+    floor = np.array([[SMALLEST_EFFECT[question.measure]] for question in questions])
+    return np.abs(effects - chance) >= floor
 
 
-def bootstrap_interval(
-    codes: pd.DataFrame, label: pd.Series, stratum: pd.Series, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Percentile bootstrap of the stratified AUROC, resampling within stratum and side."""
-    if label.nunique() < 2:
-        missing = np.full(codes.shape[1], np.nan)
-        return missing, missing
-    rng = np.random.default_rng(seed)
-    groups = [
-        np.flatnonzero((stratum == name) & (label == side))
-        for name in sorted(stratum.unique())
-        for side in (0.0, 1.0)
-    ]
-    drawn = []
-    for _ in range(BOOTSTRAP_SAMPLES):
-        rows = np.concatenate([rng.choice(group, len(group)) for group in groups if len(group)])
-        drawn.append(stratified_auroc(codes.iloc[rows], label.iloc[rows], stratum.iloc[rows]))
-    return np.percentile(drawn, 2.5, axis=0), np.percentile(drawn, 97.5, axis=0)
+def untestable(question: Question, on_train: Effects, on_test: Effects, i: int, part: str) -> str:
+    """Say why question number i cannot be tested; "" if it can."""
+    for name, effects in (("training", on_train), (part, on_test)):
+        sides = (effects.n_positive[i], effects.n[i] - effects.n_positive[i])
+        if question.measure == AUROC and min(sides) < MINIMUM_PER_SIDE:
+            side = "positive" if sides[0] <= sides[1] else "negative"
+            return f"{min(sides)} {side} {name} samples, fewer than {MINIMUM_PER_SIDE}"
+        if question.measure == SPEARMAN and effects.n[i] < MINIMUM_PER_SIDE:
+            return f"{effects.n[i]} {name} samples, fewer than {MINIMUM_PER_SIDE}"
+    return ""
+
+
+def judge(table: pd.DataFrame, found: np.ndarray, measure: str, part: str) -> pd.Series:
+    """Say of each feature why it is not confirmed; "" where it is."""
+    chance = CHANCE[measure]
+    higher = table["effect_train"] > chance
+    bound = table["effect_test_low"].where(higher, table["effect_test_high"])
+    same_side = (table["effect_test"] > chance) == higher
+    beyond = (bound > chance).where(higher, bound < chance)
+    reasons = np.select(
+        [
+            ~(table["q_train"] <= FALSE_DISCOVERY_RATE),
+            ~found,
+            ~same_side,
+            ~beyond,
+        ],
+        [
+            "not significant on training samples",
+            "effect too small on training samples",
+            f"opposite direction on {part} samples",
+            f"interval includes chance on {part} samples",
+        ],
+        "",
+    )
+    return pd.Series(reasons, index=table.index)
+
+
+def describe_questions(
+    questions: Sequence[Question], on_train: Effects, on_test: Effects, part: str
+) -> pd.DataFrame:
+    """Tabulate what was compared, and how many samples answered."""
+    rows = []
+    for i, question in enumerate(questions):
+        sided = question.measure == AUROC
+        rows.append(
+            {
+                "question": question.name,
+                "named": "yes" if question.named else "no",
+                "group": question.group,
+                "contrast": question.contrast,
+                "measure": question.measure,
+                "judged_on": part,
+                "n_train": on_train.n[i],
+                "n_test": on_test.n[i],
+                "n_positive_train": on_train.n_positive[i] if sided else None,
+                "n_positive_test": on_test.n_positive[i] if sided else None,
+                "strata": on_train.strata[i],
+            }
+        )
+    table = pd.DataFrame(rows, columns=QUESTION_COLUMNS)
+    counts = ["n_positive_train", "n_positive_test"]
+    return table.astype(dict.fromkeys(counts, "Int64"))
+
+
+def list_findings(
+    associations: str,
+    questions: str,
+    high_weight_genes: str,
+    gene_sets: str,
+    stability: Sequence[str],
+    findings: str,
+) -> None:
+    """Sum up each question in one row: its best feature, the claim, and what stands behind it.
+
+    Parameters
+    ----------
+    associations, questions
+        Outputs of `associate_features`.
+    high_weight_genes, gene_sets
+        Outputs of `find_gene_sets`.
+    stability
+        Output of `measure_stability`; an empty list where nothing was trained again.
+    findings
+        Output table, questions of the config first. Feature: the largest effect on training
+        samples; missing where none of them answer. Stability: mean over the replicates of |r| of
+        the matched feature. Genes: those with the largest weights on the side that is higher in
+        positive samples (for numbers: that grows with them); gene set: the best one of that side.
+    """
+    table = read_table(associations)
+    best = table[table["rank"] == 1].drop(columns=["named", "measure", "judged_on"])
+    found = read_table(questions).merge(best, on="question", validate="one_to_one")
+    confirmed = table[table["claim"] == CONFIRMED].groupby("question").size()
+    found["features_confirmed"] = found["question"].map(confirmed).fillna(0).astype(int)
+    found["stability"] = np.nan
+    if stability:
+        found["stability"] = found["feature"].map(feature_stability(read_table(str(stability))))
+    found["feature"] = found["feature"].where(found["effect_train"].notna())
+    chance = found["measure"].map(CHANCE)
+    found["side"] = np.where(found["effect_train"] >= chance, "positive", "negative")
+    genes = read_table(high_weight_genes)
+    genes = genes[genes["rank"] <= NAMED_GENES].groupby(["feature", "side"])["gene"]
+    sets = read_table(gene_sets).rename(columns={"q": "gene_set_q"})
+    sets = sets.sort_values(["gene_set_q", "p"], kind="stable").drop_duplicates(["feature", "side"])
+    keys = ["feature", "side"]
+    found = found.merge(genes.agg(", ".join).rename("genes"), how="left", on=keys)
+    found = found.merge(sets[[*keys, "gene_set", "gene_set_q"]], how="left", on=keys)
+    found = found.sort_values("named", ascending=False, kind="stable")
+    write_table(found[FINDING_COLUMNS], findings)
+
+
+def feature_stability(matches: pd.DataFrame) -> pd.Series:
+    """Mean over replicates of |r| between a feature and the one that it is matched with."""
+    return matches["r"].abs().groupby(matches["feature"]).mean()

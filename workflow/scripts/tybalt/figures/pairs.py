@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from tybalt.meaning import stratified_auroc
+from tybalt.rank_statistics import stratified_auroc
 
 
 class Pair(NamedTuple):
@@ -48,7 +48,7 @@ def best_pair(codes: pd.DataFrame, label: pd.Series, stratum: pd.Series, first: 
         values[:, [first]] * weights[candidates, 0]
         + values[:, candidates] * (weights[candidates, 1])
     )
-    areas = stratified_auroc(pd.DataFrame(scores, index=codes.index), label, stratum)
+    areas = stratified_auroc(scores, label.to_numpy(), stratum.to_numpy())
     partner = candidates[int(np.argmax(areas))]
     return Pair(partner, weights[partner])
 

@@ -1,6 +1,7 @@
 """The pair of latent features that best separates the positive samples of a question."""
 
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tybalt.data.matrix import judging_part, read_obs
-from tybalt.errors import InputError, suggest
+from tybalt.figures.claims import oriented, read_finding, sentence, stability_in_words
 from tybalt.figures.pairs import Pair, best_pair, midpoints
 from tybalt.figures.style import (
     BLUE,
@@ -23,14 +24,15 @@ from tybalt.figures.style import (
     say_instead,
 )
 from tybalt.files import read_table
-from tybalt.meaning import answers, strata, stratified_auroc, with_both_sides
+from tybalt.questions import ask_signal
+from tybalt.rank_statistics import answering_strata, stratified_auroc
 
 
 @saves_figure
 def plot_signal(
     matrix: str,
     encoding: str,
-    associations: str,
+    findings: str,
     signal: str,
     question: Mapping[str, Any],
     title: str,
@@ -46,8 +48,8 @@ def plot_signal(
         `expression.h5ad`, of which the clinical columns are read.
     encoding
         Codes of all samples: sample, z1 ... zK.
-    associations
-        Table of all questions and features, ranked on training samples.
+    findings
+        Table of all questions, each with its best feature on training samples.
     signal
         Name of the question in that table.
     question
@@ -55,16 +57,20 @@ def plot_signal(
     title
         Whose codes they are.
     """
-    best = best_feature(associations, signal)
+    best = read_finding(findings, signal)
     obs = read_obs(matrix)
     codes = read_table(encoding, index="sample").loc[obs.index]
-    label = answers(obs, question)
-    stratum = strata(obs, label, question)
-    part = judging_part(obs["split"])
-    answered = label.notna() & stratum.notna()
-    judged = with_both_sides(answered & (obs["split"] == part), label, stratum).to_numpy()
-    known, train = answered.to_numpy(), (answered & (obs["split"] == "train")).to_numpy()
-    if np.isnan(best["auroc_train"]) or not train.any():
+    split = obs["split"].to_numpy(dtype=object)
+    part = judging_part(split)
+    asked = ask_signal(obs, signal, question)
+    strata = answering_strata(asked, split == "train")
+    known = np.isfinite(asked.values) & np.isin(asked.stratum, strata)
+    train, judged = known & (split == "train"), known & (split == part)
+    label = pd.Series(asked.values, obs.index)
+    stratum = pd.Series(asked.stratum, obs.index)
+    sides = label[judged].groupby(stratum[judged]).nunique()
+    judged &= stratum.isin(sides.index[sides == 2]).to_numpy()
+    if np.isnan(best["effect_train"]) or not train.any():
         figure = new_figure(signal, title, (SLIDE[0], 2.3))
         say_instead(figure, "Not testable: too few training samples on one side of the question.")
         return figure
@@ -78,54 +84,21 @@ def plot_signal(
     points = codes[chosen].to_numpy(float)
     areas = {} if pair is None else _areas(points @ pair.weights, label, stratum, train, judged)
 
-    figure = new_figure(f"{signal}: {' and '.join(chosen)}", title)
+    figure = new_figure(textwrap.shorten(sentence(signal, best), 105, placeholder=" …"), title)
     left, right = figure.subplots(1, 2, width_ratios=(2, 1))
-    sides = side_names(obs, question)
-    _draw_points(left, points, label.to_numpy(), {"train": train, part: judged}, sides)
+    names = side_names(obs, question)
+    _draw_points(left, points, label.to_numpy(), {"train": train, part: judged}, names)
     _name_axes(left, chosen, question)
     _draw_discriminant(left, points[train], label[train].to_numpy(), pair)
     legend = left.legend(loc="upper left", bbox_to_anchor=(0, -0.11), ncols=2, handletextpad=0.2)
     for handle in legend.legend_handles:
         handle.set_sizes([46])
-    name, single = oriented(best["feature"], best)
+    name, single = oriented(best)
     left.set_title(_headline(name, single, areas, best, part), loc="left")
-    _draw_areas(right, name, single, areas, chosen, part, best["testable"] == "yes")
-    add_note(figure, _describe(question, best, stratum[known], part))
+    testable = best["claim"] != "not testable"
+    _draw_areas(right, name, single, areas, chosen, part, testable)
+    add_note(figure, _describe(question, best, strata, part))
     return figure
-
-
-def best_feature(associations: str, signal: str) -> pd.Series:
-    """Return the row of the feature that ranks first on training samples; raise InputError."""
-    table = read_table(associations)
-    rows = table[table["signal"] == signal]
-    if rows.empty:
-        raise InputError(
-            f"{associations}: no signal {signal!r}; {suggest(signal, table['signal'].unique())}"
-        )
-    return rows.loc[rows["rank"].idxmin()]
-
-
-def oriented(feature: str, row: pd.Series) -> tuple[str, dict[str, float]]:
-    """Give the feature the sign that is higher in positive samples of the training part.
-
-    Returns
-    -------
-    tuple
-        Its name (``-z7`` if it is lower in positive samples), and the AUROCs of that direction:
-        train, test, low, high. The AUROC of -z is one minus that of z.
-    """
-    names = {"train": "auroc_train", "test": "auroc_test"}
-    names |= {"low": "auroc_test_low", "high": "auroc_test_high"}
-    values = {key: float(row[column]) for key, column in names.items()}
-    if values["train"] >= 0.5:
-        return feature, values
-    low, high = 1 - values["high"], 1 - values["low"]
-    return f"−{feature}", {
-        "train": 1 - values["train"],
-        "test": 1 - values["test"],
-        "low": low,
-        "high": high,
-    }
 
 
 def side_names(obs: pd.DataFrame, question: Mapping[str, Any]) -> tuple[str, str]:
@@ -140,9 +113,12 @@ def _areas(
     scores: np.ndarray, label: pd.Series, stratum: pd.Series, train: np.ndarray, judged: np.ndarray
 ) -> dict[str, float]:
     """AUROC of the discriminant on training and on judged samples (NaN if one side is empty)."""
-    table = pd.DataFrame({"score": scores}, index=label.index)
     return {
-        name: float(stratified_auroc(table[rows], label[rows], stratum[rows])[0])
+        name: float(
+            stratified_auroc(scores[rows, None], label[rows].to_numpy(), stratum[rows].to_numpy())[
+                0
+            ]
+        )
         for name, rows in (("train", train), ("test", judged))
     }
 
@@ -240,20 +216,23 @@ def _headline(
     name: str, single: Mapping[str, float], areas: Mapping[str, float], best: pd.Series, part: str
 ) -> str:
     """Say in one line what the judged samples say."""
-    if best["testable"] != "yes":
-        return f"not testable on {part} samples: {best['testable']}"
+    if best["claim"] == "not testable":
+        return f"not testable: {best['reason']}"
     interval = f"({single['low']:.3f}–{single['high']:.3f})"
     line = f"{part} AUROC of {name}: {single['test']:.3f} {interval}"
     return line + (f"; of the pair: {areas['test']:.3f}" if areas else "")
 
 
-def _describe(question: Mapping[str, Any], best: pd.Series, stratum: pd.Series, part: str) -> str:
-    judge = "judge" if best["testable"] == "yes" else "are too few to judge"
+def _describe(
+    question: Mapping[str, Any], best: pd.Series, strata: Sequence[str], part: str
+) -> str:
+    judge = "are too few to judge" if best["claim"] == "not testable" else "judge"
+    negatives = best["n_test"] - best["n_positive_test"]
     text = (
         f"Features and the dashed line are chosen on training samples; {part} samples {judge}: "
-        f"{best['n_positive_test']:,} positive, {best['n_negative_test']:,} negative."
+        f"{best['n_positive_test']:,.0f} positive, {negatives:,.0f} negative."
     )
     if "within" in question:
         groups = question["within"].replace("_", " ")
-        text += f" Within {stratum.nunique()} {groups} strata with enough samples of both sides."
-    return text
+        text += f" Within {len(strata)} {groups} strata with enough samples of both sides."
+    return f"{text} {stability_in_words(best)}".rstrip()

@@ -1,0 +1,47 @@
+"""Maps: their columns, their seeds, and what becomes of a constant code."""
+
+import importlib.util
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tybalt.embedding import map_table
+from tybalt.errors import InputError
+
+SAMPLES = pd.Index([f"s{i}" for i in range(90)])
+
+
+@pytest.fixture
+def values():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(90, 5)) + 8 * np.repeat(np.eye(3, 5), 30, axis=0)
+
+
+def test_a_map_for_each_seed_and_the_principal_components_once(values):
+    table = map_table(SAMPLES, values, ["tsne"], 2, 7, 1)
+    expected = ["sample", "tsne_1", "tsne_2", "tsne_seed2_1", "tsne_seed2_2", "pca_1", "pca_2"]
+    assert list(table) == expected
+    alone = map_table(SAMPLES, values, ["tsne"], 1, 7, 1)
+    pd.testing.assert_frame_equal(table[alone.columns], alone)
+    assert not np.allclose(table["tsne_1"], table["tsne_seed2_1"])
+
+
+def test_groups_stay_together_on_the_map(values):
+    table = map_table(SAMPLES, values, ["tsne"], 1, 7, 1)
+    plane = table[["tsne_1", "tsne_2"]].to_numpy().reshape(3, 30, 2)
+    centres = plane.mean(axis=1)
+    radius = np.linalg.norm(plane - centres[:, None], axis=2).max()
+    apart = np.linalg.norm(centres[[0, 0, 1]] - centres[[1, 2, 2]], axis=1).min()
+    assert apart > radius
+
+
+def test_a_constant_code_has_no_map(values):
+    table = map_table(SAMPLES, 0 * values, ["tsne"], 1, 7, 1)
+    assert table.drop(columns="sample").isna().all(axis=None)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("umap") is not None, reason="umap-learn is installed")
+def test_umap_says_how_to_get_it(values):
+    with pytest.raises(InputError, match="pip install umap-learn"):
+        map_table(SAMPLES, values, ["umap"], 1, 7, 1)
