@@ -142,6 +142,16 @@ def test_a_constant_code_has_no_map(study, tmp_path):
     assert "t-SNE of codes of vae · grid" not in [entry["name"] for entry in data["maps"]]
 
 
+def test_a_umap_is_offered_where_there_is_one(study, tmp_path):
+    table = read_table(study["gene_embedding"]).assign(umap_1=1.0, umap_2=range(SAMPLES))
+    write_table(table, tmp_path / "embedding.tsv")
+    data = data_of(
+        build(study, tmp_path / "e.html", gene_embedding=str(tmp_path / "embedding.tsv"))
+    )
+    assert [entry["name"] for entry in data["maps"]][2] == "UMAP of genes"
+    assert unpacked(data["maps"][2]["y"]["values"], "<u2")[[0, -1]].tolist() == [0, 65535]
+
+
 def test_files_of_other_samples_are_refused(study, tmp_path):
     write_table(read_table(study["encoding.tsv.gz"][0]).iloc[1:], tmp_path / "encoding.tsv.gz")
     changed = [str(tmp_path / "encoding.tsv.gz"), study["encoding.tsv.gz"][1]]

@@ -6,7 +6,7 @@ import pytest
 from shared_study import GENES, RANGE, make_study, pca_bundle
 
 from tybalt.bundle import load_bundle
-from tybalt.embedding import map_table
+from tybalt.embedding import plane, tsne_map
 from tybalt.errors import InputError
 from tybalt.files import read_json, read_table, write_table
 from tybalt.latent import named
@@ -23,7 +23,10 @@ def study(tmp_path_factory):
     codes = load_bundle(model).autoencoder.encode(files["X"])
     encoding, embedding = str(folder / "codes.tsv.gz"), str(folder / "map.tsv")
     write_table(named(codes, "sample", files["obs"].index), encoding)
-    write_table(map_table(files["obs"].index, codes.astype("float64"), 1, 1), embedding)
+    places = tsne_map(codes.astype("float64"), plane(codes.astype("float64"), 1), 1, 1)
+    positions = pd.DataFrame(places, columns=["tsne_1", "tsne_2"])
+    positions.insert(0, "sample", list(files["obs"].index))
+    write_table(positions, embedding)
     raw = pd.DataFrame(files["X"].T * RANGE, GENES, files["obs"].index)
     held_out = files["obs"].index[files["obs"]["split"] != "train"]
     known = {"model": model, "matrix": files["matrix"], "encoding": encoding}

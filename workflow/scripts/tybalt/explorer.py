@@ -37,6 +37,9 @@ MAXIMUM_LEVELS = 60
 #: Genes named with a feature, of each sign.
 NAMED_GENES = 8
 
+#: Maps of an embedding table, in the order in which they are offered.
+METHODS = {"tsne": "t-SNE", "pca": "PCA", "umap": "UMAP"}
+
 #: Parts of BokehJS: the core, drawing on the graphics card, and the interface for scripts.
 BOKEH_SCRIPTS = ("bokeh.min.js", "bokeh-gl.min.js", "bokeh-api.min.js")
 
@@ -217,15 +220,14 @@ def pack_block(name: str, names: Iterable[str], values: np.ndarray) -> dict[str,
 def pack_maps(path: str, of: str, samples: pd.Index) -> list[dict[str, Any]]:
     """Pack the maps of an embedding table; a constant code has none."""
     table = read_samples(path, samples)
-    maps = [("t-SNE", "tsne_1", "tsne_2"), ("PCA", "pca_1", "pca_2")]
     return [
         {
-            "name": f"{method} of {of}",
-            "x": pack_numbers(table[x].to_numpy(), np.uint16),
-            "y": pack_numbers(table[y].to_numpy(), np.uint16),
+            "name": f"{METHODS[name]} of {of}",
+            "x": pack_numbers(table[f"{name}_1"].to_numpy(), np.uint16),
+            "y": pack_numbers(table[f"{name}_2"].to_numpy(), np.uint16),
         }
-        for method, x, y in maps
-        if table[[x, y]].notna().all(axis=None)
+        for name in METHODS
+        if f"{name}_1" in table and table[[f"{name}_1", f"{name}_2"]].notna().all(axis=None)
     ]
 
 

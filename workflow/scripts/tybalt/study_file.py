@@ -4,7 +4,7 @@
 
     X                       the matrix, as in expression.h5ad
     obs                     clinical columns and `split`
-    obsm/X_tsne, X_pca      maps of the samples by their genes
+    obsm/X_tsne, X_pca      maps of the samples by their genes; X_umap where there is one
     obsm/X_code_{cell}      codes of a cell, which is written {model}_{tuner}
     obsm/X_tsne_{cell}, X_pca_{cell}    maps of those codes
     var                     per-gene statistics, offset and scale
@@ -31,7 +31,8 @@ from tybalt.files import read_table
 
 log = logging.getLogger(__name__)
 
-MAPS = {"tsne": ["tsne_1", "tsne_2"], "pca": ["pca_1", "pca_2"]}
+#: Maps of an embedding table, under the names of scanpy.
+MAPS = ("tsne", "pca", "umap")
 
 
 def assemble_study(
@@ -88,7 +89,10 @@ def assemble_study(
 
 def add_maps(data, table: pd.DataFrame, suffix: str) -> None:
     """Add the maps of an embedding table; a constant code has none, and that is logged."""
-    for name, columns in MAPS.items():
+    for name in MAPS:
+        columns = [f"{name}_1", f"{name}_2"]
+        if columns[0] not in table:
+            continue
         if table[columns].isna().any(axis=None):
             log.warning("X_%s%s: no map, as the code is constant", name, suffix)
         else:
