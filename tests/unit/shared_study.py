@@ -54,7 +54,7 @@ def make_study(folder: Path, seed: int = 0) -> dict:
     write_matrix(str(matrix), X, obs, var, notes)
     files = {"matrix": str(matrix), "obs": obs, "X": X, "var": var}
     names = ("encoding.tsv.gz", "embedding.tsv", "gene_weights.tsv.gz", "associations.tsv")
-    names += ("best.json", "trials.tsv", "model.provenance.json", "model.zip")
+    names += ("findings.tsv", "best.json", "trials.tsv", "model.provenance.json", "model.zip")
     files |= {name: [str(folder / cell[0] / name) for cell in CELLS] for name in names}
     files["gene_embedding"] = str(folder / "gene_embedding.tsv")
     write_table(positions(obs, rng), files["gene_embedding"])
@@ -71,6 +71,7 @@ def make_study(folder: Path, seed: int = 0) -> dict:
         weights.insert(0, "gene", GENES)
         write_table(weights, files["gene_weights.tsv.gz"][number])
         write_table(associations(), files["associations.tsv"][number])
+        write_table(findings(), files["findings.tsv"][number])
         searched = {"kappa": [0.1, 1.0]} if tuner == "grid" else {}
         write_table(ranking(searched), files["trials.tsv"][number])
         hyperparameters = {"kappa": 0.1} if searched else {"latent_dim": 3}
@@ -91,13 +92,22 @@ def positions(obs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def associations() -> pd.DataFrame:
-    """One question that z1 answers, lower in positive samples, and one that cannot be tested."""
-    first = {"signal": "type", "rank": 1, "feature": "z1", "auroc_train": 0.02, "auroc_test": 0.05}
-    first |= {"auroc_test_low": 0.01, "auroc_test_high": 0.1, "testable": "yes"}
-    rare = {"signal": "rare", "rank": 1, "feature": "z2", "auroc_train": 0.9, "auroc_test": 0.8}
-    rare |= {"auroc_test_low": np.nan, "auroc_test_high": np.nan, "testable": "fewer than 10"}
-    sides = {"judged_on": "test", "n_positive_test": 16, "n_negative_test": 32}
-    return pd.DataFrame([first, rare]).assign(**sides)
+    table = findings()[["question", "named", "feature", "measure", "effect_train", "effect_test"]]
+    return table.assign(rank=1)
+
+
+def findings() -> pd.DataFrame:
+    """One question that z1 answers, lower in positive samples; one untestable; one of numbers."""
+    first = {"question": "type", "named": "yes", "feature": "z1", "measure": "auroc"}
+    first |= {"effect_train": 0.02, "effect_test": 0.05, "effect_test_low": 0.01}
+    first |= {"effect_test_high": 0.1, "claim": "confirmed", "n_positive_test": 16}
+    rare = {"question": "rare", "named": "yes", "feature": "z2", "measure": "auroc"}
+    rare |= {"effect_train": 0.9, "effect_test": np.nan, "claim": "not testable"}
+    rare |= {"reason": "fewer than 10", "n_positive_test": 2}
+    age = {"question": "age", "named": "no", "feature": "z3", "measure": "spearman"}
+    age |= {"effect_train": -0.6, "effect_test": -0.5, "claim": "confirmed", "gene_set": "AGED"}
+    same = {"contrast": "yes against no", "judged_on": "test", "n_test": 48, "genes": "XIST, KRT5"}
+    return pd.DataFrame([first, rare, age]).assign(**same)
 
 
 def ranking(searched: dict) -> pd.DataFrame:

@@ -30,7 +30,7 @@ def build(study, path, **changes) -> str:
         "embeddings": study["embedding.tsv"],
         "encodings": study["encoding.tsv.gz"],
         "gene_weights": study["gene_weights.tsv.gz"],
-        "associations": study["associations.tsv"],
+        "findings": study["findings.tsv"],
         "markers": str(ROOT / "resources" / "marker_genes.tsv"),
         "colours": str(ROOT / "resources" / "cohorts.tsv"),
         "cells": CELLS,
@@ -113,7 +113,7 @@ def test_a_feature_is_shown_with_its_genes_and_the_questions_it_answers(page):
     note = data_of(page)["blocks"][1]["notes"]["z1"]
     assert note.startswith("Raises XIST, ")
     # AUROC 0.05 in the direction of training (lower) is 0.95
-    assert "Chosen for type on training samples: confirmed, AUROC 0.95 on test samples." in note
+    assert "Chosen for type on training samples, confirmed: AUROC 0.95 on test samples." in note
 
 
 def test_the_panel_takes_markers_then_strong_genes_then_variable_ones():

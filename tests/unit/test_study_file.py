@@ -22,6 +22,7 @@ def assemble(files, path, **changes):
         "embeddings": files["embedding.tsv"],
         "gene_weights": files["gene_weights.tsv.gz"],
         "associations": files["associations.tsv"],
+        "findings": files["findings.tsv"],
         "colours": str(ROOT / "resources" / "cohorts.tsv"),
         "cells": CELLS,
     }
@@ -43,8 +44,8 @@ def test_codes_maps_weights_and_tables_are_those_of_the_files(files, tmp_path):
         assert np.array_equal(study.obsm[f"X_code_{name}"], codes.to_numpy("float32"))
         weights = read_table(files["gene_weights.tsv.gz"][number], index="gene")
         assert np.allclose(study.varm[name], weights)
-        found = study.uns["associations"][name]
-        assert found["auroc_train"].tolist() == [0.02, 0.9]
+        for table in ("associations", "findings"):
+            assert study.uns[table][name]["effect_train"].tolist() == [0.02, 0.9, -0.6]
     assert study.uns["leaderboard"]["model"].tolist() == ["pca", "vae"]
     assert study.uns["tybalt"]["scaling"] == "zero_one"
 

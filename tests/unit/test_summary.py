@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from shared_study import CELLS, associations, make_study, provenance, ranking
+from shared_study import CELLS, findings, make_study, provenance, ranking
 
 from tybalt import summary
 from tybalt.answers import answer
@@ -33,7 +33,7 @@ def page(tmp_path_factory):
         leaderboard=study["leaderboard"],
         best=study["best.json"],
         trials=study["trials.tsv"],
-        associations=study["associations.tsv"],
+        findings=study["findings.tsv"],
         provenances=study["model.provenance.json"],
         pictures=[str(path) for path in pictures],
         citation=str(ROOT / "CITATION.cff"),
@@ -75,28 +75,19 @@ def test_the_page_is_complete_in_itself_and_small(page):
     assert len(page) < 500_000
 
 
-def test_an_answer_is_judged_in_the_direction_seen_in_training():
-    first, rare = (answer(row) for row in associations().to_dict("records"))
-    assert not first.higher and first.verdict == "confirmed"
-    assert (first.train, first.test, first.low, first.high) == pytest.approx(
-        (0.98, 0.95, 0.9, 0.99)
-    )
-    assert rare.verdict == "not testable: fewer than 10"
+def test_an_answer_is_turned_to_the_direction_seen_in_training():
+    first, rare, age = (answer(row) for row in findings().to_dict("records"))
+    assert not first.higher and first.confirmed
+    expected = pytest.approx((0.98, 0.95, 0.9, 0.99))
+    assert (first.train, first.test, first.low, first.high) == expected
+    assert rare.verdict == "not testable: fewer than 10" and not rare.confirmed
+    assert (age.train, age.test, age.measure) == (0.6, 0.5, "ρ")
+    assert (first.samples, age.samples) == ("16 / 32", "48")
 
 
-@pytest.mark.parametrize(
-    ("test", "low", "verdict"),
-    [(0.75, 0.6, "confirmed"), (0.69, 0.6, "not confirmed"), (0.75, 0.45, "not confirmed")],
-)
-def test_a_finding_needs_strength_and_an_interval_above_chance(test, low, verdict):
-    row = associations().iloc[0].to_dict()
-    row |= {"auroc_train": 0.9, "auroc_test": test, "auroc_test_low": low, "auroc_test_high": 0.9}
-    assert answer(row).verdict == verdict
-
-
-def test_an_opposite_direction_on_test_samples_is_not_confirmed():
-    row = associations().iloc[0].to_dict() | {"auroc_train": 0.98}
-    assert answer(row).verdict == "not confirmed"
+def test_questions_that_no_one_named_are_counted(page):
+    assert "vae · grid: 1 of 1 further questions have a confirmed answer" in page
+    assert "among them age (z3, ρ 0.50)." in page
 
 
 def test_a_search_without_doubt_has_no_warning():

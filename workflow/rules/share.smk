@@ -19,7 +19,7 @@ rule build_explorer:
         embeddings=of_every_cell("embedding.tsv"),
         encodings=of_every_cell("encoding.tsv.gz"),
         gene_weights=of_every_cell("gene_weights.tsv.gz"),
-        associations=of_every_cell("associations.tsv"),
+        findings=of_every_cell("findings.tsv"),
         markers=resource("marker_genes.tsv"),
         colours=resource("cohorts.tsv"),
     output:
@@ -49,7 +49,7 @@ rule write_summary:
         leaderboard="results/{dataset}/leaderboard.tsv",
         best=of_every_cell("best.json"),
         trials=of_every_cell("trials.tsv"),
-        associations=of_every_cell("associations.tsv"),
+        findings=of_every_cell("findings.tsv"),
         provenances=records_of_dataset,
         pictures=maps_of_dataset,
         citation=citation_file(),
@@ -89,6 +89,7 @@ rule assemble_study:
         embeddings=of_every_cell("embedding.tsv"),
         gene_weights=of_every_cell("gene_weights.tsv.gz"),
         associations=of_every_cell("associations.tsv"),
+        findings=of_every_cell("findings.tsv"),
         colours=resource("cohorts.tsv"),
     output:
         study="results/{dataset}/study.h5ad",

@@ -1,65 +1,81 @@
-"""The feature that answers each question of a dataset best, judged in one place for all pages."""
+"""The feature that answers each question of a dataset best, in the form that pages show."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import pandas as pd
+
 from tybalt.files import read_table
 
-#: A feature is said to tell a signal only from this AUROC on, on samples that did not choose it.
-LEAST_AUROC = 0.7
+#: The effect that means no relation, and how the measure is written.
+CHANCE = {"auroc": 0.5, "spearman": 0.0}
+WRITTEN = {"auroc": "AUROC", "spearman": "ρ"}
 
 
 class Answer(NamedTuple):
-    """The feature that ranks first for a question on training samples.
+    """One row of `findings.tsv`, turned so that more is better whatever the feature's sign.
 
-    The AUROCs are those of the more extreme values that positive samples have in training, so 0.5
-    is chance and more is better, whatever the sign of the feature.
+    `train`, `test`, `low` and `high` are the effects in the direction seen in training: an AUROC
+    (chance 0.5) or Spearman's rho (chance 0).
     """
 
     question: str
+    named: bool
+    contrast: str
     feature: str
     higher: bool
+    measure: str
     train: float
     test: float
     low: float
     high: float
-    positive: int
-    negative: int
+    samples: str
     judged_on: str
     verdict: str
+    genes: str
+    gene_set: str
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the judged samples agree."""
+        return self.verdict == "confirmed"
 
 
-def read_answers(associations: str) -> list[Answer]:
-    """Read one answer for each question of an associations table."""
-    table = read_table(associations)
-    return [answer(row) for row in table[table["rank"] == 1].to_dict("records")]
+def read_answers(findings: str) -> list[Answer]:
+    """Read the answers of one cell, those of the config's signals first."""
+    return [answer(row) for row in read_table(findings).to_dict("records")]
 
 
 def answer(row: Mapping[str, Any]) -> Answer:
-    """Judge one row of the table.
-
-    A finding is confirmed if, on the judged samples and in the direction seen in training, the
-    AUROC is at least `LEAST_AUROC` and its 95 % interval lies above 0.5.
-    """
-    higher = row["auroc_train"] >= 0.5
-    train = row["auroc_train"]
-    test, low, high = row["auroc_test"], row["auroc_test_low"], row["auroc_test_high"]
+    """Turn one row of the table."""
+    chance = CHANCE[row["measure"]]
+    higher = row["effect_train"] >= chance
+    names = ("effect_train", "effect_test", "effect_test_low", "effect_test_high")
+    train, test, low, high = (row[name] for name in names)
     if not higher:
-        train, test, low, high = 1 - train, 1 - test, 1 - high, 1 - low
-    if row["testable"] != "yes":
-        verdict = f"not testable: {row['testable']}"
-    else:
-        verdict = "confirmed" if test >= LEAST_AUROC and low > 0.5 else "not confirmed"
+        train, test, low, high = (2 * chance - value for value in (train, test, high, low))
+    reason = _text(row["reason"])
+    positive = row["n_positive_test"]
+    whole = int(row["n_test"])
     return Answer(
-        row["signal"],
-        row["feature"],
-        higher,
-        train,
-        test,
-        low,
-        high,
-        row["n_positive_test"],
-        row["n_negative_test"],
-        row["judged_on"],
-        verdict,
+        question=str(row["question"]),
+        named=row["named"] == "yes",
+        contrast=_text(row["contrast"]),
+        feature=row["feature"],
+        higher=higher,
+        measure=WRITTEN[row["measure"]],
+        train=train,
+        test=test,
+        low=low,
+        high=high,
+        samples=f"{whole}" if pd.isna(positive) else f"{int(positive)} / {whole - int(positive)}",
+        judged_on=row["judged_on"],
+        verdict=f"{row['claim']}: {reason}" if reason else row["claim"],
+        genes=_text(row["genes"]),
+        gene_set=_text(row["gene_set"]),
     )
+
+
+def _text(value: Any) -> str:
+    """Return a text cell; "" where it is missing."""
+    return "" if pd.isna(value) else str(value)

@@ -50,7 +50,7 @@ def build_explorer(
     embeddings: Sequence[str],
     encodings: Sequence[str],
     gene_weights: Sequence[str],
-    associations: Sequence[str],
+    findings: Sequence[str],
     markers: str,
     colours: str,
     cells: Sequence[Sequence[str]],
@@ -65,7 +65,7 @@ def build_explorer(
         expression.h5ad.
     gene_embedding
         Map of the samples by their genes.
-    embeddings, encodings, gene_weights, associations
+    embeddings, encodings, gene_weights, findings
         Files of every cell.
     markers
         Table with the column `gene`: genes that the panel takes first.
@@ -87,9 +87,9 @@ def build_explorer(
     names = [" · ".join(cell) for cell in cells]
     codes = [read_samples(path, obs.index) for path in encodings]
     weights = [read_table(path, index="gene").loc[var.index] for path in gene_weights]
-    answers = [read_answers(path) for path in associations]
+    answers = [read_answers(path) for path in findings]
     wanted = read_table(markers)["gene"].tolist()
-    leading = [[found.feature for found in judged] for judged in answers]
+    leading = [[found.feature for found in judged if found.confirmed] for judged in answers]
     panel = choose_panel(var.index, wanted, weights, leading)
     chosen = sorted(var.index.get_indexer(panel))
     values = read_values(matrix)[:, chosen]
@@ -327,8 +327,9 @@ def describe_features(weights: pd.DataFrame, answers: Iterable[Answer]) -> dict[
             f"Lowers {', '.join(weight.index[:NAMED_GENES])}.",
         ]
         parts += [
-            f"Chosen for {found.question} on training samples: {found.verdict}, AUROC "
-            f"{found.test:.2f} on {found.judged_on} samples."
+            f"Chosen for {found.question} on training samples, {found.verdict}: {found.measure} "
+            f"{found.test:.2f} on {found.judged_on} samples"
+            + (f"; gene set {found.gene_set}." if found.gene_set else ".")
             for found in answers
             if found.feature == feature
         ]

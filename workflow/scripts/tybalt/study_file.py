@@ -9,7 +9,7 @@
     obsm/X_tsne_{cell}, X_pca_{cell}    maps of those codes
     var                     per-gene statistics, offset and scale
     varm/{cell}             weight of each gene in each feature of the decoder
-    uns/associations/{cell}, uns/leaderboard    tables
+    uns/associations/{cell}, uns/findings/{cell}, uns/leaderboard    tables
     uns/tybalt              how the matrix was made
     uns/cancer_type_colors  TCGA's colours, in the order of the categories
 
@@ -43,6 +43,7 @@ def assemble_study(
     embeddings: Sequence[str],
     gene_weights: Sequence[str],
     associations: Sequence[str],
+    findings: Sequence[str],
     colours: str,
     cells: Sequence[Sequence[str]],
     study: str,
@@ -53,7 +54,7 @@ def assemble_study(
     ----------
     matrix, gene_embedding, leaderboard
         Files of the dataset.
-    encodings, embeddings, gene_weights, associations
+    encodings, embeddings, gene_weights, associations, findings
         Files of every cell.
     colours
         Cohort table with columns acronym and color.
@@ -76,9 +77,10 @@ def assemble_study(
         data.varm[name] = values_of(read_table(weights, index="gene").loc[var.index])
     data.uns["tybalt"] = read_notes(matrix)
     data.uns["leaderboard"] = plain(read_table(leaderboard))
-    data.uns["associations"] = {
-        name: plain(read_table(path)) for name, path in zip(names, associations, strict=True)
-    }
+    for table, paths in (("associations", associations), ("findings", findings)):
+        data.uns[table] = {
+            name: plain(read_table(path)) for name, path in zip(names, paths, strict=True)
+        }
     if "cancer_type" in obs:
         types = list(obs["cancer_type"].cat.categories)
         looks = cancer_type_looks(types, colours)

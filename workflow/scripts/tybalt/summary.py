@@ -24,6 +24,9 @@ PICTURE_WIDTH = 900
 #: Rules named in the table of costs; the others are summed.
 RULES_SHOWN = 6
 
+#: Confirmed answers to further questions that are named for each model.
+OTHERS_SHOWN = 4
+
 #: Columns of the leaderboard that the page shows, with their headings.
 SHOWN = {
     "explained": "variance explained",
@@ -39,7 +42,7 @@ def write_summary(
     leaderboard: str,
     best: Sequence[str],
     trials: Sequence[str],
-    associations: Sequence[str],
+    findings: Sequence[str],
     provenances: Sequence[str],
     pictures: Sequence[str],
     citation: str,
@@ -54,7 +57,7 @@ def write_summary(
     ----------
     matrix, leaderboard
         Files of the dataset.
-    best, trials, associations
+    best, trials, findings
         Files of every cell.
     provenances
         Records of the matrix and of every model.
@@ -77,11 +80,9 @@ def write_summary(
         tuple(cell): (read_json(path), read_table(ranking))
         for cell, path, ranking in zip(cells, best, trials, strict=True)
     }
-    answers = {
-        tuple(cell): read_answers(path) for cell, path in zip(cells, associations, strict=True)
-    }
+    answers = {tuple(cell): read_answers(path) for cell, path in zip(cells, findings, strict=True)}
     records = [read_json(path) for path in provenances]
-    found = findings(answers)
+    found = named_findings(answers)
     page = render(
         "summary.html",
         title=title,
@@ -92,6 +93,7 @@ def write_summary(
         headings=[heading for name, heading in SHOWN.items() if name in board],
         judged_on=board["judged_on"].iloc[0],
         findings=found,
+        others=[other_findings(cell, judged) for cell, judged in answers.items()],
         warnings=warnings(board, searches, notes, records, found),
         pictures=[inline_image(path, PICTURE_WIDTH) for path in chosen_pictures(pictures, board)],
         costs=costs(Path(benchmarks), title),
@@ -167,24 +169,45 @@ def percent(share: float, decimals: int = 0) -> str:
     return f"{100 * share:.{decimals}f} %"
 
 
-def findings(answers: Mapping[tuple[str, str], Sequence[Answer]]) -> list[dict[str, str]]:
-    """Write the answers of all models for people, by question."""
+def named_findings(answers: Mapping[tuple[str, str], Sequence[Answer]]) -> list[dict[str, str]]:
+    """Write what all models say to the config's signals, by question."""
     rows = [
         {
             "question": found.question,
             "model": cell_name(cell),
             "feature": f"{found.feature}, {'higher' if found.higher else 'lower'}",
             "train": f"{found.train:.2f}",
-            "test": "–"
-            if pd.isna(found.test)
-            else f"{found.test:.2f} ({found.low:.2f}–{found.high:.2f})",
-            "samples": f"{found.positive} / {found.negative}",
+            "test": effect(found),
+            "samples": found.samples,
             "verdict": found.verdict,
         }
         for cell, judged in answers.items()
         for found in judged
+        if found.named
     ]
     return sorted(rows, key=lambda row: row["question"])
+
+
+def effect(found: Answer) -> str:
+    """Write the effect on the judged samples with its interval."""
+    if pd.isna(found.test):
+        return "–"
+    interval = "" if pd.isna(found.low) else f" ({found.low:.2f}–{found.high:.2f})"
+    return f"{found.test:.2f}{interval}"
+
+
+def other_findings(cell: tuple[str, str], judged: Sequence[Answer]) -> str:
+    """Count a model's confirmed answers to the questions that no one named; show the first."""
+    others = [found for found in judged if not found.named]
+    confirmed = [found for found in others if found.confirmed]
+    shown = [
+        f"{found.question} ({found.feature}, {found.measure} {found.test:.2f})"
+        for found in confirmed[:OTHERS_SHOWN]
+    ]
+    return (
+        f"{cell_name(cell)}: {len(confirmed)} of {len(others)} further questions have a confirmed "
+        "answer" + (f", among them {', '.join(shown)}." if shown else ".")
+    )
 
 
 def warnings(
