@@ -148,7 +148,8 @@ def test_new_samples_need_only_their_expression_and_one_trained_model(workflow):
     assert counts["project_samples"] == counts["plot_projection"] == 1
     # The training cohort and the new one are simulated, and only the target is trained.
     assert counts["simulate_cohort"] == 2
-    assert counts["preprocess_expression"] == counts["train_trial"] == counts["train_model"] == 1
+    assert counts["preprocess_expression"] == counts["fit_trial"] == counts["fit_model"] == 1
+    assert "train_trial" not in counts
 
 
 def test_the_rest_of_the_plan_does_not_change_with_new_samples(pristine, workflow):
