@@ -29,7 +29,8 @@ from tybalt.autoencoder import create
 from tybalt.bundle import feature_names
 from tybalt.data.matrix import judging_part, read_obs, read_parts, read_values, read_var
 from tybalt.evaluation import type_accuracy
-from tybalt.meaning import ask
+from tybalt.meaning import answer
+from tybalt.questions import ask_signal
 from tybalt.training import fit_and_keep_best
 from tybalt.truth import grade, read_factors, summarize
 
@@ -83,11 +84,11 @@ def main() -> None:
         ]
         if not results:
             print(f"{len(X)} samples x {len(genes)} genes, {arguments.seeds} seeds")
-            print(f"{'':26}" + "".join(f"{column:>14}" for column in [*records[0], "mse_sd"]))
+            print(f"{'':26}" + "".join(f"{column:>20}" for column in [*records[0], "mse_sd"]))
         means = {key: statistics.fmean(r[key] for r in records) for key in records[0]}
         means["mse_sd"] = float(np.std([r["mse"] for r in records], ddof=min(1, len(records) - 1)))
         results[name] = means
-        print(f"{name:26}" + "".join(f"{value:14.4g}" for value in means.values()), flush=True)
+        print(f"{name:26}" + "".join(f"{value:20.4g}" for value in means.values()), flush=True)
     print(json.dumps(results))
 
 
@@ -125,9 +126,11 @@ def judge(
         accuracy = type_accuracy(table, obs, part, seed)
         record |= {key: accuracy[key] for key in ("knn_accuracy", "logistic_accuracy")}
     if "sex" in obs:
-        best = ask(table, obs, SEX, seed).sort_values("rank").iloc[0]
-        direction = 1 if best["auroc_train"] >= 0.5 else -1
-        record["sex"] = 0.5 + direction * (best["auroc_test"] - 0.5)
+        split = obs["split"].to_numpy(dtype=object)
+        answers, _ = answer(table, [ask_signal(obs, "sex", SEX)], split, seed)
+        best = answers[answers["rank"] == 1].iloc[0]
+        direction = 1 if best["effect_train"] >= 0.5 else -1
+        record["sex"] = 0.5 + direction * (best["effect_test"] - 0.5)
     if factors is not None:
         train, judged = ((obs["split"] == which).to_numpy() for which in ("train", part))
         grades = summarize(grade(table, factors, train, judged)).set_index("group")
