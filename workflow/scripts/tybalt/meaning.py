@@ -280,10 +280,10 @@ def list_findings(
     found = read_table(questions).merge(best, on="question", validate="one_to_one")
     confirmed = table[table["claim"] == CONFIRMED].groupby("question").size()
     found["features_confirmed"] = found["question"].map(confirmed).fillna(0).astype(int)
+    found["feature"] = found["feature"].where(found["effect_train"].notna())
     found["stability"] = np.nan
     if stability:
         found["stability"] = found["feature"].map(feature_stability(read_table(str(stability))))
-    found["feature"] = found["feature"].where(found["effect_train"].notna())
     chance = found["measure"].map(CHANCE)
     found["side"] = np.where(found["effect_train"] >= chance, "positive", "negative")
     genes = read_table(high_weight_genes)
