@@ -39,6 +39,7 @@ from tybalt.figures.plot_published_search import elbow, plot_published_search
 from tybalt.figures.plot_reconstruction import plot_reconstruction
 from tybalt.figures.plot_signal import plot_signal
 from tybalt.figures.plot_trials import plot_trials
+from tybalt.figures.plot_truth import plot_truth
 from tybalt.files import write_json, write_table
 from tybalt.ranking import choose, order
 
@@ -64,6 +65,7 @@ FIGURES = [
     plot_reconstruction,
     plot_leaderboard,
     plot_projection,
+    plot_truth,
 ]
 
 
@@ -266,6 +268,7 @@ def study(tmp_path_factory):
         "projection": save(new, tmp_path / "projection.tsv"),
         "diagnostics": str(tmp_path / "projection.json"),
         "leaderboard": save(leaderboard, tmp_path / "leaderboard.tsv"),
+        "truth_table": save(make_truth(), tmp_path / "truth.tsv"),
         "gene_weights": save(weights, tmp_path / "gene_weights.tsv.gz"),
         "gene_sets": str(tmp_path / "gene_sets.tsv"),
         "findings": str(tmp_path / "findings.tsv"),
@@ -313,6 +316,17 @@ def find(matrix, encoding, question, folder):
     )
     behind = {name: str(folder / f"{name}.tsv") for name in ("high_weight_genes", "gene_sets")}
     meaning.list_findings(**paths, **behind, stability=[], findings=str(folder / "findings.tsv"))
+
+
+def make_truth():
+    """Grades of two models: a group found, the nonlinear one, and one without a name for people."""
+    columns = ["model", "tuner", "group", "factors", "r2_linear", "r2_neighbours", "r2_feature"]
+    rows = [
+        (model, "none", group, 2, 0.9, -0.3, 0.4)
+        for model in ("vae", "pca")
+        for group in ("type", "phase", "unheard_of")
+    ]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def arguments_of(figure_of, study, **changed):
@@ -379,6 +393,17 @@ def test_every_figure_says_whose_it_is_below_its_heading(figure_of, study):
     assert heading_of(figure) and heading_of(figure) != study.files["title"]
     assert room.y0 <= place.y0 and place.y1 <= room.y0 + 0.55 * room.height
     assert place.x0 == room.x0
+
+
+def test_truth_shows_every_model_and_group(study):
+    linear, neighbours, _, _ = draw(plot_truth, study).axes
+    labels = [label.get_text() for label in linear.get_yticklabels()]
+    assert labels == ["cancer types (2)", "phase (nonlinear) (2)", "unheard_of (2)"]
+    models = {label.get_text() for label in neighbours.get_xticklabels()}
+    assert models == {"pca, none", "vae, none"}
+    # A model worse than the mean keeps its number; its shade is that of 0.
+    assert [text.get_text() for text in neighbours.texts] == ["-0.30"] * 6
+    assert neighbours.images[0].get_array().min() == 0
 
 
 def test_one_name_for_figure_script_and_caption():
