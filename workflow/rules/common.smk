@@ -255,7 +255,7 @@ def proposals_of_round(wildcards):
     """The proposals that a trial of a closed loop waits for; none in an open loop."""
     if not cell_of(wildcards).is_closed:
         return []
-    return f"{TRIALS}/{wildcards.round}/proposals.json".format(**wildcards)
+    return f"{TRIALS}/{{round}}/proposals.json".format(**wildcards)
 
 
 def goes_on(wildcards):
