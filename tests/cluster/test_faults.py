@@ -10,7 +10,7 @@ from .slurm import gpus
 pytestmark = [pytest.mark.cluster, pytest.mark.faults]
 
 #: One search, one group: three trainings, one after another in one SLURM job.
-SEARCH = study_of({"net": vae(2500, learning_rate=[0.001, 0.002, 0.003])})
+SEARCH = study_of({"net": vae(800, learning_rate=[0.001, 0.002, 0.003])})
 GROUP = "trials_tiny_net_grid_r0_train_trial"
 TRIALS = "results/tiny/*/*/trials/r0/*/e0.json"
 RANKING = "results/tiny/*/*/trials.tsv"
@@ -182,7 +182,7 @@ def test_a_controller_that_restarts_is_waited_for(search, expected, table):
 
 
 def test_a_diverging_trial_is_a_result_and_its_siblings_end(tiny, undisturbed, table):
-    models = {"net": vae(2500, learning_rate=[0.001, 1e30, 0.002])}
+    models = {"net": vae(800, learning_rate=[0.001, 1e30, 0.002])}
     tiny.configure(study_of(models))
     tiny.finish("tune")
     (job,) = searches(tiny)
