@@ -196,21 +196,23 @@ def test_a_diverging_trial_is_a_result_and_its_siblings_end(tiny, undisturbed, t
     assert same
 
 
-def test_a_failing_trial_leaves_its_siblings_results(tiny, table):
+def test_a_failing_trial_ends_its_group_and_leaves_what_was_finished(tiny, undisturbed, table):
     # A minibatch larger than the training samples is refused before anything is trained.
-    models = {"net": vae(300, batch_size=[25, 50, 5000])}
-    tiny.configure(study_of(models))
+    tiny.configure(study_of({"net": vae(300, batch_size=[25, 50, 5000])}))
     driver = tiny.submit("tune", "--retries", "1")
     assert tiny.wait(driver) == "FAILED"
+    assert "batch_size: found 5000" in tiny.log(driver)
     kept = {path: path.stat().st_mtime_ns for path in tiny.folder.glob(TRIALS)}
-    driver = tiny.submit("tune", "--retries", "1")
-    tiny.wait(driver)
-    again = {path: path.stat().st_mtime_ns for path in tiny.folder.glob(TRIALS)}
-    assert len(again) == 2 and kept.items() <= again.items()
-    what = (
-        f"{len(kept)} of 2 siblings after the first driver, both after the second; the driver fails"
+    repaired = study_of({"net": vae(300, batch_size=[25, 50])})
+    tiny.configure(repaired)
+    tiny.finish("tune")
+    assert (
+        kept.items() <= {path: path.stat().st_mtime_ns for path in tiny.folder.glob(TRIALS)}.items()
     )
-    table("a trial fails", what, len(searches(tiny)) - 1, True)
+    same = results_of(tiny) == undisturbed(repaired)
+    what = f"its group ended, {len(kept)} of 2 siblings were kept; without the bad value, all end"
+    table("a trial cannot be trained", what, len(searches(tiny)) - 1, same)
+    assert same
 
 
 def slurm_log(site, job: dict[str, str]) -> str:
