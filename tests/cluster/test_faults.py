@@ -62,6 +62,11 @@ def searches(site) -> list[dict[str, str]]:
     return jobs
 
 
+def running(site) -> list[dict[str, str]]:
+    """Jobs of a copy that wait or run."""
+    return [job for job in site.jobs() if job["State"] in ("PENDING", "RUNNING")]
+
+
 def test_a_trial_that_exceeds_its_memory_is_killed_and_gets_more(search, expected, table):
     search.edit(
         "profiles/biowulf/config.yaml", "mem_mb: 6000 * attempt", "mem_mb: 400 * 9 ** (attempt - 1)"
@@ -121,7 +126,7 @@ def test_a_driver_that_is_asked_to_end_cancels_its_jobs(search, expected, table)
     finished = first_trial(search)
     search.slurm.run("scancel", "--batch", "--signal=TERM", driver)
     assert search.wait(driver) == "FAILED"
-    wait_for(lambda: not search.slurm.living(), "the end of the children", 60)
+    wait_for(lambda: not running(search), "the end of the children", 60)
     (job,) = searches(search)
     assert job["State"].startswith("CANCELLED")
     before = finished.stat().st_mtime_ns
@@ -137,7 +142,7 @@ def test_a_driver_that_is_killed_leaves_its_jobs_and_the_next_waits_for_them(
 ):
     driver = search.submit("tune")
     finished = first_trial(search)
-    search.slurm.run("scancel", "--full", "--signal=KILL", driver)
+    search.slurm.kill(driver)
     search.wait(driver)
     (job,) = searches(search)
     assert job["State"] == "RUNNING"
