@@ -55,6 +55,14 @@ if [ -n "${SLURM_JOB_ID:-}" ]; then
     fi
     mkdir -p .snakemake
     echo "$SLURM_JOB_ID" >"$mark"
+
+    # The plugin (2.6.0 to 2.8.0) takes the state `CANCELLED by 1234` for that of a job that runs,
+    # and would wait for a cancelled job for ever. So the driver's sacct leaves out by whom.
+    mkdir -p .snakemake/bin
+    printf '#!/bin/bash\nset -o pipefail\n"%s" "$@" | sed "s/|CANCELLED by .*/|CANCELLED/"\n' \
+        "$(command -v sacct)" >.snakemake/bin/sacct
+    chmod +x .snakemake/bin/sacct
+    PATH="$PWD/.snakemake/bin:$PATH"
 fi
 
 # Snakemake cancels its jobs on SIGINT; on SIGTERM it waits for them to finish, and SLURM kills it

@@ -193,10 +193,11 @@ def study_of(models: dict, tuner: str = "grid") -> dict:
     }
 
 
-def vae(epochs: int, fixed: dict | None = None, **space: list) -> dict:
+def vae(epochs: int, **space: list) -> dict:
     """The config entry of a small VAE."""
-    known = {"latent_dim": 5, "epochs": epochs, "batch_size": 50, **(fixed or {})}
-    return {"module": "vae", "fixed": known, **({"space": space} if space else {})}
+    known = {"latent_dim": 5, "epochs": epochs, "batch_size": 50}
+    fixed = {name: value for name, value in known.items() if name not in space}
+    return {"module": "vae", "fixed": fixed, **({"space": space} if space else {})}
 
 
 def bytes_of(site: Site, pattern: str) -> dict[str, bytes]:

@@ -17,6 +17,7 @@ import inspect
 import logging
 import os
 import resource
+import shutil
 import stat
 import subprocess
 import sys
