@@ -93,8 +93,12 @@ def test_a_trial_that_exceeds_its_time_goes_on_from_its_checkpoint(tiny, undistu
     assert jobs[-1]["State"] == "COMPLETED"
     assert [int(job["TimelimitRaw"]) for job in jobs] == [*range(1, len(jobs) + 1)]
     (log,) = tiny.folder.glob(LOGS)
-    (line,) = [line for line in log.read_text().splitlines() if "going on after epoch" in line]
-    what = f"TIMEOUT; {line.split(': ')[-1]}"
+    # Without cgroups SLURM may miss a process of a job that it ends; the next attempt then takes
+    # over what that one has made.
+    ways = ("going on after epoch", "taken over")
+    lines = [line for line in log.read_text().splitlines() if any(way in line for way in ways)]
+    assert lines, log.read_text()[-2000:]
+    what = f"TIMEOUT; {lines[0].split(': ')[-1]}"
     table("time exceeded", what, len(jobs) - 1, results_of(tiny) == expected)
     assert results_of(tiny) == expected
 
