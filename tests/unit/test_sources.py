@@ -452,7 +452,8 @@ from types import SimpleNamespace
 from tybalt.adapter import run
 from tybalt.data.sources import download_source
 job = json.loads(sys.argv[1])
-run(download_source, SimpleNamespace(**job, rule="download_source", threads=1, wildcards={}))
+rule = {"rule": "download_source", "threads": 1, "wildcards": {}, "resources": {}}
+run(download_source, SimpleNamespace(**job, **rule))
 """
 
 
