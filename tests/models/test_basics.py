@@ -42,6 +42,7 @@ def test_shallow_is_stuck_where_deep_falls_by_orders_of_magnitude(logic):
     settings = {"epochs": 200, "learning_rate": 0.01}
     _, shallow = trained(logic, "autoencoder", depth=0, **settings)
     _, deep = trained(logic, "autoencoder", depth=2, hidden_dim=6, **settings)
-    late = shallow.history["score"][99:]
-    assert max(late) < 1.05 * min(late)  # stuck
-    assert deep.score < 0.01 * shallow.score
+    _, pca = trained(logic, "pca")
+    # Stuck where principal components are: the best linear code on other samples is about as good.
+    assert min(shallow.history["score"]) > 0.9 * pca.score
+    assert deep.score < 0.01 * pca.score

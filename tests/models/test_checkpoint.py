@@ -57,7 +57,7 @@ adapter.run(training.train_model, SimpleNamespace(
         "code": "c0de",
     },
     config={"training": {"checkpoint_every": 2}},
-    wildcards={}, threads=1, log=[f"{folder}/log.txt"],
+    wildcards={}, threads=1, resources={}, log=[f"{folder}/log.txt"],
 ))
 """
 
@@ -275,6 +275,7 @@ def job(tmp_path):
         config={"training": {"checkpoint_every": 7}},
         wildcards={},
         threads=3,
+        resources={},
         log=[str(tmp_path / "logs" / "toy.log")],
     )
 
@@ -295,7 +296,7 @@ def test_the_adapter_says_where_and_removes_it_after_success(tmp_path, quiet_ada
     adapter.run(train, job(tmp_path))
     (kept,) = (tmp_path / "checkpoints" / "e0.json").iterdir()
     assert [path.name for path in kept.iterdir()] == ["trial"]
-    adapter.run(lambda trial: Path(trial).write_text("read"), reader(tmp_path))
+    adapter.run(lambda trials, trial: Path(trial).write_text("read"), reader(tmp_path))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["e0.json", "read.json"]
 
 
