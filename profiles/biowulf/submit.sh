@@ -68,9 +68,10 @@ fi
 # Snakemake cancels its jobs on SIGINT; on SIGTERM it waits for them to finish, and SLURM kills it
 # meanwhile. Job control (set -m) is needed: without it, a background process ignores SIGINT.
 set -m
+driver=
+trap '[ -z "$driver" ] || kill -INT "$driver"' TERM INT
 snakemake --profile "$profile" "$@" &
 driver=$!
-trap 'kill -INT "$driver"' TERM INT
 
 # `wait` also returns when a signal arrives; the driver is then still cancelling its jobs.
 wait "$driver"

@@ -87,7 +87,7 @@ def test_the_winner_is_trained_as_its_trial_was(trained):
     assert history.loc[history["best"], "epoch"].tolist() == [best_epoch]
     bundle = load_bundle(trained["model.zip"])
     assert bundle.notes["best_epoch"] == best_epoch
-    assert list(bundle.genes.columns) == ["offset", "scale", "minimum", "maximum"]
+    assert list(bundle.genes.columns) == ["offset", "scale", "minimum", "maximum", "mean"]
 
 
 def test_latent_tables_are_complete_and_repeat_themselves(matrix, trained, tmp_path):
