@@ -80,7 +80,8 @@ def test_accounting_shows_what_each_rule_asked_for(study):
 def test_what_trains_is_on_the_gpu_partition_and_nothing_else_is(study):
     rules = asked_for(study.plan)
     for job in study.jobs():
-        trains = rule_and_group(job, rules)[0] in ("train_trial", "train_model")
+        rule = rule_and_group(job, rules)[0]
+        trains = rule in ("train_trial", "train_model", "train_replicate")
         assert (job["Partition"] == "gpu") == (gpus(job) == 1) == trains, job
         assert trains or job["Partition"] in ("norm", "quick"), job
 
