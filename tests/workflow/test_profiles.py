@@ -211,6 +211,8 @@ def start_driver(folder, *arguments: str) -> subprocess.Popen:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env={**os.environ, "PATH": "/usr/bin:/bin"},
+        # As SLURM starts it; where the tests run in the background, SIGINT would be ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
