@@ -15,7 +15,7 @@ from .slurm import Slurm, UnavailableError, install
 ROOT = Path(__file__).resolve().parents[2]
 
 #: Everything that a clone has and a run reads.
-PARTS = ("Snakefile", "config", "workflow", "resources", "envs", "profiles")
+PARTS = ("Snakefile", "CITATION.cff", "config", "workflow", "resources", "envs", "profiles")
 
 #: The profile waits a minute before it asks how a job is, and between questions; a test does not.
 IMPATIENT = (
