@@ -42,7 +42,7 @@ def measure_maps(
     matrix
         expression.h5ad.
     gene_embedding
-        Map of the samples by their genes. The 50 principal components that it was made from stand
+        Map of the samples by their genes. The principal components that it was made from stand
         for the genes.
     encodings, embeddings
         Codes and their map, one of each for each cell.
