@@ -1,4 +1,4 @@
-"""How far a reconstruction is from the samples, in numpy: on one scale for every model."""
+"""How far a reconstruction is from the samples, and what goes with what: on one scale for all."""
 
 import numpy as np
 from scipy.special import xlog1py, xlogy
@@ -21,6 +21,19 @@ def correlation(X: np.ndarray, X_hat: np.ndarray, axis: int) -> np.ndarray:
     )
     product = np.sum(a * b, axis=axis, dtype=np.float64)
     return np.divide(product, scale, out=np.full_like(scale, np.nan), where=scale > 0)
+
+
+def correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Pearson correlation of every column of `a` with every column of `b`; 0 for constant ones."""
+    return _standardised(a).T @ _standardised(b)
+
+
+def _standardised(values: np.ndarray) -> np.ndarray:
+    """Centre each column and give it the length 1; a constant column becomes 0."""
+    centred = values - values.mean(axis=0)
+    length = np.linalg.norm(centred, axis=0)
+    varies = length > 1e-7 * np.maximum(np.linalg.norm(values, axis=0), 1e-30)
+    return np.divide(centred, length, out=np.zeros_like(centred), where=varies)
 
 
 def cross_entropy(X: np.ndarray, X_hat: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

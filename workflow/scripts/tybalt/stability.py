@@ -10,6 +10,7 @@ from scipy.optimize import linear_sum_assignment
 
 from tybalt.data.matrix import judging_part, read_obs
 from tybalt.files import read_table, write_table
+from tybalt.measures import correlations
 
 log = logging.getLogger(__name__)
 
@@ -108,19 +109,6 @@ def match_features(codes: pd.DataFrame, others: pd.DataFrame, split: np.ndarray)
     return pd.DataFrame(
         {"feature": codes.columns, "matched": matched, "r": r, "svcca": svcca(a[train], b[train])}
     )
-
-
-def correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Pearson correlation of every column of `a` with every column of `b`; 0 for constant ones."""
-    return _standardised(a).T @ _standardised(b)
-
-
-def _standardised(values: np.ndarray) -> np.ndarray:
-    """Centre each column and give it the length 1; a constant column becomes 0."""
-    centred = values - values.mean(axis=0)
-    length = np.linalg.norm(centred, axis=0)
-    varies = length > 1e-7 * np.maximum(np.linalg.norm(values, axis=0), 1e-30)
-    return np.divide(centred, length, out=np.zeros_like(centred), where=varies)
 
 
 def svcca(a: np.ndarray, b: np.ndarray) -> float:

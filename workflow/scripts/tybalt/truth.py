@@ -8,6 +8,7 @@ import pandas as pd
 
 from tybalt.data.matrix import judging_part, read_obs
 from tybalt.files import read_table, write_table
+from tybalt.measures import correlations
 
 log = logging.getLogger(__name__)
 
@@ -107,17 +108,6 @@ def explained(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     rest = np.square(truth - predicted).sum(axis=0)
     total = np.square(truth - truth.mean(axis=0)).sum(axis=0)
     return 1 - np.divide(rest, total, out=np.full_like(total, np.nan), where=total > 0)
-
-
-def correlations(A: np.ndarray, B: np.ndarray) -> np.ndarray:
-    """Pearson correlation of every column of A with every column of B; 0 where one is constant."""
-
-    def standardised(values: np.ndarray) -> np.ndarray:
-        centred = values - values.mean(axis=0)
-        length = np.linalg.norm(centred, axis=0)
-        return np.divide(centred, length, out=np.zeros_like(centred), where=length > 0)
-
-    return standardised(A).T @ standardised(B)
 
 
 def _auroc(truth: np.ndarray, score: np.ndarray) -> float:
