@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from tybalt.files import read_table
+from tybalt.rank_statistics import CHANCE
 
-#: The effect that means no relation, and how the measure is written.
-CHANCE = {"auroc": 0.5, "spearman": 0.0}
+#: How the measure is written.
 WRITTEN = {"auroc": "AUROC", "spearman": "ρ"}
 
 

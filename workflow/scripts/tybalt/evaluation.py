@@ -9,7 +9,7 @@ import pandas as pd
 
 from tybalt.bundle import read_record
 from tybalt.data.matrix import judging_part, read_obs
-from tybalt.files import read_json, read_table, write_json, write_table
+from tybalt.files import read_json, read_samples, read_table, write_json, write_table
 from tybalt.rank_statistics import BOOTSTRAP_SAMPLES
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ def evaluate_model(
         (posterior collapse, dead features), joined by "; ".
     """
     obs = read_obs(matrix)
-    codes = read_table(encoding, index="sample").loc[obs.index]
+    codes = read_samples(encoding, obs.index)
     record = {"judged_on": judging_part(obs["split"])}
     record |= reconstruction_quality(
         read_table(reconstruction_genes),

@@ -17,10 +17,9 @@ from matplotlib.colors import to_rgb
 
 from tybalt.answers import Answer, read_answers
 from tybalt.data.matrix import read_obs, read_values, read_var
-from tybalt.errors import InputError
 from tybalt.figures.palette import NO_TYPE, SAFE_COLOURS, cancer_type_looks, labels_of
 from tybalt.figures.style import GREY
-from tybalt.files import read_table
+from tybalt.files import read_samples, read_table
 from tybalt.pages import asset, render, script_data
 
 log = logging.getLogger(__name__)
@@ -139,18 +138,6 @@ def bokeh_script(name: str) -> Any:
 
     text = bokehjs_path().joinpath("js", name).read_text(encoding="utf-8")
     return Markup(text.replace("</script", "<\\/script"))
-
-
-def read_samples(path: str, samples: pd.Index) -> pd.DataFrame:
-    """Read a table by sample, in the order of the matrix; InputError where samples are missing."""
-    table = read_table(path, index="sample")
-    missing = samples.difference(table.index)
-    if len(missing):
-        raise InputError(
-            f"{path}: {len(missing)} samples of the matrix are missing ({missing[0]}); make both "
-            "from the same dataset"
-        )
-    return table.loc[samples]
 
 
 # Packing

@@ -9,6 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from tybalt.errors import InputError
+
 
 def read_json(path: str) -> Any:
     """Read a JSON file."""
@@ -40,6 +42,18 @@ def read_table(path: str, index: str | None = None) -> pd.DataFrame:
     """Read a TSV or TSV.gz table; `index` names the column that becomes the index."""
     table = pd.read_csv(path, sep="\t", float_precision="round_trip")
     return table if index is None else table.set_index(index)
+
+
+def read_samples(path: str, samples: pd.Index) -> pd.DataFrame:
+    """Read a table by sample, in the order of the matrix; InputError where samples are missing."""
+    table = read_table(path, index="sample")
+    missing = samples.difference(table.index)
+    if len(missing):
+        raise InputError(
+            f"{path}: {len(missing)} samples of the matrix are missing ({missing[0]}); make both "
+            "from the same dataset"
+        )
+    return table.loc[samples]
 
 
 def write_table(table: pd.DataFrame, path: str) -> None:

@@ -10,7 +10,7 @@ from scipy.spatial.distance import cdist
 from tybalt.data.matrix import read_obs, read_values
 from tybalt.embedding import COMPONENTS_OF_GENES, principal_components
 from tybalt.evaluation import NEIGHBOURS, balanced_accuracy
-from tybalt.files import read_table, write_table
+from tybalt.files import read_samples, write_table
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ def measure_maps(
     types = obs["cancer_type"].astype(object).to_numpy() if "cancer_type" in obs else None
     measured, purities = [], []
     for of, values, path in sources(matrix, gene_embedding, encodings, embeddings, cells, seed):
-        positions = read_table(path, index="sample").loc[obs.index]
+        positions = read_samples(path, obs.index)
         if positions.isna().all(axis=None):
             log.info("%s: the code is constant, there is no map", of)
             continue
@@ -92,7 +92,7 @@ def sources(
     yield "genes", principal_components(X, count, seed), gene_embedding
     del X
     for (model, tuner), encoding, embedding in zip(cells, encodings, embeddings, strict=True):
-        codes = read_table(encoding, index="sample").loc[samples]
+        codes = read_samples(encoding, samples)
         yield f"{model}/{tuner}", codes.to_numpy(dtype=float), embedding
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.stats import false_discovery_control
 
 from tybalt.data.matrix import judging_part, read_obs
-from tybalt.files import read_table, write_table
+from tybalt.files import read_samples, read_table, write_table
 from tybalt.questions import AUROC, SPEARMAN, Question, plan_questions, read_burden, read_drivers
 from tybalt.rank_statistics import (
     CHANCE,
@@ -92,7 +92,7 @@ def associate_features(
     """
     started = time.monotonic()
     obs = read_obs(matrix)
-    codes = read_table(encoding, index="sample").loc[obs.index]
+    codes = read_samples(encoding, obs.index)
     asked = plan_questions(
         obs, signals, read_drivers(status, driver_genes), read_burden(mutation_burden)
     )

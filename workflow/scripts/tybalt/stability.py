@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
 from tybalt.data.matrix import judging_part, read_obs
-from tybalt.files import read_table, write_table
+from tybalt.files import read_samples, write_table
 from tybalt.measures import correlations
 
 log = logging.getLogger(__name__)
@@ -39,10 +39,10 @@ def measure_stability(
         correlation on the judged samples, and `svcca`, how alike the two codes are as a whole.
     """
     split = read_obs(matrix)["split"]
-    codes = read_table(encoding, index="sample").loc[split.index]
+    codes = read_samples(encoding, split.index)
     tables = []
     for number, path in enumerate(replicates, start=1):
-        again = read_table(path, index="sample").loc[split.index]
+        again = read_samples(path, split.index)
         table = match_features(codes, again, split.to_numpy(dtype=object))
         tables.append(table.assign(replicate=number))
         log.info("replicate %d: mean |r| %.3f", number, table["r"].abs().mean())
@@ -71,7 +71,7 @@ def match_models(
         many features are matched.
     """
     split = read_obs(matrix)["split"]
-    codes = [read_table(path, index="sample").loc[split.index] for path in encodings]
+    codes = [read_samples(path, split.index) for path in encodings]
     tables = [pd.DataFrame(columns=MATCH_COLUMNS)]
     for a, b in combinations(range(len(codes)), 2):
         table = match_features(codes[a], codes[b], split.to_numpy(dtype=object))

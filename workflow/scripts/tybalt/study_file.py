@@ -27,7 +27,7 @@ import pandas as pd
 
 from tybalt.data.matrix import read_notes, read_obs, read_values, read_var
 from tybalt.figures.palette import cancer_type_looks
-from tybalt.files import read_table
+from tybalt.files import read_samples, read_table
 
 log = logging.getLogger(__name__)
 
@@ -68,12 +68,12 @@ def assemble_study(
     names = ["_".join(cell) for cell in cells]
     obs, var = read_obs(matrix), read_var(matrix)
     data = anndata.AnnData(X=read_values(matrix), obs=obs, var=var)
-    add_maps(data, read_table(gene_embedding, index="sample").loc[obs.index], "")
+    add_maps(data, read_samples(gene_embedding, obs.index), "")
     for name, codes, positions, weights in zip(
         names, encodings, embeddings, gene_weights, strict=True
     ):
-        data.obsm[f"X_code_{name}"] = values_of(read_table(codes, index="sample").loc[obs.index])
-        add_maps(data, read_table(positions, index="sample").loc[obs.index], f"_{name}")
+        data.obsm[f"X_code_{name}"] = values_of(read_samples(codes, obs.index))
+        add_maps(data, read_samples(positions, obs.index), f"_{name}")
         data.varm[name] = values_of(read_table(weights, index="gene").loc[var.index])
     data.uns["tybalt"] = read_notes(matrix)
     data.uns["leaderboard"] = plain(read_table(leaderboard))

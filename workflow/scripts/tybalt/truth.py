@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tybalt.data.matrix import judging_part, read_obs
-from tybalt.files import read_table, write_table
+from tybalt.files import read_samples, read_table, write_table
 from tybalt.measures import correlations
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def grade_factors(matrix: str, encoding: str, truth: str, grades: str) -> None:
         The nonlinear factor, an angle, stands as its cosine and sine.
     """
     obs = read_obs(matrix)
-    codes = read_table(encoding, index="sample").loc[obs.index]
+    codes = read_samples(encoding, obs.index)
     factors = read_factors(truth).loc[obs.index]
     train, judged = (
         (obs["split"] == part).to_numpy() for part in ("train", judging_part(obs["split"]))

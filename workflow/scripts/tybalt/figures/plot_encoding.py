@@ -27,7 +27,7 @@ from tybalt.figures.style import (
     new_figure,
     saves_figure,
 )
-from tybalt.files import read_table
+from tybalt.files import read_samples
 
 #: More rows than this do not show on a slide (850 pixels) nor on a page.
 MOST_ROWS = 2000
@@ -59,7 +59,7 @@ def plot_encoding(matrix: str, encoding: str, colours: str, title: str) -> Figur
         Whose codes they are.
     """
     obs = read_obs(matrix)
-    codes = read_table(encoding, index="sample").loc[obs.index]
+    codes = read_samples(encoding, obs.index)
     bars = annotations(obs, colours)
     groups = labels_of(obs, "cancer_type", NO_TYPE)
     scaled, constant = standardise(codes.to_numpy(float))

@@ -23,7 +23,7 @@ from tybalt.figures.style import (
     saves_figure,
     say_instead,
 )
-from tybalt.files import read_table
+from tybalt.files import read_samples
 from tybalt.questions import ask_signal
 from tybalt.rank_statistics import answering_strata, stratified_auroc
 
@@ -59,7 +59,7 @@ def plot_signal(
     """
     best = read_finding(findings, signal)
     obs = read_obs(matrix)
-    codes = read_table(encoding, index="sample").loc[obs.index]
+    codes = read_samples(encoding, obs.index)
     split = obs["split"].to_numpy(dtype=object)
     part = judging_part(split)
     asked = ask_signal(obs, signal, question)
