@@ -44,7 +44,8 @@ def cohort():
 def ask(codes, obs, signal, seed=1):
     """Ask one question; return its associations, by feature, and what was compared."""
     question = ask_signal(obs, "it", signal)
-    table, facts = meaning.answer(codes, [question], obs["split"].to_numpy(object), seed)
+    split = obs["split"].to_numpy(object)
+    table, facts = meaning.answer(codes, [question], split, np.asarray(obs.index), seed)
     return table.set_index("feature"), facts.iloc[0]
 
 
@@ -129,7 +130,7 @@ def test_bootstrap_intervals_are_as_wide_as_theory_says():
     codes = (answers + rng.normal(size=n))[:, None]
     question, effects = measure(codes, answers, "auroc")
     (low,), (high,) = rank_statistics.bootstrap_intervals(
-        codes, question, np.full(n, True), ["all"], 1
+        codes, question, np.full(n, True), ["all"], np.arange(n), 1
     )
     area = effects.effect[0, 0]
     # Standard error of an AUROC: Hanley and McNeil 1982, doi:10.1148/radiology.143.1.7063747.
@@ -141,11 +142,31 @@ def test_bootstrap_intervals_are_as_wide_as_theory_says():
     assert high - low == pytest.approx(2 * 1.96 * error, rel=0.15)
     question, effects = measure(codes, rng.normal(size=n), "spearman")
     (low,), (high,) = rank_statistics.bootstrap_intervals(
-        codes, question, np.full(n, True), ["all"], 1
+        codes, question, np.full(n, True), ["all"], np.arange(n), 1
     )
     # Of independent ranks the standard error of rho is 1 / sqrt(n - 1).
     assert low < effects.effect[0, 0] < high
     assert high - low == pytest.approx(2 * 1.96 / np.sqrt(n - 1), rel=0.15)
+
+
+@pytest.mark.parametrize("measure_name", ["auroc", "spearman"])
+def test_a_second_sample_of_every_patient_tells_nothing_new(measure_name):
+    rng = np.random.default_rng(5)
+    patients = np.repeat(np.arange(200), 2)
+    values = np.repeat(np.arange(200) % 2 if measure_name == "auroc" else rng.normal(size=200), 2)
+    codes = np.repeat(values[::2] + rng.normal(size=200), 2)[:, None]
+    question, _ = measure(codes, values, measure_name)
+
+    def width(rows, patients):
+        (low,), (high,) = rank_statistics.bootstrap_intervals(
+            codes, question, rows, ["all"], patients, 1
+        )
+        return high - low
+
+    everyone, once = np.full(400, True), np.arange(400) % 2 == 0
+    assert width(everyone, patients) == pytest.approx(width(once, patients), rel=0.02)
+    as_if_independent = width(everyone, np.arange(400))
+    assert as_if_independent == pytest.approx(width(once, patients) / np.sqrt(2), rel=0.1)
 
 
 # Claims
@@ -244,13 +265,13 @@ def test_no_false_claim_on_columns_that_depend_on_nothing_or_on_the_cancer_type(
     asked = [q for q in plan_questions(obs, {}) if q.name.startswith("null_")]
     assert len(asked) == 20
     split = obs["split"].to_numpy(object)
-    table, _ = meaning.answer(codes, asked, split, 1)
+    table, _ = meaning.answer(codes, asked, split, np.asarray(obs.index), 1)
     assert len(table) == 20 * 40
     assert (table["claim"] == "confirmed").sum() == 0
     # The same columns without strata: cancer types alone would give false claims by the dozen.
     everywhere = np.full(len(obs), "all", dtype=object)
     naive = [Question(q.name, "", q.measure, q.values, everywhere) for q in asked]
-    table, _ = meaning.answer(codes, naive, split, 1)
+    table, _ = meaning.answer(codes, naive, split, np.asarray(obs.index), 1)
     claims = table[table["claim"] == "confirmed"].groupby("question").size()
     assert claims.sum() > 12
     assert claims.index.str.startswith("null_type").all()
@@ -317,7 +338,8 @@ def test_a_finding_names_the_genes_of_the_side_that_is_higher_in_positive_sample
             *("stability", "findings"),
         )
     }
-    table, facts = meaning.answer(codes, asked, obs["split"].to_numpy(object), 1)
+    split = obs["split"].to_numpy(object)
+    table, facts = meaning.answer(codes, asked, split, np.asarray(obs.index), 1)
     write_table(table, paths["associations"])
     write_table(facts, paths["questions"])
     genes = pd.DataFrame(

@@ -123,7 +123,8 @@ def test_trainings_that_outlive_a_killed_snakemake_are_neither_raced_nor_lost(
     workflow.configure(CLOSED)
     target, folder = f"{cell}/best.json", workflow.path("results/logs") / logs
     running = workflow.start("--profile", "profiles/local", "--", target)
-    assert kill_the_driver_alone(running, folder), "no training lives on"
+    wait_for_training(running, folder)
+    assert kill_the_driver_alone(running), "no training lives on"
     results = [path for path in workflow.path(cell).rglob("e0.json") if path.is_file()]
     finished = {path: path.stat().st_mtime_ns for path in results}
     workflow.snakemake("--profile", "profiles/local", "--unlock")
@@ -134,13 +135,38 @@ def test_trainings_that_outlive_a_killed_snakemake_are_neither_raced_nor_lost(
     assert workflow.path(target).read_bytes() == tuned.path(target).read_bytes()
 
 
-def kill_the_driver_alone(running, folder, seconds: float = 300) -> list[psutil.Process]:
-    """Kill Snakemake when a training of a round has begun; return the processes that live on."""
+@pytest.mark.slow
+def test_a_training_killed_in_a_closed_loop_is_repeated_and_nothing_else(tuned, workflow):
+    workflow.configure(CLOSED)
+    target = f"{VAE}/best.json"
+    rungs = workflow.path("results/logs/train_trial/tiny/tiny-vae/band")
+    running = workflow.start("--profile", "profiles/local", "--", target)
+    wait_for_training(running, rungs / "r1")
+    for child in psutil.Process(running.pid).children(recursive=True):
+        if any("train_trial" in word for word in child.cmdline()):
+            child.kill()
+    assert running.wait() == 1
+    assert not workflow.path(target).exists()
+    results = workflow.path(VAE).glob("trials/r0/*/e0.json")
+    finished = {path: path.stat().st_mtime_ns for path in results}
+    assert len(finished) == 5, "the round before"
+    done = workflow.snakemake("--profile", "profiles/local", "--", target)
+    assert done.stdout.count("rule train_trial:") == 1
+    assert finished == {path: path.stat().st_mtime_ns for path in finished}
+    assert workflow.path(target).read_bytes() == tuned.path(target).read_bytes()
+
+
+def wait_for_training(running, folder, seconds: float = 300) -> None:
+    """Wait until a training of a round has begun."""
     deadline = time.monotonic() + seconds
     while not any("_trial:" in path.read_text() for path in folder.rglob("*.log")):
         assert time.monotonic() < deadline, "no training began"
         assert running.poll() is None, "Snakemake ended before"
         time.sleep(0.05)
+
+
+def kill_the_driver_alone(running) -> list[psutil.Process]:
+    """Kill Snakemake, but not what it has started; return the processes that live on."""
     children = psutil.Process(running.pid).children(recursive=True)
     os.kill(running.pid, signal.SIGKILL)
     running.wait()

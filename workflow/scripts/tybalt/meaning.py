@@ -65,9 +65,9 @@ def associate_features(
 
     A feature is *found* if its q-value (Benjamini-Hochberg over all questions and features) is at
     most 0.05 and its effect is large enough (AUROC >= 0.7 or <= 0.3, |rho| >= 0.3), both on the
-    training samples. It is *confirmed* if the 95 % bootstrap interval of its effect on the test
-    samples lies on the same side of chance. With fewer than ten samples on a side of either part
-    the question is *not testable*.
+    training samples. It is *confirmed* if the 95 % bootstrap interval (over patients) of its effect
+    on the test samples lies on the same side of chance. With fewer than ten samples on a side of
+    either part the question is *not testable*.
 
     Parameters
     ----------
@@ -96,7 +96,8 @@ def associate_features(
     asked = plan_questions(
         obs, signals, read_drivers(status, driver_genes), read_burden(mutation_burden)
     )
-    table, facts = answer(codes, asked, obs["split"].to_numpy(dtype=object), seed)
+    split, patients = (obs[name].to_numpy(dtype=object) for name in ("split", "patient"))
+    table, facts = answer(codes, asked, split, patients, seed)
     write_table(table, associations)
     write_table(facts, questions)
     log.info(
@@ -109,7 +110,11 @@ def associate_features(
 
 
 def answer(
-    codes: pd.DataFrame, questions: Sequence[Question], split: np.ndarray, seed: int
+    codes: pd.DataFrame,
+    questions: Sequence[Question],
+    split: np.ndarray,
+    patients: np.ndarray,
+    seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Answer all questions; see `associate_features`.
 
@@ -119,8 +124,8 @@ def answer(
         Samples x features.
     questions
         Their answers are of the same samples in the same order.
-    split
-        Part of each sample.
+    split, patients
+        Part and patient of each sample.
 
     Returns
     -------
@@ -144,7 +149,7 @@ def answer(
         shown = np.flatnonzero(found[i] | (np.arange(len(order)) == order[0]))
         low, high = (np.full(len(order), np.nan) for _ in range(2))
         low[shown], high[shown] = bootstrap_intervals(
-            values[:, shown], question, judged, strata[i], seed
+            values[:, shown], question, judged, strata[i], patients, seed
         )
         reason = untestable(question, on_train, on_test, i, part)
         table = pd.DataFrame(

@@ -159,9 +159,17 @@ def _measure_stratum(
 
 
 def bootstrap_intervals(
-    codes: np.ndarray, question: Question, rows: np.ndarray, strata: Sequence[str], seed: int
+    codes: np.ndarray,
+    question: Question,
+    rows: np.ndarray,
+    strata: Sequence[str],
+    patients: np.ndarray,
+    seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Percentile bootstrap (2.5 % to 97.5 %) of the effects, resampling within stratum and side.
+
+    Patients are drawn, with all their samples on that side: samples of one patient are no
+    independent witnesses (Field and Welsh 2007, https://doi.org/10.1111/j.1467-9868.2007.00593.x).
 
     Parameters
     ----------
@@ -169,6 +177,8 @@ def bootstrap_intervals(
         All samples x the features of interest.
     rows, strata
         As in `measure_effects`; the strata of this question.
+    patients
+        Of each sample.
 
     Returns
     -------
@@ -183,10 +193,11 @@ def bootstrap_intervals(
             continue
         if question.measure == AUROC:
             weight = (values == 1).sum() * (values == 0).sum() / (len(values) + 1)
-            total += weight * (_resampled_auroc(codes[inside], values == 1, rng) - 0.5)
+            areas = _resampled_auroc(codes[inside], values == 1, patients[inside], rng)
+            total += weight * (areas - 0.5)
         else:
             weight = len(values) - 1
-            total += weight * _resampled_rho(codes[inside], values, rng)
+            total += weight * _resampled_rho(codes[inside], values, patients[inside], rng)
         weights += weight
     if not weights:
         return np.full(codes.shape[1], np.nan), np.full(codes.shape[1], np.nan)
@@ -194,31 +205,35 @@ def bootstrap_intervals(
     return low, high
 
 
-def _draw(n: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw how often each of n samples is in each bootstrap sample: float32, draws x n."""
+def _draw(patients: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw as many patients as there are; return how often each sample came: float32, draws x n."""
+    of_sample, names = pd.factorize(patients)
+    n = len(names)
     picked = rng.integers(0, n, (BOOTSTRAP_SAMPLES, n))
     picked += n * np.arange(BOOTSTRAP_SAMPLES)[:, None]
     counts = np.bincount(picked.ravel(), minlength=n * BOOTSTRAP_SAMPLES)
-    return counts.reshape(BOOTSTRAP_SAMPLES, n).astype(np.float32)
+    return counts.reshape(BOOTSTRAP_SAMPLES, n)[:, of_sample].astype(np.float32)
 
 
 def _resampled_auroc(
-    codes: np.ndarray, positive: np.ndarray, rng: np.random.Generator
+    codes: np.ndarray, positive: np.ndarray, patients: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """AUROC of each bootstrap sample, draws x features, from all pairs of a 1 and a 0."""
-    n1, n0 = positive.sum(), (~positive).sum()
-    of_positive, of_negative = _draw(n1, rng), _draw(n0, rng)
+    of_positive, of_negative = (_draw(patients[side], rng) for side in (positive, ~positive))
+    pairs = of_positive.sum(axis=1) * of_negative.sum(axis=1)
     areas = np.empty((BOOTSTRAP_SAMPLES, codes.shape[1]))
     for feature in range(codes.shape[1]):
         above, below = codes[positive, feature, None], codes[~positive, feature]
         wins = (above > below).astype(np.float32) + np.float32(0.5) * (above == below)
-        areas[:, feature] = np.einsum("bj,bj->b", of_positive @ wins, of_negative) / (n1 * n0)
+        areas[:, feature] = np.einsum("bj,bj->b", of_positive @ wins, of_negative) / pairs
     return areas
 
 
-def _resampled_rho(codes: np.ndarray, values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _resampled_rho(
+    codes: np.ndarray, values: np.ndarray, patients: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """Spearman's rho of each bootstrap sample, draws x features; 0 where one side is constant."""
-    counts = _draw(len(values), rng).astype(float)
+    counts = _draw(patients, rng).astype(float)
     answer = weighted_ranks(values, counts)
     own = np.sum(counts * answer**2, axis=1)
     rho = np.zeros((BOOTSTRAP_SAMPLES, codes.shape[1]))
