@@ -31,6 +31,8 @@ from tybalt.figures.plot_history import plot_history
 from tybalt.figures.plot_importance import plot_importance
 from tybalt.figures.plot_leaderboard import lower_is_better, measures_of, plot_leaderboard
 from tybalt.figures.plot_map import plot_map
+from tybalt.figures.plot_maps import plot_maps
+from tybalt.figures.plot_matches import plot_matches
 from tybalt.figures.plot_parallel import plot_parallel
 from tybalt.figures.plot_progress import best_of_random_orders, plot_progress, read_search
 from tybalt.figures.plot_projection import plot_projection
@@ -66,6 +68,8 @@ FIGURES = [
     plot_leaderboard,
     plot_projection,
     plot_truth,
+    plot_maps,
+    plot_matches,
 ]
 
 
@@ -80,6 +84,7 @@ def make_obs(rng, n=160):
     male = rng.random(n) < 0.5
     return pd.DataFrame(
         {
+            "patient": [f"p{i:03d}" for i in range(n)],
             "cancer_type": cancer_type,
             "sample_type": np.where(rng.random(n) < 0.2, "Solid Tissue Normal", "Primary Tumor"),
             "sex": np.where(rng.random(n) < 0.05, "", np.where(male, "male", "female")),
@@ -268,6 +273,9 @@ def study(tmp_path_factory):
         "projection": save(new, tmp_path / "projection.tsv"),
         "diagnostics": str(tmp_path / "projection.json"),
         "leaderboard": save(leaderboard, tmp_path / "leaderboard.tsv"),
+        "maps": save(make_maps(), tmp_path / "maps.tsv"),
+        "maps_purity": save(make_purity(), tmp_path / "maps_purity.tsv"),
+        "matched_features": save(make_matches(), tmp_path / "matched_features.tsv"),
         "truth_table": save(make_truth(), tmp_path / "truth.tsv"),
         "gene_weights": save(weights, tmp_path / "gene_weights.tsv.gz"),
         "gene_sets": str(tmp_path / "gene_sets.tsv"),
@@ -316,6 +324,30 @@ def find(matrix, encoding, question, folder):
     )
     behind = {name: str(folder / f"{name}.tsv") for name in ("high_weight_genes", "gene_sets")}
     meaning.list_findings(**paths, **behind, stability=[], findings=str(folder / "findings.tsv"))
+
+
+def make_maps():
+    rows = [("genes", "tsne", 1), ("genes", "pca", 1), ("vae/grid", "tsne", 2)]
+    table = pd.DataFrame(rows, columns=["of", "map", "seed"])
+    shares = {"kept_10": [0.4, 0.1, 0.3], "kept_50": 0.5, "trustworthiness": 0.9}
+    return table.assign(**shares, type_accuracy=[0.8, 0.2, np.nan], purity=0.5)
+
+
+def make_purity():
+    labels = pd.DataFrame({"label": ["AAA", "BBB"], "n": [30, 40], "purity": [1.0, 0.25]})
+    return make_maps()[["of", "map", "seed"]].merge(labels, how="cross")
+
+
+def make_matches():
+    """Two models share both features of the smaller, the third has nothing of either."""
+    pairs = [("vae", "pca", [0.9, -0.7], 0.95), ("vae", "nmf", [0.1], 0.2)]
+    pairs.append(("pca", "nmf", [0.0], 0.1))
+    rows = [
+        {"model_a": a, "model_b": b, "r": r, "svcca": svcca}
+        for a, b, values, svcca in pairs
+        for r in values
+    ]
+    return pd.DataFrame(rows).assign(tuner_a="none", tuner_b="none")
 
 
 def make_truth():
@@ -404,6 +436,30 @@ def test_truth_shows_every_model_and_group(study):
     # A model worse than the mean keeps its number; its shade is that of 0.
     assert [text.get_text() for text in neighbours.texts] == ["-0.30"] * 6
     assert neighbours.images[0].get_array().min() == 0
+
+
+def test_maps_are_rows_of_what_they_keep_and_of_how_pure_types_are(study):
+    kept, pure, _ = draw(plot_maps, study).axes
+    names = [label.get_text() for label in kept.get_yticklabels()]
+    assert names == ["t-SNE of genes", "PCA of genes", "t-SNE of vae/grid, seed 2"]
+    # What is not known has no number.
+    assert len(kept.texts) == 3 * 4 - 1
+    assert [label.get_text() for label in pure.get_xticklabels()] == ["AAA", "BBB"]
+    assert [text.get_text() for text in pure.texts] == ["1.00", "0.25"] * 3
+
+
+def test_matches_are_symmetric_and_forget_signs(study):
+    codes, features, _ = draw(plot_matches, study).axes
+    expected = np.array([[1, 0.95, 0.2], [0.95, 1, 0.1], [0.2, 0.1, 1]])
+    assert np.allclose(codes.images[0].get_array(), expected)
+    expected = np.array([[1, 0.8, 0.1], [0.8, 1, 0], [0.1, 0, 1]])
+    assert np.allclose(features.images[0].get_array(), expected)
+
+
+def test_one_model_alone_is_compared_with_nothing(study, tmp_path):
+    empty = save(make_matches().iloc[:0], tmp_path / "none.tsv")
+    figure = plot_matches.__wrapped__(empty, "study")
+    assert "one model only" in figure.texts[-1].get_text()
 
 
 def test_one_name_for_figure_script_and_caption():

@@ -101,6 +101,7 @@ def test_the_demo_plans_every_stage(pristine):
     assert counts["measure_stability"] == 2
     assert counts["list_findings"] == 3
     assert counts["measure_maps"] == counts["match_models"] == 1
+    assert counts["plot_maps"] == counts["plot_matches"] == 1
     assert counts["plot_trials"] == counts["plot_parallel"] == counts["plot_progress"] == 2
     assert counts["plot_curves"] == 1
 

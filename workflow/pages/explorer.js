@@ -193,7 +193,8 @@ function addPanel(position, number) {
   data.maps.forEach((map, i) => picker.append(element("option", { value: i, selected: i === number }, map.name)));
   const plot = element("div", { className: "plot" });
   plot.setAttribute("role", "img");
-  $("maps").append(element("div", { className: "map" }, picker, plot));
+  const kept = element("p", { className: "small kept" });
+  $("maps").append(element("div", { className: "map" }, picker, plot, kept));
   const lasso = new Bokeh.LassoSelectTool({ continuous: false });
   const wheel = new Bokeh.WheelZoomTool();
   const tap = new Bokeh.TapTool();
@@ -208,7 +209,7 @@ function addPanel(position, number) {
   figure.toolbar.active_scroll = wheel;
   for (const axis of [...figure.below, ...figure.left]) axis.visible = false;
   for (const grid of figure.center) grid.visible = false;
-  const panel = { position, number, picker, plot, figure };
+  const panel = { position, number, picker, plot, figure, kept };
   place(panel);
   const size = Math.max(3.5, Math.min(8, 450 / Math.sqrt(count)));
   const points = figure.scatter({ field: `x${position}` }, { field: `y${position}` }, {
@@ -230,6 +231,7 @@ function place(panel) {
 }
 
 function describe(panel) {
+  panel.kept.textContent = `This map ${data.maps[panel.number].note}.`;
   panel.plot.setAttribute("aria-label",
     `${data.maps[panel.number].name}: ${count} samples, coloured by ${readable(coloured().name)}`);
 }
@@ -242,8 +244,9 @@ async function showMaps(wanted) {
   $("maps").replaceChildren();
   $("maps").className = { 1: "one", 2: "two", 4: "four" }[wanted];
   panels.length = 0;
-  /* The genes' map first, then the codes' maps, t-SNE before PCA. */
-  const order = [...data.maps.keys()].sort((a, b) => data.maps[b].name.startsWith("t-SNE") - data.maps[a].name.startsWith("t-SNE"));
+  /* The genes' map first, then the codes' maps; t-SNE with the first seed before all others. */
+  const leads = (number) => /^t-SNE(?!.*, seed)/.test(data.maps[number].name);
+  const order = [...data.maps.keys()].sort((a, b) => leads(b) - leads(a));
   for (let i = 0; i < wanted; i++) addPanel(i, order[i % order.length]);
   shown = new Bokeh.Document();
   for (const panel of panels) shown.add_root(panel.figure);

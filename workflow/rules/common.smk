@@ -384,7 +384,9 @@ def figures_of_dataset(dataset):
     """Names of the figures of one dataset."""
     names = ["leaderboard", "curves"]
     if STUDY.has(dataset, "cancer_type"):
-        names.append("gene_map")
+        names += ["gene_map", "maps"]
+    if len(cells_of(dataset)) > 1:
+        names.append("matches")
     if STUDY.dataset(dataset)["kind"] == "simulated":
         names.append("truth")
     models = dict.fromkeys(model for _, model, _ in cells_of(dataset))

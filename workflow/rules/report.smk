@@ -638,6 +638,65 @@ rule plot_leaderboard:
         "../scripts/plot_leaderboard.py"
 
 
+rule plot_maps:
+    """Draw what every map keeps of the samples' neighbours and cancer types."""
+    input:
+        maps="results/{dataset}/maps.tsv",
+        maps_purity="results/{dataset}/maps_purity.tsv",
+    output:
+        png=report(
+            "results/{dataset}/figures/maps.png",
+            caption="../report/plot_maps.rst",
+            category="0 Models compared",
+            labels={"dataset": "{dataset}", "figure": "what the maps keep"},
+        ),
+        pdf="results/{dataset}/figures/maps.pdf",
+    log:
+        "results/logs/plot_maps/{dataset}.log",
+    benchmark:
+        "results/benchmarks/plot_maps/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        title="{dataset}",
+        code=code_hash("plot_maps"),
+    script:
+        "../scripts/plot_maps.py"
+
+
+rule plot_matches:
+    """Draw how alike the codes of every pair of models are."""
+    input:
+        matched_features="results/{dataset}/matched_features.tsv",
+    output:
+        png=report(
+            "results/{dataset}/figures/matches.png",
+            caption="../report/plot_matches.rst",
+            category="0 Models compared",
+            labels={"dataset": "{dataset}", "figure": "codes compared"},
+        ),
+        pdf="results/{dataset}/figures/matches.pdf",
+    log:
+        "results/logs/plot_matches/{dataset}.log",
+    benchmark:
+        "results/benchmarks/plot_matches/{dataset}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        title="{dataset}",
+        code=code_hash("plot_matches"),
+    script:
+        "../scripts/plot_matches.py"
+
+
 rule plot_truth:
     """Draw how much of each planted factor every model has found."""
     input:

@@ -16,6 +16,7 @@ rule build_explorer:
     input:
         matrix="results/{dataset}/expression.h5ad",
         gene_embedding="results/{dataset}/gene_embedding.tsv",
+        maps="results/{dataset}/maps.tsv",
         embeddings=of_every_cell("embedding.tsv"),
         encodings=of_every_cell("encoding.tsv.gz"),
         gene_weights=of_every_cell("gene_weights.tsv.gz"),
@@ -50,6 +51,7 @@ rule write_summary:
         best=of_every_cell("best.json"),
         trials=of_every_cell("trials.tsv"),
         findings=of_every_cell("findings.tsv"),
+        maps="results/{dataset}/maps.tsv",
         provenances=records_of_dataset,
         pictures=maps_of_dataset,
         citation=citation_file(),

@@ -16,7 +16,7 @@ class Answer(NamedTuple):
     """One row of `findings.tsv`, turned so that more is better whatever the feature's sign.
 
     `train`, `test`, `low` and `high` are the effects in the direction seen in training: an AUROC
-    (chance 0.5) or Spearman's rho (chance 0).
+    (chance 0.5) or Spearman's rho (chance 0). `stability` is in 0..1, NaN if it was not measured.
     """
 
     question: str
@@ -34,6 +34,7 @@ class Answer(NamedTuple):
     verdict: str
     genes: str
     gene_set: str
+    stability: float
 
     @property
     def confirmed(self) -> bool:
@@ -73,6 +74,7 @@ def answer(row: Mapping[str, Any]) -> Answer:
         verdict=f"{row['claim']}: {reason}" if reason else row["claim"],
         genes=_text(row["genes"]),
         gene_set=_text(row["gene_set"]),
+        stability=row["stability"],
     )
 
 

@@ -20,6 +20,7 @@ from tybalt.data.matrix import read_obs, read_values, read_var
 from tybalt.figures.palette import NO_TYPE, SAFE_COLOURS, cancer_type_looks, labels_of
 from tybalt.figures.style import GREY
 from tybalt.files import read_samples, read_table
+from tybalt.maps import METHODS, planes, what_maps_keep
 from tybalt.pages import asset, render, script_data
 
 log = logging.getLogger(__name__)
@@ -36,9 +37,6 @@ MAXIMUM_LEVELS = 60
 #: Genes named with a feature, of each sign.
 NAMED_GENES = 8
 
-#: Maps of an embedding table, in the order in which they are offered.
-METHODS = {"tsne": "t-SNE", "pca": "PCA", "umap": "UMAP"}
-
 #: Parts of BokehJS: the core, drawing on the graphics card, and the interface for scripts.
 BOKEH_SCRIPTS = ("bokeh.min.js", "bokeh-gl.min.js", "bokeh-api.min.js")
 
@@ -46,6 +44,7 @@ BOKEH_SCRIPTS = ("bokeh.min.js", "bokeh-gl.min.js", "bokeh-api.min.js")
 def build_explorer(
     matrix: str,
     gene_embedding: str,
+    maps: str,
     embeddings: Sequence[str],
     encodings: Sequence[str],
     gene_weights: Sequence[str],
@@ -64,6 +63,8 @@ def build_explorer(
         expression.h5ad.
     gene_embedding
         Map of the samples by their genes.
+    maps
+        Output of `measure_maps`: what each map keeps of the samples' neighbours.
     embeddings, encodings, gene_weights, findings
         Files of every cell.
     markers
@@ -84,6 +85,7 @@ def build_explorer(
     """
     obs, var = read_obs(matrix), read_var(matrix)
     names = [" · ".join(cell) for cell in cells]
+    kept = what_maps_keep(maps)
     codes = [read_samples(path, obs.index) for path in encodings]
     weights = [read_table(path, index="gene").loc[var.index] for path in gene_weights]
     answers = [read_answers(path) for path in findings]
@@ -96,12 +98,14 @@ def build_explorer(
         "title": title,
         "samples": "\n".join(obs.index),
         "columns": pack_columns(obs, colours),
-        "maps": pack_maps(gene_embedding, "genes", obs.index),
+        "maps": pack_maps(gene_embedding, "genes", obs.index, kept["genes"]),
         "blocks": [pack_block("genes", var.index[chosen], values)],
         "omitted": [],
     }
-    for name, path in zip(names, embeddings, strict=True):
-        record["maps"] += pack_maps(path, f"codes of {name}", obs.index)
+    for cell, name, path in zip(cells, names, embeddings, strict=True):
+        record["maps"] += pack_maps(
+            path, f"codes of {name}", obs.index, kept.get("/".join(cell), {})
+        )
     scripts = [bokeh_script(name) for name in BOKEH_SCRIPTS]
     room = MAXIMUM_BYTES - len(make_page(record, scripts).encode())
     for name, code, weight, judged in zip(names, codes, weights, answers, strict=True):
@@ -204,17 +208,19 @@ def pack_block(name: str, names: Iterable[str], values: np.ndarray) -> dict[str,
     }
 
 
-def pack_maps(path: str, of: str, samples: pd.Index) -> list[dict[str, Any]]:
+def pack_maps(
+    path: str, of: str, samples: pd.Index, kept: Mapping[tuple[str, int], str]
+) -> list[dict[str, Any]]:
     """Pack the maps of an embedding table; a constant code has none."""
-    table = read_samples(path, samples)
     return [
         {
-            "name": f"{METHODS[name]} of {of}",
-            "x": pack_numbers(table[f"{name}_1"].to_numpy(), np.uint16),
-            "y": pack_numbers(table[f"{name}_2"].to_numpy(), np.uint16),
+            "name": f"{METHODS[kind]} of {of}" + (f", seed {number}" if number > 1 else ""),
+            "note": kept[kind, number],
+            "x": pack_numbers(plane[:, 0], np.uint16),
+            "y": pack_numbers(plane[:, 1], np.uint16),
         }
-        for name in METHODS
-        if f"{name}_1" in table and table[[f"{name}_1", f"{name}_2"]].notna().all(axis=None)
+        for (kind, number), plane in planes(read_samples(path, samples)).items()
+        if np.isfinite(plane).all()
     ]
 
 

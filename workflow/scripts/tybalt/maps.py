@@ -10,12 +10,15 @@ from scipy.spatial.distance import cdist
 from tybalt.data.matrix import read_obs, read_values
 from tybalt.embedding import COMPONENTS_OF_GENES, principal_components
 from tybalt.evaluation import NEIGHBOURS, balanced_accuracy
-from tybalt.files import read_samples, write_table
+from tybalt.files import read_samples, read_table, write_table
 
 log = logging.getLogger(__name__)
 
 #: Neighbours that are looked for on the map: the next ones, and the wider surroundings.
 FEW, MANY = 10, 50
+
+#: How the kinds of maps are written.
+METHODS = {"tsne": "t-SNE", "pca": "PCA", "umap": "UMAP"}
 
 #: Rows of the table of distances that are in memory at a time.
 CHUNK = 512
@@ -107,6 +110,18 @@ def planes(positions: pd.DataFrame) -> dict[tuple[str, int], np.ndarray]:
         kind, _, number = name.partition("_seed")
         found[kind, int(number or 1)] = positions[[f"{name}_1", f"{name}_2"]].to_numpy()
     return found
+
+
+def what_maps_keep(maps: str) -> dict[str, dict[tuple[str, int], str]]:
+    """Say of every map of `maps.tsv` what it keeps: `of` -> (map, seed) -> words."""
+    kept: dict[str, dict[tuple[str, int], str]] = {}
+    for row in read_table(maps).to_dict("records"):
+        kept.setdefault(row["of"], {})[row["map"], row["seed"]] = (
+            f"keeps {100 * row[f'kept_{FEW}']:.0f} % of each sample's {FEW} nearest neighbours, "
+            f"{100 * row[f'kept_{MANY}']:.0f} % of {MANY}; "
+            f"trustworthiness {row['trustworthiness']:.2f}"
+        )
+    return kept
 
 
 def measure_map(

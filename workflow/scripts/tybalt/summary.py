@@ -11,6 +11,7 @@ import yaml
 from tybalt.answers import Answer, read_answers
 from tybalt.data.matrix import PARTS, read_notes, read_obs
 from tybalt.files import read_json, read_table
+from tybalt.maps import FEW, MANY, METHODS
 from tybalt.pages import asset, inline_image, render
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ def write_summary(
     best: Sequence[str],
     trials: Sequence[str],
     findings: Sequence[str],
+    maps: str,
     provenances: Sequence[str],
     pictures: Sequence[str],
     citation: str,
@@ -59,6 +61,8 @@ def write_summary(
         Files of the dataset.
     best, trials, findings
         Files of every cell.
+    maps
+        Output of `measure_maps`.
     provenances
         Records of the matrix and of every model.
     pictures
@@ -94,6 +98,7 @@ def write_summary(
         judged_on=board["judged_on"].iloc[0],
         findings=found,
         others=[other_findings(cell, judged) for cell, judged in answers.items()],
+        maps=map_rows(read_table(maps)),
         warnings=warnings(board, searches, notes, records, found),
         pictures=[inline_image(path, PICTURE_WIDTH) for path in chosen_pictures(pictures, board)],
         costs=costs(Path(benchmarks), title),
@@ -179,6 +184,8 @@ def named_findings(answers: Mapping[tuple[str, str], Sequence[Answer]]) -> list[
             "train": f"{found.train:.2f}",
             "test": effect(found),
             "samples": found.samples,
+            "stability": "–" if pd.isna(found.stability) else f"{found.stability:.2f}",
+            "genes": found.genes,
             "verdict": found.verdict,
         }
         for cell, judged in answers.items()
@@ -186,6 +193,20 @@ def named_findings(answers: Mapping[tuple[str, str], Sequence[Answer]]) -> list[
         if found.named
     ]
     return sorted(rows, key=lambda row: row["question"])
+
+
+def map_rows(maps: pd.DataFrame) -> list[dict[str, str]]:
+    """List what the maps keep, the first seed of each."""
+    return [
+        {
+            "name": f"{METHODS[row['map']]} of {row['of']}",
+            "kept": [percent(row[f"kept_{count}"]) for count in (FEW, MANY)],
+            "trustworthiness": f"{row['trustworthiness']:.2f}",
+            "purity": "–" if pd.isna(row["purity"]) else percent(row["purity"]),
+        }
+        for row in maps.to_dict("records")
+        if row["seed"] == 1
+    ]
 
 
 def effect(found: Answer) -> str:

@@ -1,11 +1,9 @@
 """How much of each planted factor of a simulated cohort every model has found."""
 
-import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tybalt.figures.style import MEDIUM, SMALL, add_note, new_figure, saves_figure
+from tybalt.figures.shares import draw_shares
+from tybalt.figures.style import add_note, new_figure, saves_figure
 from tybalt.files import read_table
 
 #: Panels: column of the table -> title.
@@ -60,20 +58,3 @@ def plot_truth(truth_table: str, title: str) -> Figure:
         "group, in brackets their number. Below 0 (worse than predicting the mean) is drawn as 0.",
     )
     return figure
-
-
-def draw_shares(axes: Axes, values: pd.DataFrame, heading: str) -> object:
-    """Draw groups x models as shades with numbers; return the image."""
-    image = axes.imshow(values.clip(0, 1), cmap="cividis", vmin=0, vmax=1, aspect="auto")
-    axes.set_title(heading)
-    axes.set_xticks(range(values.shape[1]), values.columns, rotation=60, ha="right", fontsize=SMALL)
-    size = MEDIUM - 2 if values.shape[1] <= 6 else SMALL - 3
-    for (row, column), value in np.ndenumerate(values.to_numpy()):
-        if np.isfinite(value):
-            shade = "white" if value < 0.6 else "black"
-            axes.text(
-                column, row, f"{value:.2f}", ha="center", va="center", fontsize=size, color=shade
-            )
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0)
-    return image
