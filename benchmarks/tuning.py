@@ -12,6 +12,13 @@ another seed it varies by `noise` (the standard deviation over executions of the
 Hyperband asks for more settings per epoch than a grid: 17 in 75 epochs. So it cannot have all
 epochs of a grid on the same space.
 
+One search by each way tells little of the ways. So the searches are also replayed, 50 times each
+with other seeds, on the grid's measured scores (three executions of every setting; `noise` is the
+median of their standard deviations). `replays` holds, for each way, how often it ended with the
+setting that is best on average (`best`), how often with one whose mean is within the noise of it
+(`near`), and how far the mean of its choice lies above the best mean, on average (`above`). The
+whole grid is replayed too: it also chooses by one noisy score of each setting.
+
 `fixed_cost_per_trial_s` is what a training costs beside its steady epochs: start of the process,
 imports, reading, compilation. It is wall time, measured while `--cores` trainings run at a time.
 The last line is one JSON object.
@@ -28,6 +35,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +48,7 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 PARTS = ("Snakefile", "config", "workflow", "resources", "envs", "profiles")
 
 EPOCHS = 9
+REPLAYS = 50
 FULL = {
     "genes": 5000,
     "fixed": {"latent_dim": 100, "kappa": 1.0},
@@ -70,13 +80,18 @@ def main() -> None:
         results = {way: runner.run(way) for way in ways}
         for kind in ["bayesian"] if arguments.small else ["bayesian", "hyperband"]:
             results[f"kerastuner_{kind}"] = runner.run_kerastuner(kind)
-        noise = None if arguments.small else runner.noise()
+        replays = None if arguments.small else runner.replays()
     columns = ["trainings", "epochs", "best", "seconds", "fixed_cost_per_trial_s"]
     print(f"{'':22}" + "".join(f"{column:>24}" for column in columns))
     for way, result in results.items():
         print(f"{way:22}" + "".join(f"{show(result[column]):>24}" for column in columns))
-    print(f"noise {show(noise)}")
-    print(json.dumps({"ways": results, "noise": noise}))
+    if replays:
+        print(f"noise {show(replays['noise'])}; {REPLAYS} replays:")
+        for way, found in replays["ways"].items():
+            print(
+                f"{way:38}" + "".join(f" {name} {show(value):8}" for name, value in found.items())
+            )
+    print(json.dumps({"ways": results, "replays": replays}))
 
 
 def show(value: Any) -> str:
@@ -85,11 +100,13 @@ def show(value: Any) -> str:
 
 
 def tuners(space: dict[str, list], small: bool) -> dict[str, dict[str, Any]]:
-    """List our tuners; random and Bayesian have half of the grid's trials."""
+    """List our tuners; random and Bayesian have half of the grid's trials.
+
+    The quick look has grid and Bayesian only.
+    """
     half, slots = math.prod(len(values) for values in space.values()) // 2, 1 if small else 3
     ways = {
         "grid": {"module": "grid"},
-        "random_half": {"module": "random", "trials": half},
         "bayesian_half": {
             "module": "bayesian",
             "rounds": half // slots,
@@ -98,6 +115,7 @@ def tuners(space: dict[str, list], small: bool) -> dict[str, dict[str, Any]]:
         },
     }
     if not small:
+        ways["random_half"] = {"module": "random", "trials": half}
         ways["hyperband"] = {"module": "hyperband", "max_epochs": EPOCHS, "factor": 3}
     return ways
 
@@ -114,20 +132,19 @@ class Runner:
         self.dataset = dataset(arguments, setup["genes"])
         self.snakemake("grid", "preprocess")
 
-    def snakemake(self, way: str, target: str, executions: int = 1, **fixed: Any) -> float:
+    def snakemake(self, way: str, target: str, executions: int = 1) -> float:
         """Run one way up to a target; return the seconds it took."""
         import yaml
 
-        model = {"module": "vae", "fixed": {**self.setup["fixed"], "epochs": EPOCHS, **fixed}}
-        model["space"] = {k: v for k, v in self.setup["space"].items() if k not in fixed}
-        name = "again" if fixed else "bench"
+        fixed = {**self.setup["fixed"], "epochs": EPOCHS}
+        model = {"module": "vae", "fixed": fixed, "space": self.setup["space"]}
         config = {
             "seed": self.seed,
             "datasets": {"bench": self.dataset},
-            "models": {name: model},
+            "models": {"bench": model},
             "tuners": self.ways,
             "training": {"executions_per_trial": executions},
-            "studies": [{"datasets": ["bench"], "models": [name], "tuners": [way]}],
+            "studies": [{"datasets": ["bench"], "models": ["bench"], "tuners": [way]}],
         }
         (self.folder / "config" / "bench.yaml").write_text(yaml.safe_dump(config))
         command = [sys.executable, "-m", "snakemake", "--profile", "profiles/local", "--quiet"]
@@ -168,16 +185,22 @@ class Runner:
         text = (self.folder / "results/benchmarks" / name).read_text()
         return float(text.splitlines()[1].split("\t")[0])
 
-    def noise(self) -> float | None:
-        """Train the grid's best setting three times; return the standard deviation of its score."""
-        path = self.folder / "results/bench/bench/grid/best.json"
-        chosen = json.loads(path.read_text())["hyperparameters"]
-        fixed = {name: chosen[name] for name in list(self.setup["space"])[1:]}
-        name = next(iter(self.setup["space"]))
-        self.setup["space"][name] = [chosen[name]]
-        self.snakemake("grid", "tune", executions=3, **fixed)
-        again = json.loads((self.folder / "results/bench/again/grid/best.json").read_text())
-        return again["sd"]
+    def replays(self) -> dict[str, Any]:
+        """Train every setting three times; search that table again and again, in its own process.
+
+        The process is another one, as KerasTuner brings TensorFlow along.
+        """
+        self.snakemake("grid", "tune", executions=3)
+        settings = [
+            [json.loads(path.read_text()) for path in sorted(folder.glob("e*.json"))]
+            for folder in sorted((self.folder / "results/bench/bench/grid/trials/r0").iterdir())
+        ]
+        task = {
+            "space": self.setup["space"],
+            "settings": [executions[0]["hyperparameters"] for executions in settings],
+            "scores": [[each["score"] for each in executions] for executions in settings],
+        }
+        return self.python("replay", task)
 
     def run_kerastuner(self, kind: str) -> dict[str, Any]:
         """Run plain KerasTuner in a process of its own."""
@@ -189,14 +212,18 @@ class Runner:
             "matrix": str(self.folder / "results/bench/expression.h5ad"),
             "directory": str(self.folder / "kerastuner"),
         }
-        command = [sys.executable, "-c", "import tuning; tuning.kerastuner()", json.dumps(task)]
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
         started = time.monotonic()
+        result = self.python("kerastuner", task)
+        return {**result, "seconds": time.monotonic() - started, "fixed_cost_per_trial_s": None}
+
+    def python(self, function: str, task: dict[str, Any]) -> dict[str, Any]:
+        """Call a function of this file in a process of its own; it prints a line of JSON."""
+        command = [sys.executable, "-c", f"import tuning; tuning.{function}()", json.dumps(task)]
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
         done = subprocess.run(command, capture_output=True, text=True, env=environment)
         if done.returncode:
             sys.exit(done.stderr[-3000:])
-        result = json.loads(done.stdout.splitlines()[-1])
-        return {**result, "seconds": time.monotonic() - started, "fixed_cost_per_trial_s": None}
+        return json.loads(done.stdout.splitlines()[-1])
 
 
 def dataset(arguments: argparse.Namespace, n_genes: int) -> dict[str, Any]:
@@ -302,6 +329,107 @@ def elbo(model: Any, X: Any) -> float:
     means = {f"validation_{name}": float(np.mean(measured[name])) for name in ("bce", "kl")}
     assert keras.backend.backend() == "tensorflow"
     return score(means, "elbo", X.shape[1])
+
+
+def replay() -> None:
+    """Search a table of scores with every way and many seeds; print one line of JSON.
+
+    A search sees the score of one execution, drawn for each setting, as in the runs above. Its
+    choice is judged by the mean over all executions of that setting.
+    """
+    import numpy as np
+
+    task = json.loads(sys.argv[1])
+    space, scores = task["space"], np.array(task["scores"])
+    names = {key(space, setting): row for row, setting in enumerate(task["settings"])}
+    means, n = scores.mean(axis=1), scores.shape[1]
+    noise = float(np.median(scores.std(axis=1, ddof=1)))
+    half = len(scores) // 2
+    searches = {
+        "grid": partial(replay_random, space, len(scores)),
+        "random_half": partial(replay_random, space, half),
+        "bayesian_half": partial(replay_ours, space, half, 3),
+        "bayesian_half_one_at_a_time": partial(replay_ours, space, half, 1),
+        "kerastuner_bayesian": partial(replay_kerastuner, space, half),
+    }
+    ways = {}
+    for way, search in searches.items():
+        chosen = []
+        for seed in range(REPLAYS):
+            drawn = np.random.default_rng(seed).integers(n, size=len(scores))
+            seen: dict[int, float] = {}
+
+            def look(setting: dict, drawn: Any = drawn, seen: dict = seen) -> float:
+                row = names[key(space, setting)]
+                seen[row] = float(scores[row, drawn[row]])
+                return seen[row]
+
+            search(seed, look)
+            chosen.append(min(seen, key=seen.__getitem__))
+        above = means[chosen] - means.min()
+        ways[way] = {
+            "best": float(np.mean(above == 0)),
+            "near": float(np.mean(above <= noise)),
+            "above": float(above.mean()),
+        }
+    print("\n" + json.dumps({"noise": noise, "ways": ways}))
+
+
+def key(space: dict[str, list], setting: dict[str, Any]) -> str:
+    """Name a setting of the space."""
+    return json.dumps([float(setting[name]) for name in space])
+
+
+Look = Callable[[dict[str, Any]], float]
+
+
+def replay_random(space: dict[str, list], trials: int, seed: int, look: Look) -> None:
+    """Look at settings drawn at random."""
+    from tybalt.search import draw
+
+    for setting in draw(space, trials, seed):
+        look(setting)
+
+
+def replay_ours(space: dict[str, list], trials: int, slots: int, seed: int, look: Look) -> None:
+    """Search by our tuner, so many trials to a round."""
+    from tybalt.search import Result, Slot
+    from tybalt.tuners import bayesian
+
+    options = bayesian.Options(num_initial_points=trials // 3)
+    history: list[list[Result]] = []
+    for _ in range(trials // slots):
+        asked = bayesian.ask(
+            space, options, seed, history, [Slot()] * slots, lambda setting: key(space, setting)
+        )
+        history.append([Result("", each.setting, look(dict(each.setting))) for each in asked])
+
+
+def replay_kerastuner(space: dict[str, list], trials: int, seed: int, look: Look) -> None:
+    """Search by KerasTuner's oracle, as its tuner does, one trial after another."""
+    import keras_tuner
+
+    choices = keras_tuner.HyperParameters()
+    for name, values in space.items():
+        choices.Choice(name, values)
+    oracle = keras_tuner.oracles.BayesianOptimizationOracle(
+        objective=keras_tuner.Objective("score", "min"),
+        max_trials=trials,
+        num_initial_points=trials // 3,
+        hyperparameters=choices,
+        seed=seed + 1,
+    )
+    oracle.verbose = 0
+    with tempfile.TemporaryDirectory() as folder:
+        oracle._set_project_dir(folder, "replay")
+        for _ in range(trials):
+            trial = oracle.create_trial("replay")
+            if trial.status != "RUNNING":
+                return
+            score = look(trial.hyperparameters.values)
+            oracle.update_trial(trial.trial_id, {"score": score})
+            trial.status = "COMPLETED"
+            oracle.end_trial(trial)
 
 
 if __name__ == "__main__":

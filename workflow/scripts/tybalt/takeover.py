@@ -1,10 +1,11 @@
 """What a killed Snakemake leaves behind is taken over: trainings that live on, and results.
 
 When Snakemake is killed, its jobs live on, here or in SLURM. Started again, it takes what they
-were making for incomplete, deletes it and runs the jobs anew. So a training claims its output
-while it lives: a second one for the same output waits. And it keeps its result aside until a job
-that reads it begins, which says that Snakemake has taken note: a second training of the same code,
-parameters, inputs and threads takes this result and is done.
+were making for incomplete, deletes it and runs the jobs anew. When a SLURM job that bundles several
+of its jobs is lost, it runs all of them anew, also those that had ended. So a training claims its
+output while it lives: a second one for the same output waits. And it keeps its result aside until a
+job that reads it begins, which says that Snakemake has taken note: a second training of the same
+code, parameters, inputs and threads takes this result and is done.
 
 All of it lies in ``checkpoints/{output}/`` beside the output, which no rule declares.
 """
@@ -98,7 +99,7 @@ def adopt(folder: Path, job: str, staged: Mapping[str, str]) -> bool:
         return False
     for name, path in staged.items():
         _link(done / name, path)
-    log.info("%s: made by a job that outlived its Snakemake; taken over", done)
+    log.info("%s: made before, by a job that Snakemake lost; taken over", done)
     return True
 
 
