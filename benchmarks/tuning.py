@@ -12,12 +12,8 @@ another seed it varies by `noise` (the standard deviation over executions of the
 Hyperband asks for more settings per epoch than a grid: 17 in 75 epochs. So it cannot have all
 epochs of a grid on the same space.
 
-One search by each way tells little of the ways. So the searches are also replayed, 50 times each
-with other seeds, on the grid's measured scores (three executions of every setting; `noise` is the
-median of their standard deviations). `replays` holds, for each way, how often it ended with the
-setting that is best on average (`best`), how often with one whose mean is within the noise of it
-(`near`), and how far the mean of its choice lies above the best mean, on average (`above`). The
-whole grid is replayed too: it also chooses by one noisy score of each setting.
+One search by each way tells little of the ways. So they are also replayed on the scores that the
+grid measured, with three executions of every setting: see replay.py for what is in `replays`.
 
 `fixed_cost_per_trial_s` is what a training costs beside its steady epochs: start of the process,
 imports, reading, compilation. It is wall time, measured while `--cores` trainings run at a time.
@@ -35,20 +31,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
+
+from replay import print_ways
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 #: Everything that a run reads.
 PARTS = ("Snakefile", "config", "workflow", "resources", "envs", "profiles")
 
 EPOCHS = 9
-REPLAYS = 50
 FULL = {
     "genes": 5000,
     "fixed": {"latent_dim": 100, "kappa": 1.0},
@@ -86,11 +82,7 @@ def main() -> None:
     for way, result in results.items():
         print(f"{way:22}" + "".join(f"{show(result[column]):>24}" for column in columns))
     if replays:
-        print(f"noise {show(replays['noise'])}; {REPLAYS} replays:")
-        for way, found in replays["ways"].items():
-            print(
-                f"{way:38}" + "".join(f" {name} {show(value):8}" for name, value in found.items())
-            )
+        print_ways(replays)
     print(json.dumps({"ways": results, "replays": replays}))
 
 
@@ -186,10 +178,7 @@ class Runner:
         return float(text.splitlines()[1].split("\t")[0])
 
     def replays(self) -> dict[str, Any]:
-        """Train every setting three times; search that table again and again, in its own process.
-
-        The process is another one, as KerasTuner brings TensorFlow along.
-        """
+        """Train every setting three times; search the table of scores again and again."""
         self.snakemake("grid", "tune", executions=3)
         settings = [
             [json.loads(path.read_text()) for path in sorted(folder.glob("e*.json"))]
@@ -199,8 +188,10 @@ class Runner:
             "space": self.setup["space"],
             "settings": [executions[0]["hyperparameters"] for executions in settings],
             "scores": [[each["score"] for each in executions] for executions in settings],
+            "trials": len(settings) // 2,
+            "slots": 3,
         }
-        return self.python("replay", task)
+        return self.python("replay.main(['--task', sys.argv[1]])", task)
 
     def run_kerastuner(self, kind: str) -> dict[str, Any]:
         """Run plain KerasTuner in a process of its own."""
@@ -213,12 +204,13 @@ class Runner:
             "directory": str(self.folder / "kerastuner"),
         }
         started = time.monotonic()
-        result = self.python("kerastuner", task)
+        result = self.python("tuning.kerastuner()", task)
         return {**result, "seconds": time.monotonic() - started, "fixed_cost_per_trial_s": None}
 
-    def python(self, function: str, task: dict[str, Any]) -> dict[str, Any]:
-        """Call a function of this file in a process of its own; it prints a line of JSON."""
-        command = [sys.executable, "-c", f"import tuning; tuning.{function}()", json.dumps(task)]
+    def python(self, call: str, task: dict[str, Any]) -> dict[str, Any]:
+        """Call a function of this folder in a process of its own; it prints a line of JSON."""
+        program = f"import sys, replay, tuning; {call}"
+        command = [sys.executable, "-c", program, json.dumps(task)]
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
         done = subprocess.run(command, capture_output=True, text=True, env=environment)
         if done.returncode:
@@ -329,107 +321,6 @@ def elbo(model: Any, X: Any) -> float:
     means = {f"validation_{name}": float(np.mean(measured[name])) for name in ("bce", "kl")}
     assert keras.backend.backend() == "tensorflow"
     return score(means, "elbo", X.shape[1])
-
-
-def replay() -> None:
-    """Search a table of scores with every way and many seeds; print one line of JSON.
-
-    A search sees the score of one execution, drawn for each setting, as in the runs above. Its
-    choice is judged by the mean over all executions of that setting.
-    """
-    import numpy as np
-
-    task = json.loads(sys.argv[1])
-    space, scores = task["space"], np.array(task["scores"])
-    names = {key(space, setting): row for row, setting in enumerate(task["settings"])}
-    means, n = scores.mean(axis=1), scores.shape[1]
-    noise = float(np.median(scores.std(axis=1, ddof=1)))
-    half = len(scores) // 2
-    searches = {
-        "grid": partial(replay_random, space, len(scores)),
-        "random_half": partial(replay_random, space, half),
-        "bayesian_half": partial(replay_ours, space, half, 3),
-        "bayesian_half_one_at_a_time": partial(replay_ours, space, half, 1),
-        "kerastuner_bayesian": partial(replay_kerastuner, space, half),
-    }
-    ways = {}
-    for way, search in searches.items():
-        chosen = []
-        for seed in range(REPLAYS):
-            drawn = np.random.default_rng(seed).integers(n, size=len(scores))
-            seen: dict[int, float] = {}
-
-            def look(setting: dict, drawn: Any = drawn, seen: dict = seen) -> float:
-                row = names[key(space, setting)]
-                seen[row] = float(scores[row, drawn[row]])
-                return seen[row]
-
-            search(seed, look)
-            chosen.append(min(seen, key=seen.__getitem__))
-        above = means[chosen] - means.min()
-        ways[way] = {
-            "best": float(np.mean(above == 0)),
-            "near": float(np.mean(above <= noise)),
-            "above": float(above.mean()),
-        }
-    print("\n" + json.dumps({"noise": noise, "ways": ways}))
-
-
-def key(space: dict[str, list], setting: dict[str, Any]) -> str:
-    """Name a setting of the space."""
-    return json.dumps([float(setting[name]) for name in space])
-
-
-Look = Callable[[dict[str, Any]], float]
-
-
-def replay_random(space: dict[str, list], trials: int, seed: int, look: Look) -> None:
-    """Look at settings drawn at random."""
-    from tybalt.search import draw
-
-    for setting in draw(space, trials, seed):
-        look(setting)
-
-
-def replay_ours(space: dict[str, list], trials: int, slots: int, seed: int, look: Look) -> None:
-    """Search by our tuner, so many trials to a round."""
-    from tybalt.search import Result, Slot
-    from tybalt.tuners import bayesian
-
-    options = bayesian.Options(num_initial_points=trials // 3)
-    history: list[list[Result]] = []
-    for _ in range(trials // slots):
-        asked = bayesian.ask(
-            space, options, seed, history, [Slot()] * slots, lambda setting: key(space, setting)
-        )
-        history.append([Result("", each.setting, look(dict(each.setting))) for each in asked])
-
-
-def replay_kerastuner(space: dict[str, list], trials: int, seed: int, look: Look) -> None:
-    """Search by KerasTuner's oracle, as its tuner does, one trial after another."""
-    import keras_tuner
-
-    choices = keras_tuner.HyperParameters()
-    for name, values in space.items():
-        choices.Choice(name, values)
-    oracle = keras_tuner.oracles.BayesianOptimizationOracle(
-        objective=keras_tuner.Objective("score", "min"),
-        max_trials=trials,
-        num_initial_points=trials // 3,
-        hyperparameters=choices,
-        seed=seed + 1,
-    )
-    oracle.verbose = 0
-    with tempfile.TemporaryDirectory() as folder:
-        oracle._set_project_dir(folder, "replay")
-        for _ in range(trials):
-            trial = oracle.create_trial("replay")
-            if trial.status != "RUNNING":
-                return
-            score = look(trial.hyperparameters.values)
-            oracle.update_trial(trial.trial_id, {"score": score})
-            trial.status = "COMPLETED"
-            oracle.end_trial(trial)
 
 
 if __name__ == "__main__":

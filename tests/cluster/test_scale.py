@@ -18,7 +18,7 @@ score = float(snakemake.params.hyperparameters["learning_rate"])
 record = {{
     "status": "ok", "score": score, "objective": "elbo", "module": snakemake.params.module,
     "hyperparameters": snakemake.params.hyperparameters, "seed": snakemake.params.seed,
-    "epochs": 4, "best_epoch": 4, "parameters": 1, "warnings": [],
+    "epochs": 4, "best_epoch": 4, "parameters": 1, "warnings": [], "proposal": None,
     "history": {{"epoch": [1, 2, 3, 4], "score": [score] * 4, "eligible": [True] * 4}},
 }}
 with open(snakemake.output.trial, "w") as file:

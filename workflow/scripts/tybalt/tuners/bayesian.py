@@ -70,10 +70,11 @@ def ask(
 ) -> list[Proposal | None]:
     """Propose the settings of the next round; see `tybalt.tuners`.
 
-    A training that diverged is told as the worst score of the search: left out, as KerasTuner
-    leaves it out, its neighbourhood would stay unknown and so be tried again and again.
+    The oracle is told bad scores as less bad than they are: see `without_outliers`. A training that
+    diverged is told as the worst of the search: left out, as KerasTuner leaves it out, its
+    neighbourhood would stay unknown and so be tried again and again.
     """
-    from tybalt.oracles import BayesianOracle, worst
+    from tybalt.oracles import BayesianOracle, without_outliers
 
     oracle = BayesianOracle(
         space,
@@ -84,8 +85,9 @@ def ask(
         beta=options.beta,
         max_trials=None,
     )
-    for result in (result for results in history for result in results if result is not None):
-        oracle.remember(result.setting, worst(history) if result.score is None else result.score)
+    known = [result for results in history for result in results if result is not None]
+    for result, score in zip(known, without_outliers([each.score for each in known]), strict=True):
+        oracle.remember(result.setting, score)
     trials = [oracle.propose() for _ in slots]
     log.info("%d proposals refused: their models are in the search already", oracle.refused)
     return [trial and Proposal(oracle.setting(trial.hyperparameters.values)) for trial in trials]
