@@ -154,7 +154,7 @@ def test_a_umap_and_maps_of_further_seeds_are_offered_where_there_are_some(study
     names = [entry["name"] for entry in data["maps"]]
     assert names[2:4] == ["UMAP of genes", "t-SNE of genes, seed 2"]
     assert data["maps"][0]["note"] == (
-        "keeps 42 % of each sample's 10 nearest neighbours, 55 % of 50; trustworthiness 0.98"
+        "keeps 42 % of a sample's 10 nearest neighbours, 55 % of 50; trustworthiness 0.98"
     )
     assert unpacked(data["maps"][2]["y"]["values"], "<u2")[[0, -1]].tolist() == [0, 65535]
 

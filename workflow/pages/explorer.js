@@ -231,7 +231,7 @@ function place(panel) {
 }
 
 function describe(panel) {
-  panel.kept.textContent = `This map ${data.maps[panel.number].note}.`;
+  panel.kept.textContent = `It ${data.maps[panel.number].note}.`;
   panel.plot.setAttribute("aria-label",
     `${data.maps[panel.number].name}: ${count} samples, coloured by ${readable(coloured().name)}`);
 }

@@ -117,7 +117,7 @@ def what_maps_keep(maps: str) -> dict[str, dict[tuple[str, int], str]]:
     kept: dict[str, dict[tuple[str, int], str]] = {}
     for row in read_table(maps).to_dict("records"):
         kept.setdefault(row["of"], {})[row["map"], row["seed"]] = (
-            f"keeps {100 * row[f'kept_{FEW}']:.0f} % of each sample's {FEW} nearest neighbours, "
+            f"keeps {100 * row[f'kept_{FEW}']:.0f} % of a sample's {FEW} nearest neighbours, "
             f"{100 * row[f'kept_{MANY}']:.0f} % of {MANY}; "
             f"trustworthiness {row['trustworthiness']:.2f}"
         )
