@@ -40,48 +40,49 @@ def test_every_job_ends_and_every_figure_is_there(study):
     assert "Nothing to be done" in study.snakemake("-n").stdout
 
 
-def groups_in(plan: str) -> dict[str, list[int]]:
-    """Read from a dry run how many jobs each group has; groups of one are printed as their rule."""
-    found: dict[str, list[int]] = {}
+def groups_in(plan: str) -> dict[str, list[list[str]]]:
+    """Read from a dry run the rules of each SLURM job of a group; one alone is no group there."""
+    found: dict[str, list[list[str]]] = {}
     for name, body in re.findall(r"Group job (\S+) .*:\n((?:\s*\n|    .*\n)+)", plan):
-        found.setdefault(name, []).append(len(re.findall(r"^    rule \w+:", body, re.M)))
+        found.setdefault(name, []).append(re.findall(r"^    rule (\w+):", body, re.M))
     return found
 
 
-def rule_and_group(job: dict[str, str], rules) -> tuple[str, str]:
-    """The rule of a job, and its group's name if it is one: `{group}_{rule}` to SLURM."""
+def bundles_of(job: dict[str, str], groups, plan) -> list[list[str]]:
+    """The rules that a job may consist of; to SLURM a group is called `{group}_{rules}`."""
     name = name_of(job)
-    if name in rules:
-        return name, ""
-    (rule,) = [rule for rule in rules if name.endswith(f"_{rule}")]
-    return rule, name.removesuffix(f"_{rule}")
+    group = max((each for each in groups if name.startswith(f"{each}_")), key=len, default="")
+    alone = [[rule] for rule in plan if f"_{name}".endswith(f"_{rule}")]
+    return [*groups.get(group, []), *alone]
+
+
+def sum_of(rules: list[str], plan) -> tuple[int, str, int]:
+    """CPUs, memory and minutes that the jobs of an allocation ask for together."""
+    each = [[int(plan[rule][key]) for key in ("threads", "mem_mb", "runtime")] for rule in rules]
+    cpus, memory, minutes = zip(*each, strict=True)
+    if "fit_trial" in rules:  # side by side
+        return sum(cpus), f"{sum(memory)}M", max(minutes)
+    return max(cpus), f"{max(memory)}M", sum(minutes)
 
 
 def test_accounting_shows_what_each_rule_asked_for(study):
     plan, groups, seen = asked_for(study.plan), groups_in(study.plan), set()
     for job in study.jobs():
-        rule, group = rule_and_group(job, plan)
-        asked = plan[rule]
-        seen.add(rule)
-        cpus, memory, minutes = (int(asked[key]) for key in ("threads", "mem_mb", "runtime"))
-        # Trainings of a group run one after another on one GPU; closed forms, side by side.
-        wanted = [
-            (n * cpus, f"{n * memory}M", minutes) if rule == "fit_trial"
-            else (cpus, f"{memory}M", n * minutes)
-            for n in groups.get(group, [1])
-        ]  # fmt: skip
+        bundles = bundles_of(job, groups, plan)
         got = (int(job["AllocCPUS"]), job["ReqMem"], int(job["TimelimitRaw"]))
-        assert got in wanted, job
-        assert job["Partition"] == asked["slurm_partition"], job
-        assert gpus(job) == (1 if "gres" in asked else 0), job
-    assert {"train_trial", "train_model", "fit_trial", "preprocess_expression"} <= seen
+        assert got in [sum_of(rules, plan) for rules in bundles], job
+        for rule in {rule for rules in bundles for rule in rules}:
+            seen.add(rule)
+            assert job["Partition"] == plan[rule]["slurm_partition"], job
+            assert gpus(job) == (1 if "gres" in plan[rule] else 0), job
+    assert {"train_trial", "train_model", "fit_trial", "preprocess_expression", "plot_map"} <= seen
 
 
 def test_what_trains_is_on_the_gpu_partition_and_nothing_else_is(study):
-    rules = asked_for(study.plan)
+    plan, groups = asked_for(study.plan), groups_in(study.plan)
     for job in study.jobs():
-        rule = rule_and_group(job, rules)[0]
-        trains = rule in ("train_trial", "train_model", "train_replicate")
+        rules = {rule for rules in bundles_of(job, groups, plan) for rule in rules}
+        trains = rules <= {"train_trial", "train_model", "train_replicate"}
         assert (job["Partition"] == "gpu") == (gpus(job) == 1) == trains, job
         assert trains or job["Partition"] in ("norm", "quick"), job
 

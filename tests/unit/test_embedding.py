@@ -41,7 +41,17 @@ def test_a_constant_code_has_no_map(values):
     assert table.drop(columns="sample").isna().all(axis=None)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("umap") is not None, reason="umap-learn is installed")
-def test_umap_says_how_to_get_it(values):
+def test_a_umap_keeps_groups_and_is_the_same_again(values):
+    pytest.importorskip("umap")
+    table = map_table(SAMPLES, values, ["umap"], 2, 7, 1)
+    assert list(table)[1:5] == ["umap_1", "umap_2", "umap_seed2_1", "umap_seed2_2"]
+    pd.testing.assert_frame_equal(table, map_table(SAMPLES, values, ["umap"], 2, 7, 1))
+    plane = table[["umap_1", "umap_2"]].to_numpy()
+    near = np.linalg.norm(plane[:, None] - plane, axis=2).argsort(axis=1)[:, 1:6]
+    assert (near // 30 == np.arange(90)[:, None] // 30).mean() > 0.95
+
+
+def test_umap_says_how_to_get_it(values, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="pip install umap-learn"):
         map_table(SAMPLES, values, ["umap"], 1, 7, 1)

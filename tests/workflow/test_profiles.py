@@ -148,13 +148,28 @@ def test_trials_share_an_allocation_within_their_round_only(profile, texts):
     groups = set(re.findall(r"Group job (\S+)", texts[profile]))
     assert {"trials_demo_demo-vae_grid_r0", "fits_tcga_demo-pca_none_r0"} <= groups
     settings = read_profile(profile)
-    assert set(settings["groups"]) == {"train_trial", "fit_trial"}
-    for name in settings["groups"].values():
+    for rule in ("train_trial", "fit_trial"):
+        name = settings["groups"][rule]
         assert all(f"{{{word}}}" in name for word in ("dataset", "model", "tuner", "round"))
         assert settings["group-components"][name] > 1
     # One accelerator in each SLURM job puts the trials of a group one after another.
-    assert settings["resources"] == {"accelerator": 1}
-    assert settings["set-resource-scopes"] == {"accelerator": "local"}
+    assert settings["resources"] == {"accelerator": 1, "drawing": 1}
+    assert settings["set-resource-scopes"] == {"accelerator": "local", "drawing": "local"}
+
+
+@pytest.mark.parametrize("profile", CLUSTERS)
+def test_figures_share_an_allocation_and_fit_into_the_partition_quick(profile, texts, submitted):
+    figures = {rule for rule in submitted if rule.startswith("plot_")}
+    settings = read_profile(profile)
+    assert {rule for rule in settings["groups"] if rule.startswith("plot_")} == figures
+    together = {settings["group-components"][settings["groups"][rule]] for rule in figures}
+    attempts = settings["retries"] + 1
+    assert max(together) * 15 * attempts <= QUICK_LIMIT
+    assert all(settings["set-resources"][rule]["drawing"] == 1 for rule in figures)
+    groups = re.findall(r"Group job (\S+)", texts[profile])
+    assert {"figures_demo", "figures_demo_demo-vae_grid"} <= set(groups)
+    alone = re.findall(r"^rule (plot_\w+):", texts[profile], re.M)
+    assert len(alone) < 5, "figures that are the only one of their group"
 
 
 @pytest.mark.parametrize("profile", PROFILES)
