@@ -76,6 +76,7 @@ def test_held_out_samples_are_not_strange(study, same):
     assert sorted(table["distance_rank"]) == pytest.approx(np.arange(len(table)) / len(table))
     assert record["far_share"] == pytest.approx(0.01, abs=0.01)
     assert record["held_out"]["mse"] == record["held_out"]["mse_genes_hidden"]
+    assert record["mse"] == pytest.approx(record["held_out"]["mse_genes_found"], rel=1e-5)
     assert record["warnings"] == []
     assert record["genes_missing"] == 0 and record["outside_share"] == 0
 
@@ -115,6 +116,9 @@ def test_samples_of_another_kind_are_far(study, tmp_path):
     table, _, record = project(study, cohort, tmp_path)
     assert record["far_share"] > 0.5
     assert any("farther from the nearest training sample" in line for line in record["warnings"])
+    times = record["mse"] / record["held_out"]["mse_genes_found"]
+    said = f"the model gives the samples back with {times:.1f} times the error of held-out"
+    assert times > 1.5 and any(line.startswith(said) for line in record["warnings"])
 
 
 def test_doubled_genes_are_dropped_or_averaged(study, tmp_path):

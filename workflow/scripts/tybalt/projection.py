@@ -44,6 +44,9 @@ REFUSED_NEGATIVE = 0.05
 #: held-out samples; more far samples than the second share are worth a warning.
 FAR, MANY_FAR = 0.99, 0.05
 
+#: An error this many times that of held-out samples says that the new ones are of another make.
+MUCH_ERROR = 1.5
+
 #: A predicted cancer type with a lower probability is unsure; a larger share of such samples than
 #: the second is worth a warning.
 SURE, MANY_UNSURE = 0.8, 0.1
@@ -143,7 +146,8 @@ def project_samples(
         "genes_missing": int((~found).sum()),
         "missing_genes": list(bundle.genes.index[~found]),
         "outside_share": float(outside.mean()),
-        "held_out": cost_of_missing(bundle, held_out, hidden) | accuracy,
+        "mse": float(table["mse"].mean()),
+        "held_out": cost_of_missing(bundle, held_out, hidden, found) | accuracy,
         "held_out_distances": np.quantile(usual, np.linspace(0, 1, 101)).tolist(),
         "far_share": float((table["far"] == "yes").mean()),
         "unsure_share": float((confidence < SURE).mean()) if predicted[0] else None,
@@ -332,14 +336,20 @@ def hide_genes(bundle: Bundle, X: np.ndarray, found: np.ndarray) -> np.ndarray:
     return np.where(found, X, typical)
 
 
-def cost_of_missing(bundle: Bundle, X: np.ndarray, hidden: np.ndarray) -> dict[str, float]:
-    """Compare the error of held-out samples, all genes counted, without and with genes hidden."""
+def cost_of_missing(
+    bundle: Bundle, X: np.ndarray, hidden: np.ndarray, found: np.ndarray
+) -> dict[str, float]:
+    """Measure the error of held-out samples: whole, with genes hidden, and of the others then."""
     reconstruct = bundle.autoencoder.reconstruct
-    whole = float(mean_squared_error(X, reconstruct(X), axis=1).mean())
-    if np.array_equal(X, hidden):
-        return {"mse": whole, "mse_genes_hidden": whole}
-    lacking = float(mean_squared_error(X, reconstruct(hidden), axis=1).mean())
-    return {"mse": whole, "mse_genes_hidden": lacking}
+    given_back = reconstruct(hidden)
+    whole = given_back if np.array_equal(X, hidden) else reconstruct(X)
+    return {
+        "mse": float(mean_squared_error(X, whole, axis=1).mean()),
+        "mse_genes_hidden": float(mean_squared_error(X, given_back, axis=1).mean()),
+        "mse_genes_found": float(
+            mean_squared_error(X[:, found], given_back[:, found], axis=1).mean()
+        ),
+    }
 
 
 def nearest_samples(codes: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -460,6 +470,13 @@ def find_warnings(record: dict[str, Any]) -> list[str]:
         lines.append(
             f"{record['outside_share']:.1%} of the values lie outside the training range of their "
             "gene: the units or the processing may differ"
+        )
+    times = record["mse"] / max(held_out["mse_genes_found"], 1e-12)
+    if times > MUCH_ERROR:
+        lines.append(
+            f"the model gives the samples back with {times:.1f} times the error of held-out "
+            "samples of the training cohort: they vary in ways that it has not learned, so codes, "
+            "places and predicted types mean little"
         )
     if record["far_share"] > MANY_FAR:
         lines.append(
