@@ -52,8 +52,8 @@ def main() -> None:
             row = {
                 "seconds": round(seconds, 2),
                 "kl": round(divergence(plane, *affinities), 4),
-                "nn10": round(maps.share_kept(truth[:, : maps.FEW], on_map[:, : maps.FEW]), 4),
-                "nn50": round(maps.share_kept(truth, on_map), 4),
+                "nn10": round(maps.share_kept(truth, on_map, maps.FEW), 4),
+                "nn50": round(maps.share_kept(truth, on_map, maps.MANY), 4),
             }
             results[f"{space}_{way}"] = row
             print(f"{space + ', ' + way:22}" + "".join(f"{v:10}" for v in row.values()), flush=True)

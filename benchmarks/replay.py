@@ -4,7 +4,8 @@
 
 SWEEP.tsv has a row per setting and the columns architecture, hyperparameters, val_loss: the last
 epochs of the sweeps published with Tybalt (https://github.com/greenelab/tybalt, folder param_sweep)
-make one. Every architecture whose settings are a full grid is searched. No model is trained.
+make one. Every architecture whose settings are a full grid,
+all with a score, is searched. No model is trained.
 
 Each way sees one score of every setting that it asks for; a third of its trials are drawn at random
 first where it learns. Ours and random search have no setting twice. For each way:
@@ -75,7 +76,7 @@ def grids_of(sweep: str):
         columns = table.drop(columns=["architecture", "epoch", "loss", "val_loss"])
         columns = columns.dropna(axis=1, how="all")
         space = {column: sorted(columns[column].unique().tolist()) for column in columns}
-        if len(table) == size(space):
+        if len(table) == size(space) and table["val_loss"].notna().all():
             yield name, space, columns.to_dict("records"), table[["val_loss"]].values.tolist()
 
 
@@ -95,6 +96,7 @@ def compare(
     """
     table = np.array(scores)
     rows = {key(space, setting): row for row, setting in enumerate(settings)}
+    trials = min(trials, len(table))
     means, executions = table.mean(axis=1), table.shape[1]
     noise = float(np.median(table.std(axis=1, ddof=1))) if executions > 1 else 0.0
     places = np.argsort(np.argsort(means, kind="stable"))
@@ -145,11 +147,12 @@ def search_ours(space: Space, trials: int, slots: int, seed: int, look: Look) ->
     from tybalt.tuners import bayesian
 
     options = bayesian.Options(num_initial_points=trials // 3)
-    history: list[list[Result]] = []
+    history: list[list[Result | None]] = []
     for done in range(0, trials, slots):
         places = [Slot()] * min(slots, trials - done)
         asked = bayesian.ask(space, options, seed, history, places, partial(key, space))
-        history.append([Result("", each.setting, look(dict(each.setting))) for each in asked])
+        known = [each and Result("", each.setting, look(dict(each.setting))) for each in asked]
+        history.append(known)
 
 
 def search_by_kerastuner(space: Space, trials: int, seed: int, look: Look) -> None:

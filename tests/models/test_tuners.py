@@ -192,7 +192,8 @@ def test_what_diverged_is_told_as_the_worst_and_does_not_go_on(monkeypatch):
 
 def test_a_bad_score_is_told_as_far_above_the_median_as_the_best_is_below():
     assert without_outliers([5.0, 1.0, 3.0, 1e9, None]) == [5.0, 1.0, 3.0, 9.0, 9.0]
-    assert without_outliers([2.0, 2.0, 7.0]) == [2.0, 2.0, 2.0]
+    assert without_outliers([2.0, 2.0, 2.0, 7.0, 9.0]) == [2.0, 2.0, 2.0, 7.0, 7.0]
+    assert without_outliers([2.0, 2.0]) == [2.0, 2.0]
     assert without_outliers([None, None]) == [0.0, 0.0] and without_outliers([]) == []
 
 

@@ -23,7 +23,7 @@ def test_the_interval_holds_the_estimate():
     rng = np.random.default_rng(0)
     truth = rng.choice(["A", "B"], 300)
     hits = rng.random(300) < 0.7
-    low, high = evaluation.accuracy_interval(hits, truth, seed=1)
+    low, high = evaluation.accuracy_interval(hits, truth, np.arange(300), seed=1)
     assert low < evaluation.balanced_accuracy(hits, truth) < high
     # Standard error of a share of 0.7 among 300: sqrt(0.21 / 300) = 0.0265; 1.96 of it each side.
     assert high - low == pytest.approx(2 * 1.96 * 0.0265, rel=0.2)
@@ -33,6 +33,7 @@ def test_codes_that_tell_types_apart_score_one_and_noise_scores_chance():
     rng = np.random.default_rng(0)
     types = np.repeat(["A", "B", "C", "D"], 60)
     obs = pd.DataFrame({"cancer_type": types, "split": np.tile(["train", "train", "test"], 80)})
+    obs["patient"] = range(240)
     clear = pd.DataFrame(np.eye(4)[pd.factorize(types)[0]] + 0.01 * rng.normal(size=(240, 4)))
     noise = pd.DataFrame(rng.normal(size=(240, 4)))
     good = evaluation.type_accuracy(clear, obs, "test", 1)

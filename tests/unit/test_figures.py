@@ -946,7 +946,7 @@ def test_signal_that_too_few_samples_judge_gives_no_auroc_of_theirs(study, posit
     obs.loc[males[positives:], "sex"] = ""
     figure = draw(plot_signal, study, **ask_again(study, obs))
     left, right = figure.axes
-    expected = r"not testable: [0-3] positive test samples, fewer than 10"
+    expected = r"not testable: [0-3] positive test patients, fewer than 10"
     assert re.fullmatch(expected, left.get_title(loc="left"))
     assert [tick.get_text() for tick in right.get_yticklabels()] == ["−z2\ntrain", "z2 + z3\ntrain"]
     assert len(right.texts) == 2

@@ -6,6 +6,7 @@ import pytest
 from sklearn import manifold
 
 from tybalt import maps
+from tybalt.files import write_table
 
 
 @pytest.fixture
@@ -58,3 +59,15 @@ def test_maps_are_told_by_their_columns():
         ("umap", 1): 2,
         ("pca", 1): 3,
     }
+
+
+def test_what_is_not_defined_of_few_samples_is_a_dash(tmp_path):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(14, 5))
+    row, _ = maps.measure_map(values, maps.nearest(values, 50), rng.normal(size=(14, 2)), None)
+    assert np.isnan(row["trustworthiness"]) and np.isnan(row["kept_50"])
+    assert 0 < row["kept_10"] < 1
+    table = pd.DataFrame([{"of": "genes", "map": "tsne", "seed": 2, **row}])
+    write_table(table, tmp_path / "maps.tsv")
+    said = maps.what_maps_keep(str(tmp_path / "maps.tsv"))["genes"]["tsne", 2]
+    assert said.endswith("nearest neighbours, – of 50; trustworthiness –")

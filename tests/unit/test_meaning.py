@@ -53,7 +53,7 @@ def measure(codes, values, measure_name, stratum=None):
     stratum = np.full(len(values), "all", dtype=object) if stratum is None else stratum
     question = Question("q", "", measure_name, np.asarray(values, float), stratum)
     rows = np.full(len(values), True)
-    strata = [rank_statistics.answering_strata(question, rows)]
+    strata = [rank_statistics.answering_strata(question, rows, np.arange(len(values)))]
     return question, rank_statistics.measure_effects(codes, [question], rows, strata)
 
 
@@ -167,6 +167,18 @@ def test_a_second_sample_of_every_patient_tells_nothing_new(measure_name):
     assert width(everyone, patients) == pytest.approx(width(once, patients), rel=0.02)
     as_if_independent = width(everyone, np.arange(400))
     assert as_if_independent == pytest.approx(width(once, patients) / np.sqrt(2), rel=0.1)
+
+
+def test_many_samples_of_two_patients_are_two_witnesses(cohort):
+    codes, obs = cohort
+    question = ask_signal(obs, "it", SEX)
+    split = obs["split"].to_numpy(object)
+    everyone = np.asarray(obs.index)
+    as_two = np.where(question.values == 1, "he", "she").astype(object)
+    for patients, claim in ((everyone, "confirmed"), (as_two, "not testable")):
+        table, _ = meaning.answer(codes, [question], split, patients, 1)
+        assert table.iloc[0]["claim"] == claim
+    assert table["reason"].iloc[0] == "0 positive training patients, fewer than 10"
 
 
 # Claims

@@ -10,7 +10,7 @@ import pandas as pd
 from tybalt.bundle import read_record
 from tybalt.data.matrix import judging_part, read_obs
 from tybalt.files import read_json, read_samples, read_table, write_json, write_table
-from tybalt.rank_statistics import BOOTSTRAP_SAMPLES
+from tybalt.rank_statistics import draw_patients
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ def type_accuracy(codes: pd.DataFrame, obs: pd.DataFrame, part: str, seed: int) 
     dict
         Balanced accuracy (mean over types of the share found; 0..1) of a 5-nearest-neighbour
         classifier on the codes and of a logistic regression on standardised codes, each with a
-        bootstrap interval over the judged samples.
+        bootstrap interval over the patients of the judged samples.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.neighbors import KNeighborsClassifier
@@ -152,12 +152,12 @@ def type_accuracy(codes: pd.DataFrame, obs: pd.DataFrame, part: str, seed: int) 
         "knn": KNeighborsClassifier(NEIGHBOURS),
         "logistic": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
     }
-    truth = types[judged].to_numpy()
+    truth, patients = (column[judged].to_numpy(object) for column in (types, obs["patient"]))
     result = {}
     for name, classifier in classifiers.items():
         classifier.fit(codes[train].to_numpy(), types[train].to_numpy())
         hits = classifier.predict(codes[judged].to_numpy()) == truth
-        low, high = accuracy_interval(hits, truth, seed)
+        low, high = accuracy_interval(hits, truth, patients, seed)
         result |= {
             f"{name}_accuracy": balanced_accuracy(hits, truth),
             f"{name}_low": low,
@@ -171,13 +171,15 @@ def balanced_accuracy(hits: np.ndarray, truth: np.ndarray) -> float:
     return float(pd.Series(hits).groupby(truth).mean().mean())
 
 
-def accuracy_interval(hits: np.ndarray, truth: np.ndarray, seed: int) -> tuple[float, float]:
-    """Bootstrap 95 % interval of the balanced accuracy, resampling within types."""
+def accuracy_interval(
+    hits: np.ndarray, truth: np.ndarray, patients: np.ndarray, seed: int
+) -> tuple[float, float]:
+    """Bootstrap 95 % interval of the balanced accuracy, resampling patients within types."""
     rng = np.random.default_rng(seed)
-    shares = [
-        hits[truth == name][rng.integers(0, n, (BOOTSTRAP_SAMPLES, n))].mean(axis=1)
-        for name, n in zip(*np.unique(truth, return_counts=True), strict=True)
-    ]
+    shares = []
+    for name in np.unique(truth):
+        counts = draw_patients(patients[truth == name], rng)
+        shares.append(counts @ hits[truth == name] / counts.sum(axis=1))
     low, high = np.percentile(np.mean(shares, axis=0), [2.5, 97.5])
     return float(low), float(high)
 

@@ -20,7 +20,7 @@ from tybalt.data.matrix import read_obs, read_values, read_var
 from tybalt.figures.palette import NO_TYPE, SAFE_COLOURS, cancer_type_looks, labels_of
 from tybalt.figures.style import GREY
 from tybalt.files import read_samples, read_table
-from tybalt.maps import METHODS, planes, what_maps_keep
+from tybalt.maps import map_name, planes, what_maps_keep
 from tybalt.pages import asset, render, script_data
 
 log = logging.getLogger(__name__)
@@ -214,7 +214,7 @@ def pack_maps(
     """Pack the maps of an embedding table; a constant code has none."""
     return [
         {
-            "name": f"{METHODS[kind]} of {of}" + (f", seed {number}" if number > 1 else ""),
+            "name": map_name({"map": kind, "of": of, "seed": number}),
             "note": kept[kind, number],
             "x": pack_numbers(plane[:, 0], np.uint16),
             "y": pack_numbers(plane[:, 1], np.uint16),

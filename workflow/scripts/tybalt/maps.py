@@ -1,7 +1,8 @@
 """Does a map tell the truth? What it keeps of the samples' neighbours and labels."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -112,16 +113,32 @@ def planes(positions: pd.DataFrame) -> dict[tuple[str, int], np.ndarray]:
     return found
 
 
+def map_name(row: Mapping[str, Any]) -> str:
+    """Write which map a row of `maps.tsv` is about: `t-SNE of vae/grid, seed 2`."""
+    seed = f", seed {row['seed']}" if row["seed"] > 1 else ""
+    return f"{METHODS[row['map']]} of {row['of']}{seed}"
+
+
 def what_maps_keep(maps: str) -> dict[str, dict[tuple[str, int], str]]:
     """Say of every map of `maps.tsv` what it keeps: `of` -> (map, seed) -> words."""
     kept: dict[str, dict[tuple[str, int], str]] = {}
     for row in read_table(maps).to_dict("records"):
+        few, many = (write_share(row[f"kept_{count}"]) for count in (FEW, MANY))
         kept.setdefault(row["of"], {})[row["map"], row["seed"]] = (
-            f"keeps {100 * row[f'kept_{FEW}']:.0f} % of a sample's {FEW} nearest neighbours, "
-            f"{100 * row[f'kept_{MANY}']:.0f} % of {MANY}; "
-            f"trustworthiness {row['trustworthiness']:.2f}"
+            f"keeps {few} of a sample's {FEW} nearest neighbours, {many} of {MANY}; "
+            f"trustworthiness {write_number(row['trustworthiness'])}"
         )
     return kept
+
+
+def write_number(value: float) -> str:
+    """Write a number with two decimals; a dash where it is not defined."""
+    return "–" if pd.isna(value) else f"{value:.2f}"
+
+
+def write_share(share: float) -> str:
+    """Write a share as percent; a dash where it is not defined."""
+    return "–" if pd.isna(share) else f"{100 * share:.0f} %"
 
 
 def measure_map(
@@ -148,8 +165,8 @@ def measure_map(
     on_map = nearest(plane, MANY)
     row = {
         "trustworthiness": trustworthiness(values, on_map[:, :FEW]),
-        f"kept_{FEW}": share_kept(next_ones[:, :FEW], on_map[:, :FEW]),
-        f"kept_{MANY}": share_kept(next_ones, on_map),
+        f"kept_{FEW}": share_kept(next_ones, on_map, FEW),
+        f"kept_{MANY}": share_kept(next_ones, on_map, MANY),
         "type_accuracy": np.nan,
         "purity": np.nan,
     }
@@ -196,8 +213,15 @@ def trustworthiness(values: np.ndarray, on_map: np.ndarray) -> float:
         Samples x features.
     on_map
         Samples x k: the nearest neighbours on the map.
+
+    Returns
+    -------
+    float
+        NaN if k is half of the samples or more, for which it is not defined.
     """
     n, k = on_map.shape
+    if 2 * k >= n:
+        return np.nan
     cost = 0
     for start in range(0, n, CHUNK):
         rows = np.arange(start, min(start + CHUNK, n))
@@ -210,10 +234,15 @@ def trustworthiness(values: np.ndarray, on_map: np.ndarray) -> float:
     return float(1 - cost * 2 / (n * k * (2 * n - 3 * k - 1)))
 
 
-def share_kept(truth: np.ndarray, on_map: np.ndarray) -> float:
-    """Share of the true neighbours that are also neighbours on the map, mean over samples."""
-    both = [np.isin(a, b).mean() for a, b in zip(truth, on_map, strict=True)]
-    return float(np.mean(both))
+def share_kept(truth: np.ndarray, on_map: np.ndarray, count: int) -> float:
+    """Share of so many true neighbours that are also neighbours on the map, mean over samples.
+
+    NaN if there are no more other samples than that: then all are neighbours.
+    """
+    if count >= len(truth) - 1:
+        return np.nan
+    pairs = zip(truth[:, :count], on_map[:, :count], strict=True)
+    return float(np.mean([np.isin(a, b).mean() for a, b in pairs]))
 
 
 def _most_frequent(labels: np.ndarray, count: int) -> np.ndarray:

@@ -18,6 +18,7 @@ from tybalt.rank_statistics import (
     Effects,
     answering_strata,
     bootstrap_intervals,
+    count_patients,
     measure_effects,
 )
 
@@ -66,8 +67,8 @@ def associate_features(
     A feature is *found* if its q-value (Benjamini-Hochberg over all questions and features) is at
     most 0.05 and its effect is large enough (AUROC >= 0.7 or <= 0.3, |rho| >= 0.3), both on the
     training samples. It is *confirmed* if the 95 % bootstrap interval (over patients) of its effect
-    on the test samples lies on the same side of chance. With fewer than ten samples on a side of
-    either part the question is *not testable*.
+    on the test samples lies on the same side of chance. With fewer than ten patients on a side of
+    either part the question is *not testable*. p- and q-values count samples.
 
     Parameters
     ----------
@@ -137,7 +138,7 @@ def answer(
     values = codes.to_numpy(dtype=float)
     part = judging_part(split)
     train, judged = split == "train", split == part
-    strata = [answering_strata(question, train) for question in questions]
+    strata = [answering_strata(question, train, patients) for question in questions]
     on_train = measure_effects(values, questions, train, strata)
     on_test = measure_effects(values, questions, judged, strata)
     q = adjust(on_train.p)
@@ -151,7 +152,11 @@ def answer(
         low[shown], high[shown] = bootstrap_intervals(
             values[:, shown], question, judged, strata[i], patients, seed
         )
-        reason = untestable(question, on_train, on_test, i, part)
+        behind = {
+            name: count_patients(question, rows, strata[i], patients)
+            for name, rows in (("training", train), (part, judged))
+        }
+        reason = untestable(question, behind)
         table = pd.DataFrame(
             {
                 "question": question.name,
@@ -192,15 +197,19 @@ def large_enough(effects: np.ndarray, questions: Sequence[Question]) -> np.ndarr
     return np.abs(effects - chance) >= floor
 
 
-def untestable(question: Question, on_train: Effects, on_test: Effects, i: int, part: str) -> str:
-    """Say why question number i cannot be tested; "" if it can."""
-    for name, effects in (("training", on_train), (part, on_test)):
-        sides = (effects.n_positive[i], effects.n[i] - effects.n_positive[i])
-        if question.measure == AUROC and min(sides) < MINIMUM_PER_SIDE:
-            side = "positive" if sides[0] <= sides[1] else "negative"
-            return f"{min(sides)} {side} {name} samples, fewer than {MINIMUM_PER_SIDE}"
-        if question.measure == SPEARMAN and effects.n[i] < MINIMUM_PER_SIDE:
-            return f"{effects.n[i]} {name} samples, fewer than {MINIMUM_PER_SIDE}"
+def untestable(question: Question, behind: Mapping[str, tuple[int, int]]) -> str:
+    """Say why a question cannot be tested; "" if it can.
+
+    Parameters
+    ----------
+    behind
+        Patients on the positive and on the negative side, of the training and the judged samples.
+    """
+    for part, sides in behind.items():
+        if min(sides) < MINIMUM_PER_SIDE:
+            side = "positive " if sides[0] <= sides[1] else "negative "
+            kind = side if question.measure == AUROC else ""
+            return f"{min(sides)} {kind}{part} patients, fewer than {MINIMUM_PER_SIDE}"
     return ""
 
 

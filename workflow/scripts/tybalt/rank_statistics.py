@@ -14,7 +14,7 @@ from scipy.stats import norm, rankdata
 
 from tybalt.questions import AUROC, SPEARMAN, Question
 
-#: Fewer samples than this on a side of a question (or, of numbers, in a stratum) tell nothing.
+#: Fewer patients than this on a side of a question (or, of numbers, in a stratum) tell nothing.
 MINIMUM_PER_SIDE = 10
 
 BOOTSTRAP_SAMPLES = 1000
@@ -44,26 +44,55 @@ class Effects:
     strata: np.ndarray
 
 
-def answering_strata(question: Question, train: np.ndarray) -> list[str]:
+def answering_strata(question: Question, train: np.ndarray, patients: np.ndarray) -> list[str]:
     """Name the strata with enough training samples to answer a question.
 
-    At least 10 on each side or, for numbers, 10 samples that are not all alike.
+    Of at least 10 patients on each side or, for numbers, of 10 patients and not all alike.
 
     Parameters
     ----------
     train
         True for each training sample.
+    patients
+        Of each sample.
     """
     known = train & np.isfinite(question.values) & (question.stratum != "")
     place, names = pd.factorize(question.stratum[known], sort=True)
-    values = question.values[known]
+    values, people = question.values[known], patients[known]
+
+    def patients_by_stratum(rows: np.ndarray) -> np.ndarray:
+        distinct = pd.DataFrame({"place": place[rows], "patient": people[rows]}).drop_duplicates()
+        return np.bincount(distinct["place"], minlength=len(names))
+
     if question.measure == AUROC:
-        sides = [np.bincount(place, values == side, len(names)) for side in (0, 1)]
+        sides = [patients_by_stratum(values == side) for side in (0, 1)]
         enough = np.minimum(*sides) >= MINIMUM_PER_SIDE
     else:
         varies = np.array([np.ptp(values[place == i]) > 0 for i in range(len(names))], dtype=bool)
-        enough = (np.bincount(place, minlength=len(names)) >= MINIMUM_PER_SIDE) & varies
+        enough = (patients_by_stratum(np.isfinite(values)) >= MINIMUM_PER_SIDE) & varies
     return [str(name) for name in names[enough]]
+
+
+def count_patients(
+    question: Question, rows: np.ndarray, strata: Sequence[str], patients: np.ndarray
+) -> tuple[int, int]:
+    """Count the patients behind an effect: with a 1 and with a 0 (of numbers: all, twice).
+
+    Parameters
+    ----------
+    rows, strata
+        As in `measure_effects`; the strata of this question.
+    patients
+        Of each sample.
+    """
+    positive, negative = np.zeros(len(rows), dtype=bool), np.zeros(len(rows), dtype=bool)
+    for _, stratum, inside in _samples_of_strata([question], rows):
+        values = question.values[inside]
+        if stratum in strata and np.ptp(values) > 0:
+            ones = values == 1 if question.measure == AUROC else np.full(len(values), True)
+            positive[inside] = ones
+            negative[inside] = ~ones if question.measure == AUROC else ones
+    return len(set(patients[positive])), len(set(patients[negative]))
 
 
 def measure_effects(
@@ -205,7 +234,7 @@ def bootstrap_intervals(
     return low, high
 
 
-def _draw(patients: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def draw_patients(patients: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Draw as many patients as there are; return how often each sample came: float32, draws x n."""
     of_sample, names = pd.factorize(patients)
     n = len(names)
@@ -219,7 +248,8 @@ def _resampled_auroc(
     codes: np.ndarray, positive: np.ndarray, patients: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """AUROC of each bootstrap sample, draws x features, from all pairs of a 1 and a 0."""
-    of_positive, of_negative = (_draw(patients[side], rng) for side in (positive, ~positive))
+    sides = (positive, ~positive)
+    of_positive, of_negative = (draw_patients(patients[side], rng) for side in sides)
     pairs = of_positive.sum(axis=1) * of_negative.sum(axis=1)
     areas = np.empty((BOOTSTRAP_SAMPLES, codes.shape[1]))
     for feature in range(codes.shape[1]):
@@ -233,7 +263,7 @@ def _resampled_rho(
     codes: np.ndarray, values: np.ndarray, patients: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """Spearman's rho of each bootstrap sample, draws x features; 0 where one side is constant."""
-    counts = _draw(patients, rng).astype(float)
+    counts = draw_patients(patients, rng).astype(float)
     answer = weighted_ranks(values, counts)
     own = np.sum(counts * answer**2, axis=1)
     rho = np.zeros((BOOTSTRAP_SAMPLES, codes.shape[1]))

@@ -11,7 +11,7 @@ import yaml
 from tybalt.answers import Answer, read_answers
 from tybalt.data.matrix import PARTS, read_notes, read_obs
 from tybalt.files import read_json, read_table
-from tybalt.maps import FEW, MANY, METHODS
+from tybalt.maps import FEW, MANY, map_name, write_number, write_share
 from tybalt.pages import asset, inline_image, render
 
 log = logging.getLogger(__name__)
@@ -199,10 +199,10 @@ def map_rows(maps: pd.DataFrame) -> list[dict[str, str]]:
     """List what the maps keep, the first seed of each."""
     return [
         {
-            "name": f"{METHODS[row['map']]} of {row['of']}",
-            "kept": [percent(row[f"kept_{count}"]) for count in (FEW, MANY)],
-            "trustworthiness": f"{row['trustworthiness']:.2f}",
-            "purity": "–" if pd.isna(row["purity"]) else percent(row["purity"]),
+            "name": map_name(row),
+            "kept": [write_share(row[f"kept_{count}"]) for count in (FEW, MANY)],
+            "trustworthiness": write_number(row["trustworthiness"]),
+            "purity": write_share(row["purity"]),
         }
         for row in maps.to_dict("records")
         if row["seed"] == 1

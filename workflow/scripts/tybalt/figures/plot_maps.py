@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from tybalt.figures.shares import draw_shares
 from tybalt.figures.style import SMALL, add_note, new_figure, saves_figure, say_instead
 from tybalt.files import read_table
-from tybalt.maps import FEW, MANY, METHODS, NEIGHBOURS
+from tybalt.maps import FEW, MANY, NEIGHBOURS, map_name
 
 #: Column of the table -> heading.
 MEASURES = {
@@ -37,10 +37,13 @@ def plot_maps(maps: str, maps_purity: str, title: str) -> Figure:
     widths = [len(MEASURES), max(types.shape[1], len(MEASURES))]
     panels = figure.subplots(1, 2, sharey=True, width_ratios=widths)
     measures = table.set_index("name")[list(MEASURES)].rename(columns=MEASURES)
-    draw_shares(panels[0], measures, "all samples")
-    image = draw_shares(panels[1], types, "own cancer type nearby")
+    image = draw_shares(panels[0], measures, "all samples")
+    if types.empty:
+        panels[1].remove()
+    else:
+        draw_shares(panels[1], types, "own cancer type nearby")
     panels[0].set_yticks(range(len(table)), table["name"], fontsize=SMALL)
-    figure.colorbar(image, ax=panels, shrink=0.6, pad=0.01)
+    figure.colorbar(image, ax=figure.axes, shrink=0.6, pad=0.01)
     add_note(
         figure,
         "Neighbours are compared with those among the genes (their principal components) or the "
@@ -53,9 +56,5 @@ def plot_maps(maps: str, maps_purity: str, title: str) -> Figure:
 
 
 def name_maps(table: pd.DataFrame) -> pd.DataFrame:
-    """Add a column `name`: t-SNE of genes, PCA of vae/grid, t-SNE of genes, seed 2."""
-    names = [
-        f"{METHODS[row.map]} of {row.of}" + (f", seed {row.seed}" if row.seed > 1 else "")
-        for row in table.itertuples()
-    ]
-    return table.assign(name=names)
+    """Add the column `name`."""
+    return table.assign(name=[map_name(row) for row in table.to_dict("records")])

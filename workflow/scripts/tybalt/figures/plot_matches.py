@@ -38,9 +38,10 @@ def plot_matches(matched_features: str, title: str) -> Figure:
     figure.colorbar(image, ax=panels, shrink=0.6, pad=0.01)
     add_note(
         figure,
-        "SVCCA (training samples): 1 if each code is a linear function of the other. Mean |r| "
-        "(judged samples): 1 if both have the same features; two codes can hold the same in other "
-        "directions, and then only SVCCA is high. The smaller code decides how many are matched.",
+        "SVCCA (training samples): 1 if the smaller code is a linear function of the larger. "
+        "Mean |r| (judged samples): 1 if both have the same features; two codes can hold the same "
+        "in other directions, and then only SVCCA is high. The smaller code decides how many are "
+        "matched.",
     )
     return figure
 

@@ -10,7 +10,7 @@ from tybalt.figures.style import MEDIUM, SMALL
 _BRIGHT = 0.6
 
 
-def draw_shares(axes: Axes, values: pd.DataFrame, heading: str, form: str = "{:.2f}") -> object:
+def draw_shares(axes: Axes, values: pd.DataFrame, heading: str) -> object:
     """Draw a table of shares (0..1; others are shaded as the nearest of them); return the image.
 
     Parameters
@@ -19,8 +19,6 @@ def draw_shares(axes: Axes, values: pd.DataFrame, heading: str, form: str = "{:.
         Rows x columns; NaN stays empty.
     heading
         Above the table.
-    form
-        How a number is written, as in `str.format`.
     """
     image = axes.imshow(values.clip(0, 1), cmap="cividis", vmin=0, vmax=1, aspect="auto")
     axes.set_title(heading)
@@ -30,7 +28,7 @@ def draw_shares(axes: Axes, values: pd.DataFrame, heading: str, form: str = "{:.
         if np.isfinite(value):
             colour = "white" if value < _BRIGHT else "black"
             place = {"ha": "center", "va": "center", "fontsize": size, "color": colour}
-            axes.text(column, row, form.format(value), **place)
+            axes.text(column, row, f"{value:.2f}", **place)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     return image

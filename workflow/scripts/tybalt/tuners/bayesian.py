@@ -40,7 +40,7 @@ class Options:
     )
     alpha: float = hyperparameter(
         1e-4,
-        "Expected noise of a score, as a share of the variance of all scores.",
+        "Expected noise of a score, as a share of the variance of all scores (as they are told).",
         low=0,
         open_low=True,
         source=_KERAS_TUNER,
