@@ -81,10 +81,10 @@ def test_the_page_holds_every_map_feature_and_clinical_column(page, study):
     assert [entry["name"] for entry in data["maps"]] == [
         "t-SNE of genes", "PCA of genes",
         "t-SNE of codes of vae · grid", "PCA of codes of vae · grid",
-        "t-SNE of codes of pca · none", "PCA of codes of pca · none",
+        "t-SNE of codes of pca", "PCA of codes of pca",
     ]  # fmt: skip
     assert [block["name"] for block in data["blocks"]] == [
-        "genes", "features of vae · grid", "features of pca · none",
+        "genes", "features of vae · grid", "features of pca",
     ]  # fmt: skip
     # patient has more values than there are colours
     assert [column["name"] for column in data["columns"]] == ["cancer_type", "sex", "age", "split"]
@@ -130,7 +130,7 @@ def test_features_that_do_not_fit_are_left_out_and_named(study, tmp_path, monkey
     block = len(pages.script_data(data_of(page)["blocks"][2]))
     monkeypatch.setattr(explorer, "MAXIMUM_BYTES", len(page.encode()) - block // 2)
     smaller = build(study, tmp_path / "explorer.html")
-    assert data_of(smaller)["omitted"] == ["pca · none"]
+    assert data_of(smaller)["omitted"] == ["pca"]
     assert len(data_of(smaller)["maps"]) == 6
     assert len(smaller.encode()) <= explorer.MAXIMUM_BYTES
 

@@ -432,7 +432,7 @@ def test_truth_shows_every_model_and_group(study):
     labels = [label.get_text() for label in linear.get_yticklabels()]
     assert labels == ["cancer types (2)", "phase (nonlinear) (2)", "unheard_of (2)"]
     models = {label.get_text() for label in neighbours.get_xticklabels()}
-    assert models == {"pca, none", "vae, none"}
+    assert models == {"pca", "vae"}
     # A model worse than the mean keeps its number; its shade is that of 0.
     assert [text.get_text() for text in neighbours.texts] == ["-0.30"] * 6
     assert neighbours.images[0].get_array().min() == 0
@@ -441,7 +441,7 @@ def test_truth_shows_every_model_and_group(study):
 def test_maps_are_rows_of_what_they_keep_and_of_how_pure_types_are(study):
     kept, pure, _ = draw(plot_maps, study).axes
     names = [label.get_text() for label in kept.get_yticklabels()]
-    assert names == ["t-SNE of genes", "PCA of genes", "t-SNE of vae/grid, seed 2"]
+    assert names == ["t-SNE of genes", "PCA of genes", "t-SNE of codes of vae · grid, seed 2"]
     # What is not known has no number.
     assert len(kept.texts) == 3 * 4 - 1
     assert [label.get_text() for label in pure.get_xticklabels()] == ["AAA", "BBB"]
@@ -800,8 +800,8 @@ def test_settings_with_fewer_epochs_cost_no_training_of_their_own(study):
 def test_curves_draw_ours_and_the_published_points(study):
     (axes,) = draw(plot_curves, study).axes
     drawn = {line.get_label(): line for line in axes.lines}
-    assert set(drawn) == {"deep, grid: 0.02", "pca: 0.04", "deep, published", "shallow, published"}
-    np.testing.assert_array_equal(drawn["deep, grid: 0.02"].get_ydata(), HISTORY["validation_mse"])
+    assert set(drawn) == {"deep · grid: 0.02", "pca: 0.04", "deep, published", "shallow, published"}
+    np.testing.assert_array_equal(drawn["deep · grid: 0.02"].get_ydata(), HISTORY["validation_mse"])
     published = drawn["deep, published"]
     assert published.get_xdata().tolist() == [200, 400, 600, 800, 1000, 2000]
     assert published.get_ydata()[0] == 0.0243 and published.get_ydata()[-1] == 3.6e-8
@@ -1150,8 +1150,8 @@ def test_comparison_marks_best_and_baseline(study):
 def test_comparison_says_who_judges_and_what_to_beware_of(study):
     figure = draw(plot_leaderboard, study)
     assert heading_of(figure) == "2 trained models, judged on test samples"
-    assert any("vae, grid: 3 of 5 features are not active." in text for text in texts(figure))
-    assert not any("pca, none:" in text for text in texts(figure))
+    assert any("vae · grid: 3 of 5 features are not active." in text for text in texts(figure))
+    assert not any("pca:" in text for text in texts(figure))
 
 
 def test_comparison_of_one_model_with_the_training_mean(study):

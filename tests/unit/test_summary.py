@@ -57,7 +57,8 @@ def test_models_findings_costs_and_sources_are_on_the_page(page):
         "61.2 %", "90 % (80–100 %)", "kappa 0.1", "not searched",  # models
         "z1, lower", "0.95 (0.90–0.99)", "16 / 32", "<td>0.87</td>", "XIST, KRT5",
         ">confirmed<", "not testable: fewer than 10",
-        "t-SNE of genes", "PCA of vae/grid", "<td>42 %</td><td>55 %</td><td>0.98</td><td>91 %</td>",
+        "t-SNE of genes", "PCA of codes of vae · grid",
+        "<td>42 %</td><td>55 %</td><td>0.98</td><td>91 %</td>",
         "train_trial", "60 s", "1.0 GiB",
         "10.1142/9789813235533_0008", "Way and Greene (2018)",
     ):  # fmt: skip

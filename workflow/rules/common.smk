@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(workflow.basedir, "workflow", "scripts")))
 from tybalt.config import check_config, load_schema
 from tybalt.errors import InputError
 from tybalt.gene_sets import locate
+from tybalt.names import cell_name
 from tybalt.provenance import code_hash
 from tybalt.study import build_study, declared_covariates, load_plugin, source_columns, source_of
 
@@ -448,7 +449,7 @@ def published_experiment(cell):
 
 def cell_title(wildcards):
     """A cell in words, for titles and report labels."""
-    return f"{wildcards.dataset} · {wildcards.model} · {wildcards.tuner}"
+    return f"{wildcards.dataset} · {cell_name(wildcards.model, wildcards.tuner)}"
 
 
 # things to share

@@ -81,7 +81,7 @@ LAYERS = (
     Layer(
         "ground",
         "the standard library, numpy and pandas",
-        ("hyperparameters", "files", "measures", "errors", "accelerator"),
+        ("hyperparameters", "files", "measures", "names", "errors", "accelerator"),
     ),
 )
 

@@ -20,7 +20,8 @@ from tybalt.data.matrix import read_obs, read_values, read_var
 from tybalt.figures.palette import NO_TYPE, SAFE_COLOURS, cancer_type_looks, labels_of
 from tybalt.figures.style import GREY
 from tybalt.files import read_samples, read_table
-from tybalt.maps import map_name, planes, what_maps_keep
+from tybalt.maps import codes_of, map_name, planes, what_maps_keep
+from tybalt.names import cell_name
 from tybalt.pages import asset, render, script_data
 
 log = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ def build_explorer(
         If the files of a cell have other samples than the matrix.
     """
     obs, var = read_obs(matrix), read_var(matrix)
-    names = [" · ".join(cell) for cell in cells]
+    names = [cell_name(*cell) for cell in cells]
     kept = what_maps_keep(maps)
     codes = [read_samples(path, obs.index) for path in encodings]
     weights = [read_table(path, index="gene").loc[var.index] for path in gene_weights]
@@ -102,10 +103,9 @@ def build_explorer(
         "blocks": [pack_block("genes", var.index[chosen], values)],
         "omitted": [],
     }
-    for cell, name, path in zip(cells, names, embeddings, strict=True):
-        record["maps"] += pack_maps(
-            path, f"codes of {name}", obs.index, kept.get("/".join(cell), {})
-        )
+    for cell, path in zip(cells, embeddings, strict=True):
+        of = codes_of(*cell)
+        record["maps"] += pack_maps(path, of, obs.index, kept.get(of, {}))
     scripts = [bokeh_script(name) for name in BOKEH_SCRIPTS]
     room = MAXIMUM_BYTES - len(make_page(record, scripts).encode())
     for name, code, weight, judged in zip(names, codes, weights, answers, strict=True):

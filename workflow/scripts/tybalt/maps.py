@@ -12,6 +12,7 @@ from tybalt.data.matrix import read_obs, read_values
 from tybalt.embedding import COMPONENTS_OF_GENES, principal_components
 from tybalt.evaluation import NEIGHBOURS, balanced_accuracy
 from tybalt.files import read_samples, read_table, write_table
+from tybalt.names import cell_name
 
 log = logging.getLogger(__name__)
 
@@ -113,8 +114,20 @@ def planes(positions: pd.DataFrame) -> dict[tuple[str, int], np.ndarray]:
     return found
 
 
+def read_maps(path: str) -> pd.DataFrame:
+    """Read `maps.tsv` or `maps_purity.tsv`, with `of` in words: codes of vae · grid."""
+    table = read_table(path)
+    words = {of: "genes" if of == "genes" else codes_of(*of.split("/")) for of in table["of"]}
+    return table.assign(of=table["of"].map(words))
+
+
+def codes_of(model: str, tuner: str) -> str:
+    """Write of which codes a map is."""
+    return f"codes of {cell_name(model, tuner)}"
+
+
 def map_name(row: Mapping[str, Any]) -> str:
-    """Write which map a row of `maps.tsv` is about: `t-SNE of vae/grid, seed 2`."""
+    """Write which map a row of `read_maps` is about: `t-SNE of codes of vae · grid, seed 2`."""
     seed = f", seed {row['seed']}" if row["seed"] > 1 else ""
     return f"{METHODS[row['map']]} of {row['of']}{seed}"
 
@@ -122,7 +135,7 @@ def map_name(row: Mapping[str, Any]) -> str:
 def what_maps_keep(maps: str) -> dict[str, dict[tuple[str, int], str]]:
     """Say of every map of `maps.tsv` what it keeps: `of` -> (map, seed) -> words."""
     kept: dict[str, dict[tuple[str, int], str]] = {}
-    for row in read_table(maps).to_dict("records"):
+    for row in read_maps(maps).to_dict("records"):
         few, many = (write_share(row[f"kept_{count}"]) for count in (FEW, MANY))
         kept.setdefault(row["of"], {})[row["map"], row["seed"]] = (
             f"keeps {few} of a sample's {FEW} nearest neighbours, {many} of {MANY}; "

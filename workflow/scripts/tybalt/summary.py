@@ -11,7 +11,8 @@ import yaml
 from tybalt.answers import Answer, read_answers
 from tybalt.data.matrix import PARTS, read_notes, read_obs
 from tybalt.files import read_json, read_table
-from tybalt.maps import FEW, MANY, map_name, write_number, write_share
+from tybalt.maps import FEW, MANY, map_name, read_maps, write_number, write_share
+from tybalt.names import cell_name
 from tybalt.pages import asset, inline_image, render
 
 log = logging.getLogger(__name__)
@@ -98,7 +99,7 @@ def write_summary(
         judged_on=board["judged_on"].iloc[0],
         findings=found,
         others=[other_findings(cell, judged) for cell, judged in answers.items()],
-        maps=map_rows(read_table(maps)),
+        maps=map_rows(read_maps(maps)),
         warnings=warnings(board, searches, notes, records, found),
         pictures=[inline_image(path, PICTURE_WIDTH) for path in chosen_pictures(pictures, board)],
         costs=costs(Path(benchmarks), title),
@@ -107,12 +108,6 @@ def write_summary(
     )
     Path(summary).write_text(page, encoding="utf-8")
     log.info("%d models, %d findings, %.0f kB", len(board), len(found), len(page) / 1e3)
-
-
-def cell_name(cell: Sequence[str]) -> str:
-    """Write a cell as `model · tuner`; without the tuner where nothing was searched."""
-    model, tuner = cell
-    return model if tuner == "none" else f"{model} · {tuner}"
 
 
 def headline(
@@ -125,14 +120,15 @@ def headline(
     lines = [
         f"{len(board)} models were trained on {title}: {len(obs):,} samples, "
         f"{counts['chosen_genes']:,} genes, {int(board['trainings'].sum()):,} trainings.",
-        f"On {judged}, {cell_name(first[['model', 'tuner']])} gives the genes back best: it "
+        f"On {judged}, {cell_name(first['model'], first['tuner'])} gives the genes back best: it "
         f"explains {percent(first['explained'])} of their variance beyond the mean training "
         "sample.",
     ]
     if "knn_accuracy" in board and board["knn_accuracy"].notna().any():
         named = board.sort_values("knn_accuracy", ascending=False, kind="stable").iloc[0]
         lines.append(
-            f"The nearest training samples by the code of {cell_name(named[['model', 'tuner']])} "
+            "The nearest training samples by the code of "
+            f"{cell_name(named['model'], named['tuner'])} "
             f"name the cancer type of {percent(named['knn_accuracy'])} of the {judged} "
             f"({100 * named['knn_low']:.0f} to {percent(named['knn_high'])}, mean over types)."
         )
@@ -151,7 +147,7 @@ def board_rows(
         setting = ", ".join(f"{name} {best['hyperparameters'][name]}" for name in searched)
         rows.append(
             {
-                "name": cell_name((row["model"], row["tuner"])),
+                "name": cell_name(row["model"], row["tuner"]),
                 "values": [measure(name, row) for name in SHOWN if name in row],
                 "setting": setting or "not searched",
             }
@@ -179,7 +175,7 @@ def named_findings(answers: Mapping[tuple[str, str], Sequence[Answer]]) -> list[
     rows = [
         {
             "question": found.question,
-            "model": cell_name(cell),
+            "model": cell_name(*cell),
             "feature": f"{found.feature}, {'higher' if found.higher else 'lower'}",
             "train": f"{found.train:.2f}",
             "test": effect(found),
@@ -226,7 +222,7 @@ def other_findings(cell: tuple[str, str], judged: Sequence[Answer]) -> str:
         for found in confirmed[:OTHERS_SHOWN]
     ]
     return (
-        f"{cell_name(cell)}: {len(confirmed)} of {len(others)} further questions have a confirmed "
+        f"{cell_name(*cell)}: {len(confirmed)} of {len(others)} further questions have a confirmed "
         "answer" + (f", among them {', '.join(shown)}." if shown else ".")
     )
 
@@ -247,9 +243,9 @@ def warnings(
         )
     for row in board.to_dict("records"):
         if isinstance(row["warnings"], str) and row["warnings"]:
-            lines.append(f"{cell_name((row['model'], row['tuner']))}: {row['warnings']}.")
+            lines.append(f"{cell_name(row['model'], row['tuner'])}: {row['warnings']}.")
     for cell, (_, ranking) in searches.items():
-        lines += [f"{cell_name(cell)}: {line}" for line in search_warnings(ranking)]
+        lines += [f"{cell_name(*cell)}: {line}" for line in search_warnings(ranking)]
     if notes["clipped_share"] > CLIPPED:
         lines.append(
             f"{percent(notes['clipped_share'], 1)} of the values were clipped: held-out samples "

@@ -24,6 +24,7 @@ from tybalt.figures.style import (
     saves_figure,
 )
 from tybalt.files import read_table
+from tybalt.names import cell_name
 
 _COLOURS = (BLUE, ORANGE, GREEN, PINK, AMBER, SKY)
 _STYLES = ("-", "--", ":")
@@ -50,15 +51,14 @@ def plot_curves(
     figure = new_figure("Learning curves of all models", title)
     axes = figure.subplots()
     handles, drawn = [], []
-    for i, (path, (model, tuner)) in enumerate(zip(histories, cells, strict=True)):
+    for i, (path, cell) in enumerate(zip(histories, cells, strict=True)):
         table = read_table(path).sort_values("epoch")
         error = table["validation_mse"].to_numpy()
-        name = model if tuner == "none" else f"{model}, {tuner}"
         look = {
             "color": _COLOURS[i % len(_COLOURS)],
             "linestyle": _STYLES[(i // len(_COLOURS)) % len(_STYLES)],
             "linewidth": 2,
-            "label": f"{name}: {number(error.min(), 3)}",
+            "label": f"{cell_name(*cell)}: {number(error.min(), 3)}",
         }
         drawn.append(error)
         if len(table) == 1:  # fitted in one step

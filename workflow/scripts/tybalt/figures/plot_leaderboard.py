@@ -22,6 +22,7 @@ from tybalt.figures.style import (
     saves_figure,
 )
 from tybalt.files import read_table
+from tybalt.names import cell_name
 
 #: The linear baseline, and the one that knows nothing of a sample: the mean of all training
 #: samples. Module -> (name in the legend, marker, line).
@@ -52,7 +53,7 @@ def plot_leaderboard(leaderboard: str, title: str) -> Figure:
     """
     rows = read_table(leaderboard)
     measures = measures_of(rows)
-    names = [f"{model}, {tuner}" for model, tuner in zip(rows["model"], rows["tuner"], strict=True)]
+    names = [cell_name(*cell) for cell in zip(rows["model"], rows["tuner"], strict=True)]
     figure = new_figure(_heading(rows), title)
     height, width = best_grid(max(len(measures), 1))
     panels = figure.subplots(height, width, sharey=True, squeeze=False)

@@ -5,8 +5,7 @@ from matplotlib.figure import Figure
 
 from tybalt.figures.shares import draw_shares
 from tybalt.figures.style import SMALL, add_note, new_figure, saves_figure, say_instead
-from tybalt.files import read_table
-from tybalt.maps import FEW, MANY, NEIGHBOURS, map_name
+from tybalt.maps import FEW, MANY, NEIGHBOURS, map_name, read_maps
 
 #: Column of the table -> heading.
 MEASURES = {
@@ -28,7 +27,7 @@ def plot_maps(maps: str, maps_purity: str, title: str) -> Figure:
     title
         Whose maps they are.
     """
-    table, purity = (name_maps(read_table(path)) for path in (maps, maps_purity))
+    table, purity = (name_maps(read_maps(path)) for path in (maps, maps_purity))
     figure = new_figure("What each map keeps of the truth", title)
     if table.empty:
         say_instead(figure, "There is no map: every code is constant.")

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from tybalt.figures.shares import draw_shares
 from tybalt.figures.style import add_note, new_figure, saves_figure, say_instead
 from tybalt.files import read_table
+from tybalt.names import cell_name
 
 
 @saves_figure
@@ -26,8 +27,8 @@ def plot_matches(matched_features: str, title: str) -> Figure:
         say_instead(figure, "There is one model only, so nothing to compare it with.")
         return figure
     table = table.assign(
-        a=table["model_a"] + ", " + table["tuner_a"],
-        b=table["model_b"] + ", " + table["tuner_b"],
+        a=[cell_name(*cell) for cell in zip(table["model_a"], table["tuner_a"], strict=True)],
+        b=[cell_name(*cell) for cell in zip(table["model_b"], table["tuner_b"], strict=True)],
         r=table["r"].abs(),
     )
     panels = figure.subplots(1, 2, sharey=True)

@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from tybalt.figures.shares import draw_shares
 from tybalt.figures.style import add_note, new_figure, saves_figure
 from tybalt.files import read_table
+from tybalt.names import cell_name
 
 #: Panels: column of the table -> title.
 PANELS = {
@@ -39,7 +40,7 @@ def plot_truth(truth_table: str, title: str) -> Figure:
         Whose models they are.
     """
     table = read_table(truth_table)
-    models = table["model"] + ", " + table["tuner"]
+    models = [cell_name(*cell) for cell in zip(table["model"], table["tuner"], strict=True)]
     figure = new_figure("What was planted, and how much of it each code explains", title)
     panels = figure.subplots(1, len(PANELS), sharey=True)
     for panel, (column, heading) in zip(panels, PANELS.items(), strict=True):
