@@ -3,10 +3,10 @@
 #     sbatch profiles/biowulf/submit.sh                                   the study of config/config.yaml
 #     sbatch profiles/biowulf/submit.sh tune --configfile config/my.yaml  any arguments of snakemake
 # Submitting it again goes on where it stopped. To stop it and the jobs it started:
-#     scancel --batch --signal=TERM JOBID
+#     scancel JOBID
 # With another profile: sbatch --partition=... --export=ALL,PROFILE=profiles/slurm profiles/biowulf/submit.sh
-# After a driver that was killed (plain scancel, a lost node), submit it again: it waits for jobs
-# that still run, unlocks the folder and repeats nothing that had finished.
+# After a driver that was killed (memory, a lost node), submit it again: it waits for jobs that
+# still run, unlocks the folder and repeats nothing that had finished.
 #
 #SBATCH --job-name=tybalt
 #SBATCH --partition=norm
@@ -18,6 +18,9 @@
 
 set -uo pipefail
 profile=${PROFILE:-profiles/biowulf}
+mark=.snakemake/driver # there while a driver works; names it
+driver=                # process of Snakemake
+stopped=
 
 if [ ! -f Snakefile ]; then
     echo "ERROR: no Snakefile in $PWD: submit from the folder of the repository" >&2
@@ -26,50 +29,89 @@ fi
 if [ -x .venv/bin/snakemake ]; then
     PATH="$PWD/.venv/bin:$PATH"
 fi
+PATH="$PWD/profiles/biowulf/bin:$PATH" # see the comments there
 
-# Jobs of a kind (driver | rule) that wait or run in this folder, but this one. The plugin writes
-# the rule of a job into its comment. When SLURM does not answer, ask again: nothing is assumed.
-jobs_here() {
-    local all
-    until all=$(squeue --me --noheader --format='%i|%k|%Z'); do
-        sleep 30
-    done
-    awk -F'|' -v kind="$1" -v here="$PWD" -v self="$SLURM_JOB_ID" -v driver="$(cat "$mark" 2>/dev/null)" \
-        '$3 == here && $1 != self && (kind == "driver" ? $1 == driver : $2 ~ /^rule_/) { print $1 }' \
-        <<<"$all"
+pause() {
+    sleep 30 &
+    wait $! # unlike a plain sleep, ends when a signal arrives
 }
 
-mark=.snakemake/driver
+# Jobs of this user, in a format of squeue. If SLURM does not answer, ask again: nothing is assumed.
+queue() {
+    until squeue --me --noheader --format="$1"; do
+        pause
+    done
+}
+
+# Jobs that drivers of this folder have submitted: the plugin writes their rule into the comment.
+# Folders are compared as files: SLURM knows them by their physical path, users often by a link.
+jobs_here() {
+    local job folder comment
+    queue '%i|%Z|%k' | while IFS='|' read -r job folder comment; do
+        if [[ $comment == rule_* ]] && [ "$folder" -ef . ]; then
+            echo "$job"
+        fi
+    done
+}
+
+# Drivers of this folder that began before this one. SLURM has one order for all who ask, so of two
+# that begin together exactly one finds the other.
+drivers_before_this() {
+    local all marked began job state start folder command
+    all=$(queue '%i|%T|%S|%Z|%o')
+    marked=$(cat "$mark" 2>/dev/null)
+    IFS='|' read -r _ _ began _ <<<"$(grep "^$SLURM_JOB_ID|" <<<"$all")"
+    while IFS='|' read -r job state start folder command; do
+        if [ "$job" = "$SLURM_JOB_ID" ]; then
+            continue
+        elif [ "$job" = "$marked" ]; then
+            echo "$job"
+        elif [ "$state" != PENDING ] && [[ $command == *submit.sh* ]] && [ "$folder" -ef . ] &&
+            [[ "$start $(printf %012d "$job")" < "$began $(printf %012d "$SLURM_JOB_ID")" ]]; then
+            echo "$job"
+        fi
+    done <<<"$all"
+}
+
+cancel_jobs() {
+    local left
+    if [ -n "${SLURM_JOB_ID:-}" ]; then
+        left=$(jobs_here)
+        [ -z "$left" ] || scancel $left
+    fi
+}
+
+# Snakemake cancels its jobs on SIGINT, but for those that it is just asking about or submitting; on
+# SIGTERM it waits for them, and SLURM kills it meanwhile. So they are cancelled here, too.
+stop() {
+    stopped=yes
+    [ -z "$driver" ] || kill -INT "$driver"
+    cancel_jobs
+    [ -n "$driver" ] || exit 143
+}
+
 if [ -n "${SLURM_JOB_ID:-}" ]; then
-    if [ -n "$(jobs_here driver)" ]; then
-        echo "ERROR: job $(cat "$mark") is already the driver of $PWD" >&2
+    others=$(drivers_before_this)
+    if [ -n "$others" ]; then
+        echo "ERROR: job" $others "is already the driver of $PWD" >&2
         exit 3
     fi
-    while left=$(jobs_here rule) && [ -n "$left" ]; do
+fi
+trap stop TERM INT
+if [ -n "${SLURM_JOB_ID:-}" ]; then
+    while left=$(jobs_here) && [ -n "$left" ]; do
         echo "waiting for jobs that an earlier driver left:" $left
-        sleep 30
+        pause
     done
     if [ -f "$mark" ]; then
         echo "driver $(cat "$mark") was killed; unlocking the folder"
-        snakemake --profile "$profile" "$@" --unlock
+        snakemake --profile "$profile" --unlock "$@"
     fi
     mkdir -p .snakemake
     echo "$SLURM_JOB_ID" >"$mark"
-
-    # The plugin (2.6.0 to 2.8.0) takes the state `CANCELLED by 1234` for that of a job that runs,
-    # and would wait for a cancelled job for ever. So the driver's sacct leaves out by whom.
-    mkdir -p .snakemake/bin
-    printf '#!/bin/bash\nset -o pipefail\n"%s" "$@" | sed "s/|CANCELLED by .*/|CANCELLED/"\n' \
-        "$(command -v sacct)" >.snakemake/bin/sacct
-    chmod +x .snakemake/bin/sacct
-    PATH="$PWD/.snakemake/bin:$PATH"
 fi
 
-# Snakemake cancels its jobs on SIGINT; on SIGTERM it waits for them to finish, and SLURM kills it
-# meanwhile. Job control (set -m) is needed: without it, a background process ignores SIGINT.
-set -m
-driver=
-trap '[ -z "$driver" ] || kill -INT "$driver"' TERM INT
+set -m # job control: without it, a background process ignores SIGINT
 snakemake --profile "$profile" "$@" &
 driver=$!
 
@@ -80,5 +122,7 @@ while kill -0 "$driver" 2>/dev/null; do
     wait "$driver"
     status=$?
 done
-rm -f "$mark"
+[ -z "$stopped" ] || cancel_jobs
+# A Snakemake that was killed could not unlock the folder: the mark stays, and the next driver does.
+[ "$status" -gt 128 ] || rm -f "$mark"
 exit "$status"

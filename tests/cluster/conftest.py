@@ -36,13 +36,13 @@ TINY = {
 
 @pytest.fixture(scope="session")
 def slurm():
-    """The whole SLURM; tests are skipped where there is none to be had."""
+    """The whole SLURM; tests are skipped where it cannot be installed."""
     try:
         install()
-        cluster = Slurm()
-        cluster.start()
     except UnavailableError as reason:
         pytest.skip(f"no SLURM to test on: {reason}")
+    cluster = Slurm()
+    cluster.start()
     yield cluster
     cluster.stop()
     assert not cluster.processes(), "left running"
@@ -54,6 +54,9 @@ class Site:
     def __init__(self, folder: Path, slurm: Slurm):
         self.folder = folder
         self.slurm = slurm
+        # People come to their folder by a link: on Biowulf, /data/NAME is one.
+        self.link = folder.with_name(f"{folder.name}-link")
+        self.link.symlink_to(folder)
         self.overlay = "config/demo.yaml"
         python = str(Path(sys.executable).parent)
         # The GPUs are stand-ins; the adapter would rightly refuse to train on them.
@@ -81,7 +84,8 @@ class Site:
     def submit(self, *arguments: str) -> str:
         """Submit the driver, as users do; return its number."""
         command = ["sbatch", "--parsable", "profiles/biowulf/submit.sh"]
-        return self._run(*command, *self._configfile(), *IMPATIENT, *arguments).stdout.strip()
+        command += [*self._configfile(), *IMPATIENT, *arguments]
+        return self._run(*command, folder=self.link).stdout.strip()
 
     def snakemake(self, *arguments: str, profile: str = "biowulf", check: bool = True):
         """Run Snakemake here and now; return the completed process, its output joined."""
@@ -120,11 +124,13 @@ class Site:
     def _configfile(self) -> list[str]:
         return ["--configfile", self.overlay]
 
-    def _run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess:
+    def _run(
+        self, *command: str, folder: Path | None = None, check: bool = True
+    ) -> subprocess.CompletedProcess:
         done = subprocess.run(
             command,
-            cwd=self.folder,
-            env=self.env,
+            cwd=folder or self.folder,
+            env={**self.env, "PWD": str(folder or self.folder)},
             text=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

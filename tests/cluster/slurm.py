@@ -98,7 +98,19 @@ StorageLoc=accounting
 
 #: As on Biowulf: a job that asked for lscratch has a folder of its own, which ends with the job.
 PROLOG = '#!/bin/sh\nmkdir -p "{folder}/lscratch/$SLURM_JOB_ID"\n'
-EPILOG = '#!/bin/sh\nrm -rf "{folder}/lscratch/$SLURM_JOB_ID"\n'
+
+#: In place of cgroups: whatever process a job left behind ends with it. A process belongs to this
+#: SLURM if it was told its configuration.
+EPILOG = """#!/bin/sh
+rm -rf "{folder}/lscratch/$SLURM_JOB_ID"
+for file in $(grep -lszx "SLURM_JOB_ID=$SLURM_JOB_ID" /proc/[0-9]*/environ); do
+    pid=${{file#/proc/}} pid=${{pid%/environ}}
+    if [ "$pid" != $$ ] && grep -qszx "SLURM_CONF={folder}/slurm.conf" "$file"; then
+        kill -KILL "$pid" 2>/dev/null
+    fi
+done
+exit 0
+"""
 
 
 #: Snakemake's plugin takes every variable SLURM_* out of a driver that is itself a job; on a real
@@ -183,7 +195,7 @@ class Slurm:
     # Life
 
     def start(self) -> None:
-        """Start everything and wait for the node; raise `UnavailableError` if that fails."""
+        """Start everything and wait for the node; raise `RuntimeError` if that fails."""
         try:
             self._write_files()
             self._start_munge()
@@ -217,11 +229,18 @@ class Slurm:
         mark = str(self.folder).encode()
         return [pid for pid, environment in environments() if mark in environment]
 
-    def kill(self, number: str) -> None:
-        """Kill every process of a job (SIGKILL), as a lost node would; `scancel` asks first."""
+    def kill(self, number: str, only: str = "") -> None:
+        """Kill processes of a job (SIGKILL): all, as a lost node would, or those of one program.
+
+        `scancel` would ask first.
+        """
         marks = {f"SLURM_JOB_ID={number}".encode(), f"SLURM_CONF={self.folder}/slurm.conf".encode()}
-        pids = [pid for pid, text in environments() if marks <= set(text.split(b"\0"))]
-        assert pids, f"job {number} has no process"
+        pids = [
+            pid
+            for pid, text in environments()
+            if marks <= set(text.split(b"\0")) and only.encode() in command_of(pid)
+        ]
+        assert pids, f"job {number} has no process {only}"
         for pid in sorted(pids):  # the script before what it started, so that it cannot tidy up
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -341,7 +360,7 @@ class Slurm:
                 break
             time.sleep(0.2)
         logs = "".join(path.read_text(errors="replace") for path in self._logs())
-        raise UnavailableError(f"{name} did not start: {logs[-2000:]}")
+        raise RuntimeError(f"{name} did not start: {logs[-2000:]}")
 
     def _logs(self) -> list[Path]:
         return sorted([*self.folder.glob("*.out"), *self.folder.glob("slurm*.log")])
@@ -355,6 +374,13 @@ def environments() -> list[tuple[int, bytes]]:
             if int(folder.name) != os.getpid():
                 found.append((int(folder.name), (folder / "environ").read_bytes()))
     return found
+
+
+def command_of(pid: int) -> bytes:
+    """The command line of a process; nothing if it is gone."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
 
 
 def end(process: subprocess.Popen) -> None:

@@ -162,9 +162,11 @@ def test_figures_share_an_allocation_and_fit_into_the_partition_quick(profile, t
     figures = {rule for rule in submitted if rule.startswith("plot_")}
     settings = read_profile(profile)
     assert {rule for rule in settings["groups"] if rule.startswith("plot_")} == figures
-    together = {settings["group-components"][settings["groups"][rule]] for rule in figures}
-    attempts = settings["retries"] + 1
-    assert max(together) * 15 * attempts <= QUICK_LIMIT
+    for rule in figures:
+        together = settings["group-components"][settings["groups"][rule]]
+        minutes, _, by = settings["set-resources"][rule]["runtime"].partition(" * ")
+        assert by == "attempt"
+        assert together * int(minutes) * (settings["retries"] + 1) <= QUICK_LIMIT, rule
     assert all(settings["set-resources"][rule]["drawing"] == 1 for rule in figures)
     groups = re.findall(r"Group job (\S+)", texts[profile])
     assert {"figures_demo", "figures_demo_demo-vae_grid"} <= set(groups)
@@ -257,3 +259,49 @@ def test_the_driver_asks_for_two_cpus_and_8_gb():
     assert {"--partition=norm", "--cpus-per-task=2", "--mem=8g"} <= set(
         re.findall(r"^#SBATCH (\S+)", text, re.M)
     )
+
+
+# What it puts before SLURM's own programs
+
+
+@pytest.fixture
+def slurm_program(tmp_path):
+    """A function that runs a program of the driver's before one that a test makes up in bash."""
+
+    def run(name: str, text: str) -> subprocess.CompletedProcess:
+        for program, script in ((name, text), ("sleep", "echo paused >&2")):
+            (tmp_path / program).write_text(f"#!/bin/bash\n{script}\n")
+            (tmp_path / program).chmod(0o755)
+        ours = ROOT / "profiles" / "biowulf" / "bin"
+        return subprocess.run(
+            [name, "--parsable", "a b"],
+            env={"PATH": f"{ours}:{tmp_path}:/usr/bin:/bin"},
+            cwd=tmp_path,
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+
+    return run
+
+
+def test_a_cancelled_job_is_reported_without_by_whom(slurm_program):
+    done = slurm_program("sacct", 'printf "7|CANCELLED by 0\\n8|COMPLETED\\n"')
+    assert (done.returncode, done.stdout) == (0, "7|CANCELLED\n8|COMPLETED\n")
+    assert slurm_program("sacct", "exit 3").returncode == 3
+
+
+def test_a_submission_waits_while_the_controller_is_away(slurm_program):
+    away = "sbatch: error: Batch job submission failed: Unable to contact slurm controller"
+    done = slurm_program(
+        "sbatch",
+        f"echo asked >>asked; if [ $(wc -l <asked) -lt 3 ]; then echo '{away}' >&2; exit 1; fi\n"
+        'printf "%s," "$@"',
+    )
+    assert (done.returncode, done.stdout) == (0, "--parsable,a b,")
+    assert done.stderr == "paused\npaused\n"
+
+
+def test_any_other_refusal_of_a_submission_is_passed_on_at_once(slurm_program):
+    done = slurm_program("sbatch", "echo 'Invalid gres specification' >&2; exit 1")
+    assert (done.returncode, done.stderr) == (1, "Invalid gres specification\n")
