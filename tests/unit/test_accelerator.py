@@ -49,7 +49,7 @@ def node(monkeypatch, tmp_path):
     [
         ({"with_driver": False}, "has no NVIDIA driver"),
         ({"with_cuda": False}, "CONDA_OVERRIDE_CUDA"),
-        ({}, r"550\.54\.15.*tensorflow\[and-cuda\]"),
+        ({}, r"550\.54\.15.*pip install -r requirements-gpu\.txt"),
     ],
 )
 def test_a_granted_gpu_that_is_not_seen_stops_the_job(node, monkeypatch, name, state, cure):

@@ -113,19 +113,35 @@ def test_filling_a_section_twice_changes_nothing():
     assert once.startswith("by hand\n") and once.endswith("\nby hand\n") and r"a \1 b" in once
 
 
-def requirements() -> set[str]:
-    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    return {line.strip() for line in lines if line.strip() and not line.startswith("#")}
+def pins(name: str) -> list[str]:
+    return docs.read_pins((ROOT / name).read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", ["cpu", "gpu"])
-def test_conda_environments_have_exactly_the_pins_of_the_requirements(name):
+def versions(pins: list[str]) -> dict[str, str]:
+    return {re.split(r"\[|==", pin)[0]: pin.split("==")[1] for pin in pins}
+
+
+@pytest.mark.parametrize(
+    ("name", "files"),
+    [
+        ("cpu", ["requirements.txt"]),
+        ("gpu", ["requirements.txt", "requirements-gpu.txt"]),
+    ],
+)
+def test_conda_environments_have_exactly_the_pins_of_the_requirements(name, files):
     environment = yaml.safe_load((ROOT / "envs" / f"{name}.yaml").read_text(encoding="utf-8"))
     assert environment["channels"] == ["conda-forge", "nodefaults"]
     (pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
-    with_gpu = [pin for pin in pip if pin.startswith("tensorflow[and-cuda]==")]
-    assert len(with_gpu) == (name == "gpu")
-    assert {pin.replace("[and-cuda]", "") for pin in pip} == requirements()
+    assert len(pip) == len(versions(pip)), "a package is asked for twice"
+    assert versions(pip) == versions([pin for file in files for pin in pins(file)])
+    assert any(pin.startswith("tensorflow[and-cuda]==") for pin in pip) == (name == "gpu")
+
+
+def test_gpus_change_no_version():
+    for_gpus = versions(pins("requirements-gpu.txt"))
+    everywhere = versions(pins("requirements.txt"))
+    assert for_gpus["tensorflow"] == everywhere["tensorflow"]
+    assert set(for_gpus) - set(everywhere) == {"nvidia-cudnn-cu12"}
 
 
 def test_the_readme_names_every_package_that_is_asked_for():

@@ -27,9 +27,9 @@ CHECK = "TYBALT_GPU_CHECK"
 #: Where the driver of NVIDIA says its version.
 DRIVER = Path("/proc/driver/nvidia/version")
 
-#: What installs a framework together with the CUDA libraries that it needs. CUDA 12 in both, as 13
+#: What pip is told to install a framework together with its CUDA libraries. CUDA 12 in both, as 13
 #: has left out the P100 and the V100 (https://docs.nvidia.com/cuda/cuda-toolkit-release-notes).
-CURES = {"tensorflow": "tensorflow[and-cuda]", "jax": "jax[cuda12]"}
+CURES = {"tensorflow": "-r requirements-gpu.txt", "jax": "'jax[cuda12]'"}
 
 
 def granted(environment: Mapping[str, str]) -> dict[str, str]:
@@ -97,12 +97,12 @@ def find_cause(backend: str) -> str:
     if backend == "tensorflow" and not importlib.import_module(backend).test.is_built_with_cuda():
         return (
             f"This {backend} is a build for CPUs: make the environment from envs/gpu.yaml, or "
-            f"`pip install '{cure}'`; with conda's own packages, set CONDA_OVERRIDE_CUDA to the "
+            f"`pip install {cure}`; with conda's own packages, set CONDA_OVERRIDE_CUDA to the "
             "CUDA version of the GPU nodes while the environment is made."
         )
     return (
         f"The driver is there ({driver()}), so the CUDA libraries are missing or too new for it: "
-        f"make the environment from envs/gpu.yaml, or `pip install '{cure}'` at the pinned version."
+        f"make the environment from envs/gpu.yaml, or `pip install {cure}`."
     )
 
 

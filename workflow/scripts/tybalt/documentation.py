@@ -3,7 +3,7 @@
 - config/README.md: every config key (from the schema), every hyperparameter and tuner option
   (from the dataclasses that declare them);
 - ARCHITECTURE.md: the rules of each stage; which module imports which, in layers;
-- envs/*.yaml: conda environments with the pins of requirements.txt.
+- envs/*.yaml: conda environments with the pins of requirements.txt and requirements-gpu.txt.
 
 Text outside the markers ``<!-- generated: name -->`` and ``<!-- end -->`` is written by hand.
 """
@@ -95,7 +95,10 @@ def generated_files(root: Path) -> dict[Path, str]:
         The repository; the texts written by hand are read from it.
     """
     schema = load_schema(root / "workflow" / "schemas" / "config.schema.yaml")
-    pins = read_pins((root / "requirements.txt").read_text(encoding="utf-8"))
+    pins, gpu_pins = (
+        read_pins((root / name).read_text(encoding="utf-8"))
+        for name in ("requirements.txt", "requirements-gpu.txt")
+    )
     sections = {
         root / "config" / "README.md": {
             "keys": schema_tables(schema),
@@ -108,8 +111,8 @@ def generated_files(root: Path) -> dict[Path, str]:
         },
     }
     texts = {path: fill_sections(path, parts) for path, parts in sections.items()}
-    texts[root / "envs" / "cpu.yaml"] = conda_environment(pins, gpu=False)
-    texts[root / "envs" / "gpu.yaml"] = conda_environment(pins, gpu=True)
+    texts[root / "envs" / "cpu.yaml"] = conda_environment(_CPU, pins)
+    texts[root / "envs" / "gpu.yaml"] = conda_environment(_GPU, replace_pins(pins, gpu_pins))
     return texts
 
 
@@ -384,20 +387,25 @@ _GPU = """\
 # libraries it asks for come through pip, which does not look at the machine: the environment may
 # be made on a node without a GPU. If you take TensorFlow from conda-forge instead, make it with
 # CONDA_OVERRIDE_CUDA=12 set (the CUDA of the GPU nodes), or conda silently takes a build for CPUs.
+# cuDNN is held back: from 9.11 on it has left out the P100 and the V100.
 """
 
 _GENERATED = """\
-# Written by `make docs` from requirements.txt. The solve by conda could not be run in development.
+# Written by `make docs` from the requirements. The solve by conda could not be run in development.
 """
 
 
-def conda_environment(pins: Sequence[str], *, gpu: bool) -> str:
+def replace_pins(pins: Sequence[str], others: Sequence[str]) -> list[str]:
+    """Put other pins in the place of those of the same packages, whatever their extras."""
+    packages = {re.split(r"\[|==", pin)[0]: pin for pin in [*pins, *others]}
+    return sorted(packages.values())
+
+
+def conda_environment(heading: str, pins: Sequence[str]) -> str:
     """Write a conda environment: Python from conda-forge, everything else pinned through pip."""
-    if gpu:
-        pins = [pin.replace("tensorflow==", "tensorflow[and-cuda]==") for pin in pins]
     lines = [f"      - {pin}" for pin in pins]
     return (
-        (_GPU if gpu else _CPU)
+        heading
         + _GENERATED
         + "channels: [conda-forge, nodefaults]\n"
         + "dependencies:\n  - python=3.11\n  - pip\n  - pip:\n"
