@@ -202,14 +202,16 @@ def first_trial(site):
     return result
 
 
-def test_a_second_driver_in_the_same_folder_is_refused(search, table):
+def test_a_second_driver_in_the_same_folder_is_refused(search, expected, table):
     driver = search.submit("tune")
     wait_for(lambda: search.path(".snakemake/driver").exists(), "the first driver")
     second = search.submit("tune")
     assert search.wait(second) == "FAILED"
     assert f"job {driver} is already the driver" in search.log(second)
     assert search.wait(driver) == "COMPLETED"
-    table("a second driver", "refused; the first ended well", 0, True)
+    same = results_of(search) == expected
+    table("a second driver", "refused; the first ended well", len(searches(search)) - 1, same)
+    assert same
 
 
 @pytest.mark.parametrize("moment", ["training", "submission"])
