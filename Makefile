@@ -41,7 +41,7 @@ test: $(STAMP) lint ## Check style, then run all tests that a laptop can
 test-cluster: $(STAMP) ## Run the demo on a whole SLURM on this machine
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m "cluster and not faults" --durations=5 tests/cluster
 
-test-cluster-faults: $(STAMP) ## Kill, starve and restart things on it; more than an hour
+test-cluster-faults: $(STAMP) ## Kill, starve and restart things on it; an hour
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m faults --durations=0 tests/cluster
 
 lint: $(STAMP) ## Check style: ruff, snakefmt, snakemake --lint
