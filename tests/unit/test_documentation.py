@@ -114,7 +114,8 @@ def test_filling_a_section_twice_changes_nothing():
 
 
 def pins(name: str) -> list[str]:
-    return docs.read_pins((ROOT / name).read_text(encoding="utf-8"))
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith(("#", "-r "))]
 
 
 def versions(pins: list[str]) -> dict[str, str]:
