@@ -4,8 +4,8 @@
 
 SWEEP.tsv has a row per setting and the columns architecture, hyperparameters, val_loss: the last
 epochs of the sweeps published with Tybalt (https://github.com/greenelab/tybalt, folder param_sweep)
-make one. Every architecture whose settings are a full grid,
-all with a score, is searched. No model is trained.
+make one. Every architecture whose settings are a full grid, all with a score, is searched. No
+model is trained.
 
 Each way sees one score of every setting that it asks for; a third of its trials are drawn at random
 first where it learns. Ours and random search have no setting twice. For each way:

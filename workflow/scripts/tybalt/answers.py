@@ -16,8 +16,8 @@ class Answer(NamedTuple):
     """One row of `findings.tsv`, turned so that more is better whatever the feature's sign.
 
     `train`, `test`, `low` and `high` are the effects in the direction seen in training: an AUROC
-    (chance 0.5) or Spearman's rho (chance 0). `stability` is in 0..1 (mean |r| of
-    the matched feature over trainings with other seeds), NaN if it was not measured.
+    (chance 0.5) or Spearman's rho (chance 0). `stability` is in 0..1 (mean |r| of the matched
+    feature over trainings with other seeds), NaN if it was not measured.
     """
 
     question: str

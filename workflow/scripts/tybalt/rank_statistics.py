@@ -85,13 +85,13 @@ def count_patients(
     patients
         Of each sample.
     """
-    positive, negative = np.zeros(len(rows), dtype=bool), np.zeros(len(rows), dtype=bool)
+    counted = np.zeros(len(rows), dtype=bool)
     for _, stratum, inside in _samples_of_strata([question], rows):
-        values = question.values[inside]
-        if stratum in strata and np.ptp(values) > 0:
-            ones = values == 1 if question.measure == AUROC else np.full(len(values), True)
-            positive[inside] = ones
-            negative[inside] = ~ones if question.measure == AUROC else ones
+        if stratum in strata and np.ptp(question.values[inside]) > 0:
+            counted |= inside
+    positive, negative = counted, counted
+    if question.measure == AUROC:
+        positive, negative = (counted & (question.values == side) for side in (1, 0))
     return len(set(patients[positive])), len(set(patients[negative]))
 
 

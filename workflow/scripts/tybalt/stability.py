@@ -114,8 +114,8 @@ def match_features(codes: pd.DataFrame, others: pd.DataFrame, split: np.ndarray)
 def svcca(a: np.ndarray, b: np.ndarray) -> float:
     """Mean canonical correlation of two codes, each reduced to 99 % of its variance.
 
-    Raghu 2017 (https://arxiv.org/abs/1706.05806): 1 if the one with fewer directions is
-    a linear function of the other; each pair of directions counts the same.
+    Raghu 2017 (https://arxiv.org/abs/1706.05806): 1 if the one with fewer directions is a
+    linear function of the other; each pair of directions counts the same.
 
     Parameters
     ----------
