@@ -69,5 +69,5 @@ def test_what_is_not_defined_of_few_samples_is_a_dash(tmp_path):
     assert 0 < row["kept_10"] < 1
     table = pd.DataFrame([{"of": "genes", "map": "tsne", "seed": 2, **row}])
     write_table(table, tmp_path / "maps.tsv")
-    said = maps.what_maps_keep(str(tmp_path / "maps.tsv"))["genes"]["tsne", 2]
+    said = maps.what_maps_keep(str(tmp_path / "maps.tsv"))["t-SNE of genes, seed 2"]
     assert said.endswith("nearest neighbours, – of 50; trustworthiness –")

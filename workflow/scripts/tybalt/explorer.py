@@ -20,7 +20,7 @@ from tybalt.data.matrix import read_obs, read_values, read_var
 from tybalt.figures.palette import NO_TYPE, SAFE_COLOURS, cancer_type_looks, labels_of
 from tybalt.figures.style import GREY
 from tybalt.files import read_samples, read_table
-from tybalt.maps import codes_of, map_name, planes, what_maps_keep
+from tybalt.maps import map_name, planes, what_maps_keep
 from tybalt.names import cell_name
 from tybalt.pages import asset, render, script_data
 
@@ -99,13 +99,12 @@ def build_explorer(
         "title": title,
         "samples": "\n".join(obs.index),
         "columns": pack_columns(obs, colours),
-        "maps": pack_maps(gene_embedding, "genes", obs.index, kept["genes"]),
+        "maps": pack_maps(gene_embedding, "genes", obs.index, kept),
         "blocks": [pack_block("genes", var.index[chosen], values)],
         "omitted": [],
     }
     for cell, path in zip(cells, embeddings, strict=True):
-        of = codes_of(*cell)
-        record["maps"] += pack_maps(path, of, obs.index, kept.get(of, {}))
+        record["maps"] += pack_maps(path, "/".join(cell), obs.index, kept)
     scripts = [bokeh_script(name) for name in BOKEH_SCRIPTS]
     room = MAXIMUM_BYTES - len(make_page(record, scripts).encode())
     for name, code, weight, judged in zip(names, codes, weights, answers, strict=True):
@@ -209,13 +208,13 @@ def pack_block(name: str, names: Iterable[str], values: np.ndarray) -> dict[str,
 
 
 def pack_maps(
-    path: str, of: str, samples: pd.Index, kept: Mapping[tuple[str, int], str]
+    path: str, of: str, samples: pd.Index, kept: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """Pack the maps of an embedding table; a constant code has none."""
     return [
         {
-            "name": map_name({"map": kind, "of": of, "seed": number}),
-            "note": kept[kind, number],
+            "name": (name := map_name(of, kind, number)),
+            "note": kept[name],
             "x": pack_numbers(plane[:, 0], np.uint16),
             "y": pack_numbers(plane[:, 1], np.uint16),
         }

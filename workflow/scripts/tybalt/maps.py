@@ -1,8 +1,7 @@
 """Does a map tell the truth? What it keeps of the samples' neighbours and labels."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -115,29 +114,24 @@ def planes(positions: pd.DataFrame) -> dict[tuple[str, int], np.ndarray]:
 
 
 def read_maps(path: str) -> pd.DataFrame:
-    """Read `maps.tsv` or `maps_purity.tsv`, with `of` in words: codes of vae · grid."""
+    """Read `maps.tsv` or `maps_purity.tsv`, with a column more: the `name` of each map."""
     table = read_table(path)
-    words = {of: "genes" if of == "genes" else codes_of(*of.split("/")) for of in table["of"]}
-    return table.assign(of=table["of"].map(words))
+    places = zip(table["of"], table["map"], table["seed"], strict=True)
+    return table.assign(name=[map_name(*place) for place in places])
 
 
-def codes_of(model: str, tuner: str) -> str:
-    """Write of which codes a map is."""
-    return f"codes of {cell_name(model, tuner)}"
+def map_name(of: str, kind: str, seed: int) -> str:
+    """Name a map by its columns in `maps.tsv`: `t-SNE of codes of vae · grid, seed 2`."""
+    source = of if of == "genes" else f"codes of {cell_name(*of.split('/'))}"
+    return f"{METHODS[kind]} of {source}" + (f", seed {seed}" if seed > 1 else "")
 
 
-def map_name(row: Mapping[str, Any]) -> str:
-    """Write which map a row of `read_maps` is about: `t-SNE of codes of vae · grid, seed 2`."""
-    seed = f", seed {row['seed']}" if row["seed"] > 1 else ""
-    return f"{METHODS[row['map']]} of {row['of']}{seed}"
-
-
-def what_maps_keep(maps: str) -> dict[str, dict[tuple[str, int], str]]:
-    """Say of every map of `maps.tsv` what it keeps: `of` -> (map, seed) -> words."""
-    kept: dict[str, dict[tuple[str, int], str]] = {}
+def what_maps_keep(maps: str) -> dict[str, str]:
+    """Say of every map of `maps.tsv`, by its name, what it keeps."""
+    kept = {}
     for row in read_maps(maps).to_dict("records"):
         few, many = (write_share(row[f"kept_{count}"]) for count in (FEW, MANY))
-        kept.setdefault(row["of"], {})[row["map"], row["seed"]] = (
+        kept[row["name"]] = (
             f"keeps {few} of a sample's {FEW} nearest neighbours, {many} of {MANY}; "
             f"trustworthiness {write_number(row['trustworthiness'])}"
         )

@@ -11,7 +11,7 @@ import yaml
 from tybalt.answers import Answer, read_answers
 from tybalt.data.matrix import PARTS, read_notes, read_obs
 from tybalt.files import read_json, read_table
-from tybalt.maps import FEW, MANY, map_name, read_maps, write_number, write_share
+from tybalt.maps import FEW, MANY, read_maps, write_number, write_share
 from tybalt.names import cell_name
 from tybalt.pages import asset, inline_image, render
 
@@ -180,7 +180,7 @@ def named_findings(answers: Mapping[tuple[str, str], Sequence[Answer]]) -> list[
             "train": f"{found.train:.2f}",
             "test": effect(found),
             "samples": found.samples,
-            "stability": "–" if pd.isna(found.stability) else f"{found.stability:.2f}",
+            "stability": write_number(found.stability),
             "genes": found.genes,
             "verdict": found.verdict,
         }
@@ -195,7 +195,7 @@ def map_rows(maps: pd.DataFrame) -> list[dict[str, str]]:
     """List what the maps keep, the first seed of each."""
     return [
         {
-            "name": map_name(row),
+            "name": row["name"],
             "kept": [write_share(row[f"kept_{count}"]) for count in (FEW, MANY)],
             "trustworthiness": write_number(row["trustworthiness"]),
             "purity": write_share(row["purity"]),

@@ -53,7 +53,7 @@ def plot_leaderboard(leaderboard: str, title: str) -> Figure:
     """
     rows = read_table(leaderboard)
     measures = measures_of(rows)
-    names = [cell_name(*cell) for cell in zip(rows["model"], rows["tuner"], strict=True)]
+    names = rows["model"].combine(rows["tuner"], cell_name)
     figure = new_figure(_heading(rows), title)
     height, width = best_grid(max(len(measures), 1))
     panels = figure.subplots(height, width, sharey=True, squeeze=False)

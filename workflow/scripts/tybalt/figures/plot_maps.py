@@ -1,11 +1,10 @@
 """Do the maps tell the truth? What each keeps of the samples' neighbours and cancer types."""
 
-import pandas as pd
 from matplotlib.figure import Figure
 
 from tybalt.figures.shares import draw_shares
 from tybalt.figures.style import SMALL, add_note, new_figure, saves_figure, say_instead
-from tybalt.maps import FEW, MANY, NEIGHBOURS, map_name, read_maps
+from tybalt.maps import FEW, MANY, NEIGHBOURS, read_maps
 
 #: Column of the table -> heading.
 MEASURES = {
@@ -27,7 +26,7 @@ def plot_maps(maps: str, maps_purity: str, title: str) -> Figure:
     title
         Whose maps they are.
     """
-    table, purity = (name_maps(read_maps(path)) for path in (maps, maps_purity))
+    table, purity = (read_maps(path) for path in (maps, maps_purity))
     figure = new_figure("What each map keeps of the truth", title)
     if table.empty:
         say_instead(figure, "There is no map: every code is constant.")
@@ -52,8 +51,3 @@ def plot_maps(maps: str, maps_purity: str, title: str) -> Figure:
         f"{FEW} nearest on the map that have it.",
     )
     return figure
-
-
-def name_maps(table: pd.DataFrame) -> pd.DataFrame:
-    """Add the column `name`."""
-    return table.assign(name=[map_name(row) for row in table.to_dict("records")])

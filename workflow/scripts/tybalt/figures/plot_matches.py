@@ -27,8 +27,8 @@ def plot_matches(matched_features: str, title: str) -> Figure:
         say_instead(figure, "There is one model only, so nothing to compare it with.")
         return figure
     table = table.assign(
-        a=[cell_name(*cell) for cell in zip(table["model_a"], table["tuner_a"], strict=True)],
-        b=[cell_name(*cell) for cell in zip(table["model_b"], table["tuner_b"], strict=True)],
+        a=table["model_a"].combine(table["tuner_a"], cell_name),
+        b=table["model_b"].combine(table["tuner_b"], cell_name),
         r=table["r"].abs(),
     )
     panels = figure.subplots(1, 2, sharey=True)

@@ -40,7 +40,7 @@ def plot_truth(truth_table: str, title: str) -> Figure:
         Whose models they are.
     """
     table = read_table(truth_table)
-    models = [cell_name(*cell) for cell in zip(table["model"], table["tuner"], strict=True)]
+    models = table["model"].combine(table["tuner"], cell_name)
     figure = new_figure("What was planted, and how much of it each code explains", title)
     panels = figure.subplots(1, len(PANELS), sharey=True)
     for panel, (column, heading) in zip(panels, PANELS.items(), strict=True):
