@@ -1,6 +1,6 @@
 """Tybalt workflow: cancer transcriptomes to tuned, checked and readable latent spaces.
 
-sources -> matrix -> trials -> best -> model -> encoding -> embedding -> meaning -> report
+sources -> matrix -> trials -> best -> model -> encoding -> embedding -> findings -> report
 """
 
 from snakemake.utils import min_version
@@ -15,8 +15,8 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/tuning.smk"
 include: "workflow/rules/model.smk"
-include: "workflow/rules/meaning.smk"
-include: "workflow/rules/report.smk"
+include: "workflow/rules/explain.smk"
+include: "workflow/rules/figures.smk"
 include: "workflow/rules/share.smk"
 
 
@@ -44,8 +44,8 @@ rule all:
         setting_pages(),
         shared_files(),
         dataset_files(),
-        cell_files("gene_weights.tsv.gz"),
-        meaning_files(),
+        experiment_files("gene_weights.tsv.gz"),
+        finding_files(),
         joined_files(),
 
 
@@ -64,26 +64,26 @@ rule preprocess:
 rule tune:
     """The ranking of every search."""
     input:
-        cell_files("best.json"),
+        experiment_files("best.json"),
 
 
 rule train:
-    """The final model of every cell."""
+    """The final model of every experiment."""
     input:
-        cell_files("model.zip"),
+        experiment_files("model.zip"),
 
 
 rule encode:
     """The codes of all samples, and the genes behind them."""
     input:
-        cell_files("encoding.tsv.gz", "gene_weights.tsv.gz"),
+        experiment_files("encoding.tsv.gz", "gene_weights.tsv.gz"),
 
 
 rule embed:
-    """The maps of every dataset and cell."""
+    """The maps of every dataset and experiment."""
     input:
         [f"results/{dataset}/gene_embedding.tsv" for dataset in STUDY.datasets],
-        cell_files("embedding.tsv"),
+        experiment_files("embedding.tsv"),
 
 
 rule figures:

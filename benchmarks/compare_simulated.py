@@ -25,7 +25,7 @@ from sklearn.neighbors import KNeighborsClassifier
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from tybalt.data.simulate import simulate_cohort  # noqa: E402
+from tybalt.data.simulation.cohort import simulate_cohort  # noqa: E402
 
 TABLES = {
     "cohorts": "cohorts.tsv",
@@ -77,14 +77,14 @@ def _simulate(kinds: pd.Series, n_genes: int, seed: int) -> pd.DataFrame:
         simulate_cohort(
             **{name: str(ROOT / "resources" / file) for name, file in TABLES.items()},
             **{name: str(out / f"{name}.gz") for name in OUTPUTS},
-            truth=str(out / "truth.h5ad"),
+            truth=str(out / "planted_factors.h5ad"),
             n_samples=int(cohorts.loc[types, "n_samples"].sum()),
             n_genes=n_genes,
             cancer_types=types,
             seed=seed,
             threads=2,
         )
-        obs = anndata.read_h5ad(out / "truth.h5ad").obs
+        obs = anndata.read_h5ad(out / "planted_factors.h5ad").obs
         expression = _read_expression(out / "expression.gz")
     simulated = obs["cancer_type"].astype(str) + obs.index.str[12:15]
     wanted = kinds.groupby(kinds).cumcount().astype(str) + kinds

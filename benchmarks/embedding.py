@@ -23,9 +23,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
-from tybalt import embedding, maps
-from tybalt.adapter import limit_threads
+from tybalt.analysis import embedding
+from tybalt.analysis import embedding_quality as maps
 from tybalt.data.matrix import read_values
+from tybalt.jobs.adapter import limit_threads
 
 #: Samples, genes, features.
 FULL, SMALL = (10_459, 5_000, 100), (1_500, 1_000, 50)
@@ -64,7 +65,7 @@ def parse_options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--small", action="store_true", help="1,500 samples x 1,000 genes")
-    parser.add_argument("--matrix", help="an expression.h5ad to use instead of a generated matrix")
+    parser.add_argument("--matrix", help="an matrix.h5ad to use instead of a generated matrix")
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
     return parser.parse_args()
 

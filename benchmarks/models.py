@@ -1,12 +1,12 @@
 """Every model of the zoo on one matrix: what it gives back, what it knows, and how long it takes.
 
-    .venv/bin/python benchmarks/models.py results/demo/expression.h5ad \
-        [--truth results/demo/raw/truth.h5ad] [--small]
+    .venv/bin/python benchmarks/models.py results/demo/matrix.h5ad \
+        [--truth results/demo/raw/planted_factors.h5ad] [--small]
 
 Each model is trained with several seeds in one process, the epoch chosen by the validation
-samples, and judged on the test samples as the workflow judges (`tybalt.evaluation`,
-`tybalt.truth`). The table has means over the seeds and, for the error, their standard deviation.
-The last line is one JSON object.
+samples, and judged on the test samples as the workflow judges (`tybalt.analysis.evaluation`,
+`tybalt.analysis.planted_factors`). The table has means over the seeds and, for the error, their
+standard deviation. The last line is one JSON object.
 """
 
 import argparse
@@ -25,14 +25,14 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 import numpy as np
 import pandas as pd
 
-from tybalt.autoencoder import create
-from tybalt.bundle import feature_names
-from tybalt.data.matrix import judging_part, read_obs, read_parts, read_values, read_var
-from tybalt.evaluation import type_accuracy
-from tybalt.meaning import answer
-from tybalt.questions import ask_signal
-from tybalt.training import fit_and_keep_best
-from tybalt.truth import grade, read_factors, summarize
+from tybalt.analysis.associations import answer
+from tybalt.analysis.contrasts import ask_contrast
+from tybalt.analysis.evaluation import type_accuracy
+from tybalt.analysis.planted_factors import grade, read_factors, summarize
+from tybalt.data.matrix import held_out_part, read_obs, read_parts, read_values, read_var
+from tybalt.training.bundle import feature_names
+from tybalt.training.model import create
+from tybalt.training.train import fit_and_keep_best
 
 ADAM = {"optimizer": "adam", "learning_rate": 0.001}
 
@@ -58,8 +58,8 @@ SEX = {"covariate": "sex", "positive": ["male"], "within": "cancer_type"}
 def main() -> None:
     """Train and judge every model, print a row for each, then the JSON line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("matrix", help="expression.h5ad of a dataset")
-    parser.add_argument("--truth", help="truth.h5ad of a simulated cohort")
+    parser.add_argument("matrix", help="matrix.h5ad of a dataset")
+    parser.add_argument("--truth", help="planted_factors.h5ad of a simulated cohort")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--latent-dim", type=int, default=100)
@@ -113,7 +113,7 @@ def judge(
         model, parts["train"], parts["validation"], seed, "reconstruction", patience=0
     )
     seconds = time.perf_counter() - started
-    part = judging_part(obs["split"])
+    part = held_out_part(obs["split"])
     errors = np.mean(np.square(parts[part] - model.reconstruct(parts[part])), axis=1)
     codes = model.encode(X)
     table = pd.DataFrame(codes, obs.index, feature_names(codes.shape[1]))
@@ -127,7 +127,7 @@ def judge(
         record |= {key: accuracy[key] for key in ("knn_accuracy", "logistic_accuracy")}
     if "sex" in obs:
         split = obs["split"].to_numpy(dtype=object)
-        answers, _ = answer(table, [ask_signal(obs, "sex", SEX)], split, seed)
+        answers, _ = answer(table, [ask_contrast(obs, "sex", SEX)], split, seed)
         best = answers[answers["rank"] == 1].iloc[0]
         direction = 1 if best["effect_train"] >= 0.5 else -1
         record["sex"] = 0.5 + direction * (best["effect_test"] - 0.5)

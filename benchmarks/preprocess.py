@@ -85,7 +85,7 @@ def generate_matrix(directory: Path, n_genes: int, n_samples: int) -> str:
 def write_clinical(expression: str, directory: Path) -> str:
     """Write a clinical table for the samples of a raw matrix."""
     sys.path.insert(0, str(SCRIPTS))
-    from tybalt.data.raw_matrix import read_header
+    from tybalt.data.readers.raw_matrix import read_header
 
     rows = [f"{sample}\tTYPE{i % 33}" for i, sample in enumerate(read_header(expression))]
     path = directory / "clinical.tsv"

@@ -34,7 +34,7 @@ import numpy as np
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
-from tybalt.search import Result, Slot, draw, size
+from tybalt.plan.search import Result, Slot, draw, size
 
 REPLAYS = 20
 

@@ -60,8 +60,8 @@ def measure(module: str, hyperparameters: dict[str, Any], size: dict[str, int]) 
     """Measure one configuration; see the module's docstring."""
     import numpy as np
 
-    from tybalt.autoencoder import create
-    from tybalt.engines import start_engine
+    from tybalt.training.engine_of_keras import start_engine
+    from tybalt.training.model import create
 
     n_genes, batch_size = size["n_genes"], hyperparameters["batch_size"]
     rng = np.random.default_rng(1)

@@ -136,7 +136,7 @@ class Runner:
             "models": {"bench": model},
             "tuners": self.ways,
             "training": {"executions_per_trial": executions},
-            "studies": [{"datasets": ["bench"], "models": ["bench"], "tuners": [way]}],
+            "experiments": [{"datasets": ["bench"], "models": ["bench"], "tuners": [way]}],
         }
         (self.folder / "config" / "bench.yaml").write_text(yaml.safe_dump(config))
         command = [sys.executable, "-m", "snakemake", "--profile", "profiles/local", "--quiet"]
@@ -200,7 +200,7 @@ class Runner:
             "space": self.setup["space"],
             "fixed": self.setup["fixed"],
             "seed": self.seed,
-            "matrix": str(self.folder / "results/bench/expression.h5ad"),
+            "matrix": str(self.folder / "results/bench/matrix.h5ad"),
             "directory": str(self.folder / "kerastuner"),
         }
         started = time.monotonic()
@@ -312,8 +312,8 @@ def elbo(model: Any, X: Any) -> float:
     import keras
     import numpy as np
 
-    from tybalt.engines import start_engine
-    from tybalt.training import score
+    from tybalt.training.engine_of_keras import start_engine
+    from tybalt.training.train import score
 
     if not hasattr(model, "measured_by"):
         model.measured_by = start_engine(model, len(X), seed=0)

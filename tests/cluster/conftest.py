@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 #: Everything that a clone has and a run reads.
 PARTS = ("Snakefile", "CITATION.cff", "config", "workflow", "resources", "envs", "profiles")
 
-#: The profile waits a minute before it asks how a job is, and between questions; a test does not.
+#: The profile waits a minute before it asks how a job is, and between contrasts; a test does not.
 IMPATIENT = (
     "--seconds-between-status-checks", "3", "--slurm-init-seconds-before-status-checks", "3",
 )  # fmt: skip
@@ -195,7 +195,7 @@ def study_of(models: dict, tuner: str = "grid") -> dict:
     return {
         "datasets": {"tiny": TINY},
         "models": models,
-        "studies": [{"datasets": ["tiny"], "models": sorted(models), "tuners": [tuner]}],
+        "experiments": [{"datasets": ["tiny"], "models": sorted(models), "tuners": [tuner]}],
     }
 
 

@@ -34,7 +34,7 @@ def asked_for(plan: str) -> dict[str, dict[str, str]]:
 def test_every_job_ends_and_every_figure_is_there(study):
     assert {job["State"] for job in study.jobs()} == {"COMPLETED"}
     assert "(100%) done" in study.end
-    for name in ("figures/leaderboard.png", "demo-vae/grid/figures/map.png"):
+    for name in ("figures/leaderboard.png", "demo-vae/grid/figures/embedding.png"):
         assert study.path(f"results/demo/{name}").stat().st_size > 1000
     assert not study.slurm.living()
     assert "Nothing to be done" in study.snakemake("-n").stdout
@@ -78,7 +78,13 @@ def test_accounting_shows_what_each_rule_asked_for(study):
         assert got in [asked_together(rules, count, plan) for count in counts], job
         assert {job["Partition"]} == {plan[rule]["slurm_partition"] for rule in rules}, job
         assert gpus(job) == any("gres" in plan[rule] for rule in rules), job
-    assert {"train_trial", "train_model", "fit_trial", "preprocess_expression", "plot_map"} <= seen
+    assert {
+        "train_trial",
+        "train_model",
+        "fit_trial",
+        "preprocess_expression",
+        "plot_embedding",
+    } <= seen
     figures = [job for job in study.jobs() if "plot_" in name_of(job)]
     assert len(figures) <= 12, "about forty figures, five to a job"
 
@@ -117,23 +123,3 @@ def test_a_granted_gpu_that_the_framework_does_not_see_fails_the_job(tiny):
     (log,) = tiny.folder.glob("results/logs/train_trial/**/*.log")
     assert "this job was granted a GPU" in log.read_text()
     assert "no NVIDIA driver" in log.read_text()
-
-
-def test_a_profile_that_grants_lscratch_has_the_matrix_brought_to_it(tiny):
-    tiny.edit(
-        "profiles/biowulf/config.yaml",
-        "gres: gpu:v100x:1",
-        f"gpu: 1\n    gpu_model: v100x\n    gres: lscratch:10\n"
-        f"    tmpdir: {tiny.slurm.folder}/lscratch/$SLURM_JOB_ID",
-    )
-    tiny.edit("workflow/scripts/tybalt/adapter.py", "LARGE = 50_000_000", "LARGE = 1_000")
-    tiny.configure(study_of({"net": vae(3, learning_rate=[0.001, 0.002])}))
-    tiny.snakemake(*IMPATIENT, "--", "tune")
-    (job,) = [job for job in tiny.jobs() if job["Partition"] == "gpu"]
-    assert gpus(job) == 1 and "gres/lscratch=10" in tiny.slurm.run(
-        "sacct", "-X", "-n", "-P", "-j", job["JobID"], "-o", "AllocTRES"
-    )
-    logs = [path.read_text() for path in tiny.folder.glob("results/logs/train_trial/**/*.log")]
-    copied = [f"/lscratch/{job['JobID']}/inputs/" in text for text in logs]
-    assert sorted(copied) == [False, True], "once for the whole group"
-    assert not (tiny.slurm.folder / "lscratch" / job["JobID"]).exists(), "removed with the job"

@@ -11,9 +11,9 @@ os.environ["KERAS_BACKEND"] = "jax"
 import jax
 import numpy as np
 
-from tybalt.autoencoder import create
-from tybalt.engines import start_engine
-from tybalt.integrity import check_loss
+from tybalt.training.engine_of_keras import start_engine
+from tybalt.training.integrity import check_loss
+from tybalt.training.model import create
 
 BATCH, SEED, GENES = 32, 3, 40
 VAE = {"latent_dim": 4, "depth": 1, "hidden_dim": 8, "heads": "batchnorm_relu", "kappa": 0.5}

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tybalt import study
-from tybalt.autoencoder import create, load_module
-from tybalt.training import fit_and_keep_best
+from tybalt.plan import models_and_tuners as study
+from tybalt.training.model import create, load_module
+from tybalt.training.train import fit_and_keep_best
 
 MODULES = study.available("models")
 GRADIENT_MODULES = tuple(name for name in MODULES if hasattr(load_module(name), "build"))

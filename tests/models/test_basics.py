@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from tybalt.autoencoder import create
-from tybalt.data.logic_genes import logic_genes
-from tybalt.training import fit_and_keep_best
+from tybalt.data.simulation.logic_genes import logic_genes
+from tybalt.training.model import create
+from tybalt.training.train import fit_and_keep_best
 
 
 @pytest.fixture(scope="module")

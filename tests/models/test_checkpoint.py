@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tybalt import adapter, checkpoint, takeover
-from tybalt.checkpoint import Checkpoint, Progress
-from tybalt.files import write_json
-from tybalt.training import fit_and_keep_best
+from tybalt.jobs import adapter, checkpoint, orphans
+from tybalt.jobs.checkpoint import Checkpoint, Progress
+from tybalt.jobs.files import write_json
+from tybalt.training.train import fit_and_keep_best
 
 from .planted import plant
 from .test_training import write
@@ -36,7 +36,9 @@ def no_waiting(monkeypatch):
 JOB = """
 import json, os, signal, sys
 from types import SimpleNamespace
-from tybalt import adapter, checkpoint, training
+from tybalt.jobs import adapter
+from tybalt.jobs import checkpoint
+from tybalt.training import train as training
 
 folder, killed_after = sys.argv[1], int(sys.argv[2])
 noted = training.note
@@ -50,7 +52,7 @@ training.note = note
 checkpoint.MINIMUM_SECONDS = 0
 adapter.run(training.train_model, SimpleNamespace(
     rule="train_model",
-    input={"matrix": f"{folder}/../expression.h5ad", "best": f"{folder}/../best.json"},
+    input={"matrix": f"{folder}/../matrix.h5ad", "best": f"{folder}/../best.json"},
     output={"model": f"{folder}/model.zip", "history": f"{folder}/history.tsv"},
     params={
         "training": {"backend": "tensorflow", "objective": "elbo", "patience": 0},
@@ -67,7 +69,7 @@ def run_job(folder: Path, killed_after: int = 0) -> str:
     folder.mkdir(exist_ok=True)
     done = subprocess.run(
         [sys.executable, "-c", JOB, str(folder), str(killed_after)],
-        env={"PYTHONPATH": str(Path(adapter.__file__).parents[1]), "PATH": ""},
+        env={"PYTHONPATH": str(Path(adapter.__file__).parents[2]), "PATH": ""},
         capture_output=True,
         text=True,
     )
@@ -76,7 +78,7 @@ def run_job(folder: Path, killed_after: int = 0) -> str:
 
 
 def test_a_killed_training_ends_like_an_undisturbed_one(tmp_path):
-    write(tmp_path / "expression.h5ad", plant(120, seed=4))
+    write(tmp_path / "matrix.h5ad", plant(120, seed=4))
     values = {"latent_dim": 4, "batch_size": 32, "epochs": 8, "kappa": 0.25, "depth": 1}
     values |= {"hidden_dim": 6, "heads": "batchnorm_relu"}  # with moving averages
     write_json({"module": "vae", "hyperparameters": values, "seed": 3}, tmp_path / "best.json")
@@ -90,7 +92,7 @@ def test_a_killed_training_ends_like_an_undisturbed_one(tmp_path):
         assert (disturbed / name).read_bytes() == (undisturbed / name).read_bytes(), name
     for folder in (undisturbed, disturbed):
         assert not list(folder.rglob("*.npz")), "checkpoints are removed"
-        takeover.release([str(folder / "model.zip")])
+        orphans.release([str(folder / "model.zip")])
         names = sorted(path.name for path in folder.iterdir())
         assert names == ["history.tsv", "log.txt", "model.zip"], "and so is what was kept"
 
@@ -330,7 +332,7 @@ def test_what_a_job_has_made_is_not_made_again_if_snakemake_forgot_it(tmp_path, 
 WAITING = """
 import sys, time
 from pathlib import Path
-from tybalt.takeover import claim
+from tybalt.jobs.orphans import claim
 
 with claim(Path(sys.argv[1])):
     print("claimed", flush=True)
@@ -341,7 +343,7 @@ with claim(Path(sys.argv[1])):
 def start_claim(folder, how):
     return subprocess.Popen(
         [sys.executable, "-c", WAITING, str(folder), how],
-        env={"PYTHONPATH": str(Path(adapter.__file__).parents[1]), "PATH": ""},
+        env={"PYTHONPATH": str(Path(adapter.__file__).parents[2]), "PATH": ""},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -376,5 +378,5 @@ def test_checkpoints_of_failed_and_of_other_jobs_stay(tmp_path, quiet_adapter):
         adapter.run(fail, job(tmp_path))
     assert (tmp_path / "checkpoints" / "e0.json").exists()
     adapter.run(succeed, job(tmp_path))
-    takeover.release([str(tmp_path / "e0.json")])
+    orphans.release([str(tmp_path / "e0.json")])
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["e1.json"]

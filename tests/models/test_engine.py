@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tybalt.autoencoder import create, load_module
-from tybalt.engines import start_engine
+from tybalt.training.engine_of_keras import start_engine
+from tybalt.training.model import create, load_module
 
 from .planted import GRADIENT_MODULES, N_GENES, fitted, small, untrained
 
@@ -60,7 +60,7 @@ def test_two_epochs_equal_a_plain_loop(name, hyperparameters, planted):
 
 
 def test_every_optimizer_trains_in_a_way_of_its_own(planted):
-    """The test of dead knobs compares two values of a field; this one all of them."""
+    """The test of dead hyperparameters compares two values of a field; this one all of them."""
     choices = ("sgd", "momentum", "nesterov", "adam", "rmsprop")
     field = load_module("autoencoder").HParams.__dataclass_fields__["optimizer"]
     assert field.metadata["choices"] == choices
@@ -89,7 +89,7 @@ def test_measuring_in_chunks_changes_nothing(planted, monkeypatch):
     engine = start_engine(create("vae", N_GENES, small("vae"), seed=1).model, 32, seed=1)
     X = engine.place(planted.validation)
     whole = engine.measure(X)
-    monkeypatch.setattr("tybalt.engine.CHUNK", 13)
+    monkeypatch.setattr("tybalt.training.engine.CHUNK", 13)
     for name, values in engine.measure(X).items():
         np.testing.assert_allclose(values, whole[name], rtol=1e-4, atol=1e-6)
 

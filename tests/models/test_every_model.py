@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from scipy.special import logit
 
-from tybalt.autoencoder import create, load_module
-from tybalt.bundle import Bundle, feature_names, load_bundle, save_bundle
-from tybalt.hyperparameters import matters
+from tybalt.plan.hyperparameters import matters
+from tybalt.training.bundle import Bundle, feature_names, load_bundle, save_bundle
+from tybalt.training.model import create, load_module
 
 from .planted import GENES, MODULES, N_GENES, fitted, small, untrained
 
@@ -128,7 +128,7 @@ def test_history_holds_every_term(name, fit_once):
     np.testing.assert_allclose(result.history["loss"], expected, rtol=1e-4)
 
 
-# No dead knob
+# No hyperparameter without effect
 
 
 def other_value(field: dataclasses.Field, value):
@@ -171,8 +171,10 @@ KNOBS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "knob"), KNOBS, ids=[".".join(knob) for knob in KNOBS])
-def test_no_dead_knob(name, knob, fit_once):
+@pytest.mark.parametrize(
+    ("name", "hyperparameter"), KNOBS, ids=[".".join(hyperparameter) for hyperparameter in KNOBS]
+)
+def test_no_dead_hyperparameter(name, hyperparameter, fit_once):
     module = load_module(name)
 
     def shapes(values):
@@ -184,7 +186,7 @@ def test_no_dead_knob(name, knob, fit_once):
         autoencoder, result = fit_once(name, values)
         return result.history, autoencoder.n_parameters()
 
-    assert not is_dead(module, knob, small(name), [shapes, learned])
+    assert not is_dead(module, hyperparameter, small(name), [shapes, learned])
 
 
 def test_inert_depth_is_caught():

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tybalt.autoencoder import create
-from tybalt.engines import start_engine
-from tybalt.integrity import DeadLossError, check_loss
-from tybalt.layers import KLDivergence, Sampling, reconstruction_loss
+from tybalt.training.engine_of_keras import start_engine
+from tybalt.training.integrity import DeadLossError, check_loss
+from tybalt.training.layers import KLDivergence, Sampling, reconstruction_loss
+from tybalt.training.model import create
 
 from .planted import GRADIENT_MODULES, N_GENES, small, untrained
 

@@ -10,19 +10,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tybalt import training
-from tybalt.bundle import load_bundle
-from tybalt.data.matrix import write_matrix
-from tybalt.errors import InputError
-from tybalt.files import read_json, read_table, write_json
-from tybalt.latent import (
+from tybalt.analysis.encoding import (
     SAMPLE_MEASURES,
     encode_samples,
     measure_reconstruction,
     weigh_genes,
 )
-from tybalt.measures import correlation
-from tybalt.training import fit_and_keep_best, score, train_model, train_trial
+from tybalt.data.matrix import write_matrix
+from tybalt.jobs.files import read_json, read_table, write_json
+from tybalt.plan.errors import InputError
+from tybalt.training import train as training
+from tybalt.training.bundle import load_bundle
+from tybalt.training.metrics import correlation
+from tybalt.training.train import fit_and_keep_best, score, train_model, train_trial
 
 from .planted import N_GENES, plant, small
 
@@ -50,7 +50,7 @@ def train_open(matrix, trial, module, hyperparameters, training, seed):
 
 @pytest.fixture(scope="module")
 def matrix(tmp_path_factory):
-    return write(tmp_path_factory.mktemp("data") / "expression.h5ad", plant(120, seed=4))
+    return write(tmp_path_factory.mktemp("data") / "matrix.h5ad", plant(120, seed=4))
 
 
 @pytest.fixture(scope="module")
@@ -271,13 +271,13 @@ def test_a_slot_without_a_proposal_trains_nothing(matrix, tmp_path):
 def test_a_training_loads_nothing_that_it_does_not_use():
     code = (
         "import sys, os; os.environ['KERAS_BACKEND'] = 'tensorflow';"
-        "from tybalt.autoencoder import create; create('vae', 9, {'latent_dim': 2});"
-        "import tybalt.training;"
+        "from tybalt.training.model import create; create('vae', 9, {'latent_dim': 2});"
+        "import tybalt.training.train;"
         "heavy = {'matplotlib', 'sklearn', 'scipy.stats', 'anndata'} & set(sys.modules);"
         "import sklearn.decomposition;"  # what was hidden can be imported afterwards
         "sys.exit(f'loaded: {heavy}' if heavy else 0)"
     )
-    environment = {"PYTHONPATH": str(Path(training.__file__).parents[1]), "PATH": ""}
+    environment = {"PYTHONPATH": str(Path(training.__file__).parents[2]), "PATH": ""}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True
     )

@@ -9,11 +9,11 @@ import keras  # noqa: F401 - before KerasTuner, so that the other tests find Ten
 import keras_tuner
 import pytest
 
-from tybalt.files import read_json, write_json
-from tybalt.oracles import BayesianOracle, without_outliers
-from tybalt.proposals import propose_trials
-from tybalt.search import Proposal, Result, Slot, configurations, slot_name
+from tybalt.jobs.files import read_json, write_json
+from tybalt.plan.search import Proposal, Result, Slot, configurations, slot_name
 from tybalt.tuners import bayesian, hyperband
+from tybalt.tuning.kerastuner import BayesianOracle, without_outliers
+from tybalt.tuning.proposals import propose_trials
 
 SPACE = {"depth": [0, 1, 2], "width": [10, 20, 30, 40], "rate": [n / 10 for n in range(1, 9)]}
 

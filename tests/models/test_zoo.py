@@ -11,12 +11,12 @@ from scipy.linalg import subspace_angles
 from scipy.optimize import nnls
 from sklearn.decomposition import NMF, PCA
 
-from tybalt.autoencoder import create, load_module
-from tybalt.bundle import Bundle, load_bundle, save_bundle
-from tybalt.engines import start_engine
-from tybalt.errors import InputError
 from tybalt.models import nmf
 from tybalt.models.autoencoder import make_optimizer
+from tybalt.plan.errors import InputError
+from tybalt.training.bundle import Bundle, load_bundle, save_bundle
+from tybalt.training.engine_of_keras import start_engine
+from tybalt.training.model import create, load_module
 
 from .planted import GENES, MODULES, N_GENES, SMALL, Planted, fitted, small, untrained
 
@@ -124,15 +124,15 @@ def test_gradient_of_the_jacobian_norm_equals_a_difference_quotient(tied, plante
 
 
 @pytest.mark.parametrize(
-    ("name", "knob", "weight", "term"),
+    ("name", "hyperparameter", "weight", "term"),
     [
         ("contractive_autoencoder", "contraction", 3.0, "jacobian"),
         ("sparse_autoencoder", "sparsity", 0.1, "l1"),
     ],
 )
-def test_a_penalty_lowers_its_term(name, knob, weight, term, planted):
+def test_a_penalty_lowers_its_term(name, hyperparameter, weight, term, planted):
     def last(weight):
-        values = small(name, epochs=20, learning_rate=0.01, **{knob: weight})
+        values = small(name, epochs=20, learning_rate=0.01, **{hyperparameter: weight})
         return fitted(name, planted, values)[1].history[f"validation_{term}"][-1]
 
     assert last(weight) < 0.7 * last(0.0)

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tybalt.bundle import Bundle, feature_names, save_bundle
 from tybalt.data.matrix import write_matrix
-from tybalt.files import write_json, write_table
+from tybalt.jobs.files import write_json, write_table
+from tybalt.training.bundle import Bundle, feature_names, save_bundle
 
-CELLS = [["vae", "grid"], ["pca", "none"]]
+EXPERIMENTS = [["vae", "grid"], ["pca", "none"]]
 GENES = ["XIST", "KRT5", *(f"GENE{i}" for i in range(18))]
 SAMPLES = 240
 
@@ -50,15 +50,17 @@ def make_study(folder: Path, seed: int = 0) -> dict:
         index=pd.Index(GENES, name="gene"),
     )
     notes = {"scaling": "zero_one", "clipped_share": 0.0, "counts": {"chosen_genes": len(GENES)}}
-    matrix = folder / "expression.h5ad"
+    matrix = folder / "matrix.h5ad"
     write_matrix(str(matrix), X, obs, var, notes)
     files = {"matrix": str(matrix), "obs": obs, "X": X, "var": var}
     names = ("encoding.tsv.gz", "embedding.tsv", "gene_weights.tsv.gz", "associations.tsv")
     names += ("findings.tsv", "best.json", "trials.tsv", "model.provenance.json", "model.zip")
-    files |= {name: [str(folder / cell[0] / name) for cell in CELLS] for name in names}
+    files |= {
+        name: [str(folder / experiment[0] / name) for experiment in EXPERIMENTS] for name in names
+    }
     files["gene_embedding"] = str(folder / "gene_embedding.tsv")
     write_table(positions(obs, rng), files["gene_embedding"])
-    for number, (model, tuner) in enumerate(CELLS):
+    for number, (model, tuner) in enumerate(EXPERIMENTS):
         (folder / model).mkdir()
         codes = rng.normal(0, 0.2, (SAMPLES, 3)).astype("float32")
         codes[:, 0] += types == "BBB"
@@ -77,7 +79,7 @@ def make_study(folder: Path, seed: int = 0) -> dict:
         hyperparameters = {"kappa": 0.1} if searched else {"latent_dim": 3}
         write_json({"hyperparameters": hyperparameters}, files["best.json"][number])
         write_json(provenance("2.0" if number else "1.0"), files["model.provenance.json"][number])
-    files["maps"] = str(folder / "maps.tsv")
+    files["maps"] = str(folder / "embedding_quality.tsv")
     write_table(maps(), files["maps"])
     files["leaderboard"] = str(folder / "leaderboard.tsv")
     write_table(leaderboard(), files["leaderboard"])
@@ -94,29 +96,34 @@ def positions(obs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def associations() -> pd.DataFrame:
-    table = findings()[["question", "named", "feature", "measure", "effect_train", "effect_test"]]
+    table = findings()[["contrast", "named", "feature", "measure", "effect_train", "effect_test"]]
     return table.assign(rank=1)
 
 
 def findings() -> pd.DataFrame:
-    """One question that z1 answers, lower in positive samples; one untestable; one of numbers."""
-    first = {"question": "type", "named": "yes", "feature": "z1", "measure": "auroc"}
+    """One contrast that z1 answers, lower in positive samples; one untestable; one of numbers."""
+    first = {"contrast": "type", "named": "yes", "feature": "z1", "measure": "auroc"}
     first |= {"effect_train": 0.02, "effect_test": 0.05, "effect_test_low": 0.01}
-    first |= {"effect_test_high": 0.1, "claim": "confirmed", "n_positive_test": 16}
-    rare = {"question": "rare", "named": "yes", "feature": "z2", "measure": "auroc"}
-    rare |= {"effect_train": 0.9, "effect_test": np.nan, "claim": "not testable"}
+    first |= {"effect_test_high": 0.1, "verdict": "confirmed", "n_positive_test": 16}
+    rare = {"contrast": "rare", "named": "yes", "feature": "z2", "measure": "auroc"}
+    rare |= {"effect_train": 0.9, "effect_test": np.nan, "verdict": "not testable"}
     rare |= {"reason": "fewer than 10", "n_positive_test": 2}
-    age = {"question": "age", "named": "no", "feature": "z3", "measure": "spearman"}
-    age |= {"effect_train": -0.6, "effect_test": -0.5, "claim": "confirmed", "gene_set": "AGED"}
-    same = {"contrast": "yes against no", "judged_on": "test", "n_test": 48, "genes": "XIST, KRT5"}
+    age = {"contrast": "age", "named": "no", "feature": "z3", "measure": "spearman"}
+    age |= {"effect_train": -0.6, "effect_test": -0.5, "verdict": "confirmed", "gene_set": "AGED"}
+    same = {
+        "description": "yes against no",
+        "evaluated_on": "test",
+        "n_test": 48,
+        "genes": "XIST, KRT5",
+    }
     return pd.DataFrame([first, rare, age]).assign(**same, stability=[0.87, np.nan, 0.5])
 
 
 def maps() -> pd.DataFrame:
-    """What the maps keep: those of both cells, and of the genes two more than they have."""
+    """What the maps keep: those of both experiments, and of the genes two more than they have."""
     rows = [(of, kind, 1) for of in ("genes", "vae/grid", "pca/none") for kind in ("tsne", "pca")]
     rows += [("genes", "tsne", 2), ("genes", "umap", 1)]
-    table = pd.DataFrame(rows, columns=["of", "map", "seed"])
+    table = pd.DataFrame(rows, columns=["of", "method", "seed"])
     measured = {"trustworthiness": 0.98, "kept_10": 0.42, "kept_50": 0.55, "type_accuracy": 1.0}
     return table.assign(**measured, purity=0.91)
 
@@ -134,7 +141,7 @@ def leaderboard() -> pd.DataFrame:
             "model": ["pca", "vae"],
             "tuner": ["none", "grid"],
             "module": ["pca", "vae"],
-            "judged_on": "test",
+            "evaluated_on": "test",
             "explained": [0.7, 0.61234],
             "knn_accuracy": [0.5, 0.9],
             "knn_low": [0.4, 0.8],
@@ -159,7 +166,7 @@ def provenance(numpy_version: str) -> dict:
 
 def pca_bundle(files: dict, path: str, components: int = 3) -> None:
     """Fit principal components to the training samples and save them as a model."""
-    from tybalt.autoencoder import create
+    from tybalt.training.model import create
 
     train = files["X"][(files["obs"]["split"] == "train").to_numpy()]
     autoencoder = create("pca", len(GENES), {"latent_dim": components})

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from tybalt import accelerator
-from tybalt.errors import InputError
+from tybalt.jobs import accelerator
+from tybalt.plan.errors import InputError
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from tybalt import accelerator, adapter
-from tybalt.errors import InputError
-from tybalt.files import read_json
+from tybalt.jobs import accelerator, adapter
+from tybalt.jobs.files import read_json
+from tybalt.plan.errors import InputError
 
 
 class Named(dict):
@@ -93,57 +93,6 @@ def test_left_overs_of_dead_jobs_are_removed_and_of_living_ones_kept(tmp_path):
     adapter.stage(str(tmp_path / "out.tsv"))
     assert own.exists()
     assert not dead.exists()
-
-
-@pytest.fixture
-def large_input(tmp_path, monkeypatch):
-    """An input that counts as large, in a SLURM job that has a folder of its own."""
-    monkeypatch.setattr(adapter, "LARGE", 4)
-    monkeypatch.setenv("SLURM_JOB_ID", "4711")
-    source = tmp_path / "source.tsv"
-    source.write_text("large")
-    return source
-
-
-def read_from(paths):
-    def toy(source, table):
-        paths.append(source)
-        Path(table).write_text(Path(source).read_text())
-
-    return toy
-
-
-def test_a_large_input_is_brought_to_the_folder_of_the_slurm_job_once(tmp_path, large_input):
-    own, paths = tmp_path / "lscratch" / "4711", []
-    snakemake = job(
-        tmp_path,
-        input={"source": str(large_input)},
-        output={"table": "out.tsv"},
-        resources={"tmpdir": str(own)},
-    )
-    adapter.run(read_from(paths), snakemake)
-    copied = Path(paths[0])
-    assert own in copied.parents
-    inode = copied.stat().st_ino
-    adapter.run(read_from(paths), snakemake)
-    assert paths[1] == paths[0] and copied.stat().st_ino == inode, "copied twice"
-    large_input.write_text("changed")
-    adapter.run(read_from(paths), snakemake)
-    assert (tmp_path / "out.tsv").read_text() == "changed"
-
-
-@pytest.mark.parametrize(("folder", "minimum"), [("tmp", 4), ("lscratch/4711", 6)])
-def test_other_inputs_are_read_where_they_are(tmp_path, large_input, monkeypatch, folder, minimum):
-    monkeypatch.setattr(adapter, "LARGE", minimum)
-    paths = []
-    snakemake = job(
-        tmp_path,
-        input={"source": str(large_input)},
-        output={"table": "out.tsv"},
-        resources={"tmpdir": str(tmp_path / folder)},
-    )
-    adapter.run(read_from(paths), snakemake)
-    assert paths == [str(large_input)]
 
 
 def test_a_job_that_asks_for_an_accelerator_does_not_begin_without_one(tmp_path, monkeypatch):

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tybalt.data.clinical import describe_samples, read_sample_ids, sample_type_from_barcode
-from tybalt.errors import InputError
+from tybalt.data.tables.clinical import describe_samples, read_sample_ids, sample_type_from_barcode
+from tybalt.plan.errors import InputError
 
 TUMOUR, NORMAL, OTHER = "TCGA-AA-0001-01", "TCGA-AA-0001-11", "TCGA-BB-0002-06"
 SAMPLES = [TUMOUR, NORMAL, OTHER]

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from tybalt.data import clinical_table
-from tybalt.data.clinical_table import join_clinical, tabulate_clinical
-from tybalt.errors import InputError
-from tybalt.study import SAMPLE_LEVEL
+from tybalt.data.tables import clinical_table
+from tybalt.data.tables.clinical_table import join_clinical, tabulate_clinical
+from tybalt.plan.datasets import SAMPLE_LEVEL
+from tybalt.plan.errors import InputError
 
 REPOSITORY = Path(__file__).parents[2]
 COLUMNS = {

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tybalt.data.copy_number import call_copy_number
-from tybalt.data.events import read_events
-from tybalt.errors import InputError
+from tybalt.data.tables.copy_number import call_copy_number
+from tybalt.data.tables.events import read_events
+from tybalt.plan.errors import InputError
 
 SAMPLES = ["TCGA-ZZ-0002-01", "TCGA-ZZ-0001-01", "TCGA-ZZ-0003-01"]
 SMALL = "Sample\t" + "\t".join(SAMPLES) + "\nMYC\t2\t-1\t0\nEGFR\t1\t-2\t2\nABC1\t0\t0\t0\n"

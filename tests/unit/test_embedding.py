@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tybalt.embedding import map_table
-from tybalt.errors import InputError
+from tybalt.analysis.embedding import map_table
+from tybalt.plan.errors import InputError
 
 SAMPLES = pd.Index([f"s{i}" for i in range(90)])
 

@@ -6,9 +6,9 @@ import pytest
 from scipy.stats import entropy
 from sklearn.metrics import balanced_accuracy_score
 
-from tybalt import evaluation
-from tybalt.files import read_table, write_json
-from tybalt.measures import cross_entropy
+from tybalt.analysis import evaluation
+from tybalt.jobs.files import read_table, write_json
+from tybalt.training.metrics import cross_entropy
 
 
 def test_balanced_accuracy_equals_scikit_learn():
@@ -46,17 +46,17 @@ def test_codes_that_tell_types_apart_score_one_and_noise_scores_chance():
 def test_the_auroc_keeps_the_direction_seen_in_training():
     table = pd.DataFrame(
         {
-            "question": ["sex", "sex", "rare", "organ:Eye"],
+            "contrast": ["sex", "sex", "rare", "organ:Eye"],
             "named": ["yes", "yes", "yes", "no"],
             "rank": [1, 2, 1, 1],
             "effect_train": [0.1, 0.8, 0.9, 0.9],
             "effect_test": [0.2, 0.7, 0.9, 0.9],
             "effect_test_low": [0.1, 0.6, 0.8, 0.8],
             "effect_test_high": [0.3, 0.8, 1.0, 1.0],
-            "claim": ["confirmed", "not confirmed", "not testable", "confirmed"],
+            "verdict": ["confirmed", "not confirmed", "not testable", "confirmed"],
         }
     )
-    result = evaluation.signal_strength(table)
+    result = evaluation.contrast_strength(table)
     assert result == pytest.approx({"auroc_sex": 0.8, "auroc_sex_low": 0.7, "auroc_sex_high": 0.9})
 
 

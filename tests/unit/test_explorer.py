@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from shared_study import CELLS, GENES, SAMPLES, make_study
+from shared_study import EXPERIMENTS, GENES, SAMPLES, make_study
 
-from tybalt import explorer, pages
-from tybalt.errors import InputError
-from tybalt.files import read_table, write_table
+from tybalt.jobs.files import read_table, write_table
+from tybalt.pages import explorer
+from tybalt.pages import html as pages
+from tybalt.plan.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,14 +28,14 @@ def build(study, path, **changes) -> str:
     arguments = {
         "matrix": study["matrix"],
         "gene_embedding": study["gene_embedding"],
-        "maps": study["maps"],
+        "embedding_quality": study["maps"],
         "embeddings": study["embedding.tsv"],
         "encodings": study["encoding.tsv.gz"],
         "gene_weights": study["gene_weights.tsv.gz"],
         "findings": study["findings.tsv"],
         "markers": str(ROOT / "resources" / "marker_genes.tsv"),
         "colours": str(ROOT / "resources" / "cohorts.tsv"),
-        "cells": CELLS,
+        "experiments": EXPERIMENTS,
         "title": "toy",
     }
     explorer.build_explorer(**{**arguments, **changes}, explorer=str(path))
@@ -110,7 +111,7 @@ def test_packed_labels_are_those_of_the_samples(page, study):
     assert (ages == 65535).tolist() == study["obs"]["age"].isna().tolist()
 
 
-def test_a_feature_is_shown_with_its_genes_and_the_questions_it_answers(page):
+def test_a_feature_is_shown_with_its_genes_and_the_contrasts_it_answers(page):
     note = data_of(page)["blocks"][1]["notes"]["z1"]
     assert note.startswith("Raises XIST, ")
     # AUROC 0.05 in the direction of training (lower) is 0.95

@@ -15,42 +15,44 @@ from matplotlib.colors import to_hex, to_rgba
 from matplotlib.text import Text
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from tybalt import meaning, over_representation
+from tybalt.analysis import associations as meaning
+from tybalt.analysis import feature_pairs as pairs
+from tybalt.analysis import gene_set_enrichment
 from tybalt.data.matrix import write_matrix
-from tybalt.errors import InputError
-from tybalt.figures import claims, pairs, palette, style
+from tybalt.figures import claims, palette, style
 from tybalt.figures import plot_encoding as heat_map
 from tybalt.figures import plot_reconstruction as errors
 from tybalt.figures.plot_agreement import plot_agreement
+from tybalt.figures.plot_contrast import plot_contrast
 from tybalt.figures.plot_curves import plot_curves
+from tybalt.figures.plot_embedding import plot_embedding
+from tybalt.figures.plot_embedding_quality import plot_embedding_quality
 from tybalt.figures.plot_encoding import plot_encoding
 from tybalt.figures.plot_findings import plot_findings
-from tybalt.figures.plot_gene_map import plot_gene_map
+from tybalt.figures.plot_gene_embedding import plot_gene_embedding
 from tybalt.figures.plot_genes import plot_genes
 from tybalt.figures.plot_history import plot_history
 from tybalt.figures.plot_importance import plot_importance
 from tybalt.figures.plot_leaderboard import lower_is_better, measures_of, plot_leaderboard
-from tybalt.figures.plot_map import plot_map
-from tybalt.figures.plot_maps import plot_maps
 from tybalt.figures.plot_matches import plot_matches
 from tybalt.figures.plot_parallel import plot_parallel
+from tybalt.figures.plot_planted_factors import plot_planted_factors
 from tybalt.figures.plot_progress import best_of_random_orders, plot_progress, read_search
 from tybalt.figures.plot_projection import plot_projection
 from tybalt.figures.plot_published import plot_published
 from tybalt.figures.plot_published_search import elbow, plot_published_search
 from tybalt.figures.plot_reconstruction import plot_reconstruction
-from tybalt.figures.plot_signal import plot_signal
 from tybalt.figures.plot_trials import plot_trials
-from tybalt.figures.plot_truth import plot_truth
-from tybalt.files import write_json, write_table
-from tybalt.ranking import choose, order
+from tybalt.jobs.files import write_json, write_table
+from tybalt.plan.errors import InputError
+from tybalt.tuning.ranking import choose, order
 
 ROOT = Path(__file__).parents[2]
 COLOURS = {"AAA": "#ED2891", "BBB": "#BBD642"}
 SEX = {"covariate": "sex", "positive": ["male"], "within": "cancer_type"}
 FIGURES = [
-    plot_map,
-    plot_gene_map,
+    plot_embedding,
+    plot_gene_embedding,
     plot_history,
     plot_published,
     plot_trials,
@@ -60,15 +62,15 @@ FIGURES = [
     plot_curves,
     plot_published_search,
     plot_agreement,
-    plot_signal,
+    plot_contrast,
     plot_genes,
     plot_findings,
     plot_encoding,
     plot_reconstruction,
     plot_leaderboard,
     plot_projection,
-    plot_truth,
-    plot_maps,
+    plot_planted_factors,
+    plot_embedding_quality,
     plot_matches,
 ]
 
@@ -195,13 +197,13 @@ def make_rounds():
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """Write the files of one small cell; the keys are the arguments of the figures."""
+    """Write the files of one small experiment; the keys are the arguments of the figures."""
     tmp_path = tmp_path_factory.mktemp("study")
     rng = np.random.default_rng(3)
     obs = make_obs(rng)
     codes = make_codes(rng, obs)
     sample = pd.Series(obs.index)
-    matrix = str(tmp_path / "expression.h5ad")
+    matrix = str(tmp_path / "matrix.h5ad")
     genes = pd.Index([f"G{i}" for i in range(30)])
     write_matrix(matrix, rng.random((len(obs), 30), "float32"), obs, pd.DataFrame(index=genes), {})
     axes = ["tsne_1", "tsne_2", "pca_1", "pca_2"]
@@ -220,7 +222,7 @@ def study(tmp_path_factory):
             "model": ["vae", "pca"],
             "tuner": ["grid", "none"],
             "module": ["vae", "pca"],
-            "judged_on": "test",
+            "evaluated_on": "test",
             "warnings": ["3 of 5 features are not active", ""],
             "active_units": [2, 5],
             "mse_test": [0.02, 0.01],
@@ -265,7 +267,7 @@ def study(tmp_path_factory):
             save(HISTORY, tmp_path / "deep.tsv"),
             save(HISTORY.iloc[:1], tmp_path / "one_step.tsv"),
         ],
-        "cells": [["deep", "grid"], ["pca", "none"]],
+        "experiments": [["deep", "grid"], ["pca", "none"]],
         "experiment": "latent",
         "values": save(make_values(), tmp_path / "values.tsv.gz"),
         "reconstruction_genes": save(errors_of_genes, tmp_path / "genes.tsv.gz"),
@@ -273,10 +275,10 @@ def study(tmp_path_factory):
         "projection": save(new, tmp_path / "projection.tsv"),
         "diagnostics": str(tmp_path / "projection.json"),
         "leaderboard": save(leaderboard, tmp_path / "leaderboard.tsv"),
-        "maps": save(make_maps(), tmp_path / "maps.tsv"),
-        "maps_purity": save(make_purity(), tmp_path / "maps_purity.tsv"),
+        "embedding_quality": save(make_maps(), tmp_path / "embedding_quality.tsv"),
+        "embedding_purity": save(make_purity(), tmp_path / "embedding_purity.tsv"),
         "matched_features": save(make_matches(), tmp_path / "matched_features.tsv"),
-        "truth_table": save(make_truth(), tmp_path / "truth.tsv"),
+        "planted_factors": save(make_truth(), tmp_path / "planted_factors.tsv"),
         "gene_weights": save(weights, tmp_path / "gene_weights.tsv.gz"),
         "gene_sets": str(tmp_path / "gene_sets.tsv"),
         "findings": str(tmp_path / "findings.tsv"),
@@ -285,12 +287,12 @@ def study(tmp_path_factory):
         "n_genes": 5000,
         "title": "study · model · tuner",
         "objective": "elbo",
-        "signal": "sex",
-        "question": SEX,
+        "contrast": "sex",
+        "definition": SEX,
     }
     gmt = tmp_path / "sets.gmt"
     gmt.write_text("FIRST\tours\t" + "\t".join(genes[:6]) + "\n")
-    over_representation.find_gene_sets(
+    gene_set_enrichment.find_gene_sets(
         files["gene_weights"],
         [str(gmt)],
         str(tmp_path / "high_weight_genes.tsv"),
@@ -315,12 +317,12 @@ def study(tmp_path_factory):
     )
 
 
-def find(matrix, encoding, question, folder):
-    """Ask the question, and sum up in findings.tsv what was found."""
-    paths = {name: str(folder / f"{name}.tsv") for name in ("associations", "questions")}
+def find(matrix, encoding, contrast, folder):
+    """Ask the contrast, and sum up in findings.tsv what was found."""
+    paths = {name: str(folder / f"{name}.tsv") for name in ("associations", "contrasts")}
     no_tables = {"status": [], "mutation_burden": [], "driver_genes": ""}
     meaning.associate_features(
-        matrix=matrix, encoding=encoding, signals={"sex": question}, seed=0, **no_tables, **paths
+        matrix=matrix, encoding=encoding, declared={"sex": contrast}, seed=0, **no_tables, **paths
     )
     behind = {name: str(folder / f"{name}.tsv") for name in ("high_weight_genes", "gene_sets")}
     meaning.list_findings(**paths, **behind, stability=[], findings=str(folder / "findings.tsv"))
@@ -328,14 +330,14 @@ def find(matrix, encoding, question, folder):
 
 def make_maps():
     rows = [("genes", "tsne", 1), ("genes", "pca", 1), ("vae/grid", "tsne", 2)]
-    table = pd.DataFrame(rows, columns=["of", "map", "seed"])
+    table = pd.DataFrame(rows, columns=["of", "method", "seed"])
     shares = {"kept_10": [0.4, 0.1, 0.3], "kept_50": 0.5, "trustworthiness": 0.9}
     return table.assign(**shares, type_accuracy=[0.8, 0.2, np.nan], purity=0.5)
 
 
 def make_purity():
     labels = pd.DataFrame({"label": ["AAA", "BBB"], "n": [30, 40], "purity": [1.0, 0.25]})
-    return make_maps()[["of", "map", "seed"]].merge(labels, how="cross")
+    return make_maps()[["of", "method", "seed"]].merge(labels, how="cross")
 
 
 def make_matches():
@@ -428,7 +430,7 @@ def test_every_figure_says_whose_it_is_below_its_heading(figure_of, study):
 
 
 def test_truth_shows_every_model_and_group(study):
-    linear, neighbours, _, _ = draw(plot_truth, study).axes
+    linear, neighbours, _, _ = draw(plot_planted_factors, study).axes
     labels = [label.get_text() for label in linear.get_yticklabels()]
     assert labels == ["cancer types (2)", "phase (nonlinear) (2)", "unheard_of (2)"]
     models = {label.get_text() for label in neighbours.get_xticklabels()}
@@ -439,7 +441,7 @@ def test_truth_shows_every_model_and_group(study):
 
 
 def test_maps_are_rows_of_what_they_keep_and_of_how_pure_types_are(study):
-    kept, pure, _ = draw(plot_maps, study).axes
+    kept, pure, _ = draw(plot_embedding_quality, study).axes
     names = [label.get_text() for label in kept.get_yticklabels()]
     assert names == ["t-SNE of genes", "PCA of genes", "t-SNE of codes of vae · grid, seed 2"]
     # What is not known has no number.
@@ -482,8 +484,11 @@ def render(path, **values):
 @pytest.mark.parametrize("figure_of", FIGURES, ids=lambda figure: figure.__name__)
 def test_captions_render(figure_of):
     wildcards = SimpleNamespace(dataset="tcga", model="vae", tuner="grid")
-    for question in (SEX, {"covariate": "cancer_type", "positive": ["SKCM", "UVM"], "within": ""}):
-        params = SimpleNamespace(signal="sex", question=question, objective="elbo", title="t")
+    for definition in (
+        SEX,
+        {"covariate": "cancer_type", "positive": ["SKCM", "UVM"], "within": ""},
+    ):
+        params = SimpleNamespace(contrast="sex", definition=definition, objective="elbo", title="t")
         files = SimpleNamespace(published=["resources/published_basics.tsv"])
         snakemake = SimpleNamespace(wildcards=wildcards, params=params, input=files)
         html = render(ROOT / f"workflow/report/{figure_of.__name__}.rst", snakemake=snakemake)
@@ -500,14 +505,16 @@ def render_opening_page():
     models = {"vae": with_space, "pca": {"module": "pca"}, "adage": with_space}
     return render(
         ROOT / "workflow/report/workflow.rst",
-        snakemake=SimpleNamespace(config={"studies": studies, "models": models}),
+        snakemake=SimpleNamespace(config={"experiments": studies, "models": models}),
     )
 
 
 def test_opening_page_lists_every_model_with_the_tuners_it_has():
     rows = re.findall(r"<tr>(.*?)</tr>", render_opening_page(), flags=re.DOTALL)[1:]
-    cells = [re.findall(r"<td>(?:<p>)?(.*?)(?:</p>)?</td>", row, flags=re.DOTALL) for row in rows]
-    assert cells == [
+    row_texts = [
+        re.findall(r"<td>(?:<p>)?(.*?)(?:</p>)?</td>", row, flags=re.DOTALL) for row in rows
+    ]
+    assert row_texts == [
         ["tcga", "vae", "grid, bayesian"],
         ["tcga", "pca", "none"],  # no space: nothing to search
         ["demo, logic", "adage", "none"],  # the default
@@ -524,7 +531,7 @@ def test_opening_page_explains_every_category_in_the_order_of_the_menu():
 
 
 def test_every_item_of_the_report_has_a_caption_that_renders():
-    rules = (ROOT / "workflow/rules/report.smk").read_text(encoding="utf-8")
+    rules = (ROOT / "workflow/rules/figures.smk").read_text(encoding="utf-8")
     wildcards = SimpleNamespace(dataset="tcga", model="vae", tuner="grid")
     assert "list_settings.rst" in rules
     html = render(
@@ -549,7 +556,7 @@ def test_new_samples_stand_over_the_map_and_far_ones_have_a_ring(study):
 # Maps
 
 
-@pytest.mark.parametrize("figure_of", [plot_map, plot_gene_map])
+@pytest.mark.parametrize("figure_of", [plot_embedding, plot_gene_embedding])
 def test_map_points_have_the_colour_of_their_type(figure_of, study):
     figure = draw(figure_of, study)
     types = study.obs["cancer_type"].replace("", palette.NO_TYPE)
@@ -564,14 +571,14 @@ def test_map_points_have_the_colour_of_their_type(figure_of, study):
 
 
 def test_map_legend_is_complete_and_counts(study):
-    legend = draw(plot_map, study).legends[0]
+    legend = draw(plot_embedding, study).legends[0]
     counts = study.obs["cancer_type"].replace("", palette.NO_TYPE).value_counts()
     shown = dict(re.split(r"  ", text.get_text()) for text in legend.get_texts())
     assert shown == {name: str(count) for name, count in counts.items()}
 
 
 def test_map_labels_do_not_overlap(study):
-    figure = draw(plot_map, study)
+    figure = draw(plot_embedding, study)
     for axes in figure.axes:
         boxes = [text.get_window_extent() for text in axes.texts]
         assert boxes
@@ -584,14 +591,16 @@ def test_map_without_cancer_types_is_grey(study):
     obs = study.obs.drop(columns="cancer_type")
     matrix = str(study.path / "plain.h5ad")
     write_matrix(matrix, np.zeros((len(obs), 1), "float32"), obs, pd.DataFrame(index=["G"]), {})
-    figure = draw(plot_map, study, matrix=matrix)
+    figure = draw(plot_embedding, study, matrix=matrix)
     (points,) = figure.axes[0].collections
     assert to_hex(points.get_facecolor()[0]) == to_hex(style.GREY)
 
 
 def test_map_of_a_constant_code_says_so(study):
     nowhere = study.embedding.assign(**dict.fromkeys(study.embedding.columns, np.nan))
-    figure = draw(plot_map, study, embedding=save(nowhere.reset_index(), study.path / "none.tsv"))
+    figure = draw(
+        plot_embedding, study, embedding=save(nowhere.reset_index(), study.path / "none.tsv")
+    )
     assert "The code is constant: no map." in texts(figure)
     assert not figure.axes
 
@@ -599,7 +608,7 @@ def test_map_of_a_constant_code_says_so(study):
 def test_map_of_another_dataset_is_refused(study):
     table = study.embedding.rename(index={"s003": "stranger"}).reset_index()
     with pytest.raises(InputError, match="stranger"):
-        draw(plot_map, study, embedding=save(table, study.path / "other.tsv"))
+        draw(plot_embedding, study, embedding=save(table, study.path / "other.tsv"))
 
 
 def test_a_type_looks_the_same_whatever_else_is_drawn(study):
@@ -849,14 +858,14 @@ def test_trials_of_an_unknown_objective_are_refused(study):
         draw(plot_trials, study, objective="loss")
 
 
-# Signals
+# Contrasts
 
 
-def test_signal_shows_the_auroc_of_the_table(study):
+def test_contrast_shows_the_auroc_of_the_table(study):
     row = pd.read_csv(study.files["findings"], sep="\t").iloc[0]
     assert row["feature"] == "z2"
     assert row["effect_train"] < 0.5  # lower in males: shown as -z2, whose AUROC is the complement
-    figure = draw(plot_signal, study)
+    figure = draw(plot_contrast, study)
     low, high = 1 - row["effect_test_high"], 1 - row["effect_test_low"]
     expected = f"test AUROC of −z2: {1 - row['effect_test']:.3f} ({low:.3f}–{high:.3f})"
     assert figure.axes[0].get_title(loc="left").startswith(expected)
@@ -872,8 +881,8 @@ def pair_of(figure):
     return [label.split(",")[0] for label in (left.get_xlabel(), left.get_ylabel())]
 
 
-def test_signal_draws_the_planted_pair_of_the_right_samples(study):
-    figure = draw(plot_signal, study)
+def test_contrast_draws_the_planted_pair_of_the_right_samples(study):
+    figure = draw(plot_contrast, study)
     left = figure.axes[0]
     assert pair_of(figure) == ["z2", "z3"]
     obs = study.obs
@@ -897,54 +906,54 @@ def test_signal_draws_the_planted_pair_of_the_right_samples(study):
     assert tuple(colours["male"]) == to_rgba(style.ORANGE)[:3]
 
 
-def test_signal_pair_is_judged_on_samples_that_took_no_part(study):
+def test_contrast_pair_is_evaluated_on_samples_that_took_no_part(study):
     """Turning the test samples' codes around changes the judgement, not the choice."""
     codes = study.codes.copy()
     test = study.obs["split"] == "test"
     codes.loc[test] = -codes.loc[test]
     path = save(codes.reset_index(), study.path / "turned.tsv.gz")
-    figure = draw(plot_signal, study, encoding=path)
+    figure = draw(plot_contrast, study, encoding=path)
     assert pair_of(figure) == ["z2", "z3"]
     before, after = (
         float(re.search(r"of the pair: ([\d.]+)", f.axes[0].get_title(loc="left"))[1])
-        for f in (draw(plot_signal, study), figure)
+        for f in (draw(plot_contrast, study), figure)
     )
     assert before > 0.9
     assert after < 0.1
 
 
-def test_signal_with_a_single_feature_has_no_partner(study):
+def test_contrast_with_a_single_feature_has_no_partner(study):
     path = save(study.codes[["z2"]].reset_index(), study.path / "single.tsv.gz")
-    figure = draw(plot_signal, study, encoding=path)
+    figure = draw(plot_contrast, study, encoding=path)
     assert pair_of(figure)[0] == "z2"
     assert "pair" not in figure.axes[0].get_title(loc="left")
 
 
-def ask_again(study, obs, question=SEX):
-    """Answer the question with other clinical columns; return the files that this changes."""
+def ask_again(study, obs, contrast=SEX):
+    """Answer the contrast with other clinical columns; return the files that this changes."""
     folder = study.path / "again"
     folder.mkdir(exist_ok=True)
-    matrix = str(folder / "expression.h5ad")
+    matrix = str(folder / "matrix.h5ad")
     write_matrix(matrix, np.zeros((len(obs), 1), "float32"), obs, pd.DataFrame(index=["G"]), {})
     for name in ("high_weight_genes.tsv", "gene_sets.tsv"):
         (folder / name).write_bytes((study.path / name).read_bytes())
-    find(matrix, study.files["encoding"], question, folder)
-    return {"matrix": matrix, "findings": str(folder / "findings.tsv"), "question": question}
+    find(matrix, study.files["encoding"], contrast, folder)
+    return {"matrix": matrix, "findings": str(folder / "findings.tsv"), "definition": contrast}
 
 
-def test_signal_that_no_training_sample_answers_says_so(study):
+def test_contrast_that_no_training_sample_answers_says_so(study):
     train = study.obs["split"] == "train"
     obs = study.obs.assign(sex=study.obs["sex"].where(~train | (study.obs["sex"] != "male"), ""))
-    figure = draw(plot_signal, study, **ask_again(study, obs))
+    figure = draw(plot_contrast, study, **ask_again(study, obs))
     assert any(text.startswith("Not testable") for text in texts(figure))
 
 
 @pytest.mark.parametrize("positives", [0, 3])
-def test_signal_that_too_few_samples_judge_gives_no_auroc_of_theirs(study, positives):
+def test_contrast_that_too_few_samples_judge_gives_no_auroc_of_theirs(study, positives):
     males = study.obs.index[(study.obs["split"] == "test") & (study.obs["sex"] == "male")]
     obs = study.obs.drop(index=[])
     obs.loc[males[positives:], "sex"] = ""
-    figure = draw(plot_signal, study, **ask_again(study, obs))
+    figure = draw(plot_contrast, study, **ask_again(study, obs))
     left, right = figure.axes
     expected = r"not testable: [0-3] positive test patients, fewer than 10"
     assert re.fullmatch(expected, left.get_title(loc="left"))
@@ -956,14 +965,14 @@ def test_signal_that_too_few_samples_judge_gives_no_auroc_of_theirs(study, posit
 FINDING = {
     "measure": "auroc",
     "feature": "z7",
-    "contrast": "SKCM or UVM against all others",
+    "description": "SKCM or UVM against all others",
     "effect_train": 0.02,
     "effect_test": 0.05,
     "effect_test_low": 0.01,
     "effect_test_high": 0.1,
-    "claim": "confirmed",
+    "verdict": "confirmed",
     "reason": "",
-    "judged_on": "test",
+    "evaluated_on": "test",
     "stability": 0.875,
 }
 
@@ -973,15 +982,15 @@ FINDING = {
     [
         ({}, "−z7 separates SKCM or UVM from all others: AUROC 0.95 on test samples"),
         (
-            {"claim": "not confirmed", "effect_test": 0.6, "judged_on": "validation"},
+            {"verdict": "not confirmed", "effect_test": 0.6, "evaluated_on": "validation"},
             "melanoma: no feature is confirmed (−z7: AUROC 0.40 on validation samples)",
         ),
         (
-            {"claim": "not testable", "reason": "3 positive test samples, fewer than 10"},
+            {"verdict": "not testable", "reason": "3 positive test samples, fewer than 10"},
             "melanoma: not testable (3 positive test samples, fewer than 10)",
         ),
         (
-            {"measure": "spearman", "contrast": "age, within cancer types", "effect_train": -0.5}
+            {"measure": "spearman", "description": "age, within cancer types", "effect_train": -0.5}
             | {"effect_test": -0.4},
             "−z7 follows age, within cancer types: Spearman’s ρ 0.40 on test samples",
         ),
@@ -1009,20 +1018,20 @@ def test_genes_stand_on_the_side_of_the_positive_samples(study):
     assert heading_of(figure).startswith("Genes: −z2 separates male")
 
 
-def test_findings_show_every_confirmed_question(study):
+def test_findings_show_every_confirmed_contrast(study):
     figure = draw(plot_findings, study)
     table = pd.read_csv(study.files["findings"], sep="\t")
     shown = " ".join(texts(figure))
-    confirmed = table[table["claim"] == "confirmed"]["question"]
+    confirmed = table[table["verdict"] == "confirmed"]["contrast"]
     assert len(confirmed)
-    for question in confirmed:
-        assert f"{question.replace('_', ' ').replace(':', ': ')}  (" in shown
+    for contrast in confirmed:
+        assert f"{contrast.replace('_', ' ').replace(':', ': ')}  (" in shown
     assert heading_of(figure).startswith(f"{len(confirmed)} of ")
 
 
-def test_unknown_signal_is_refused(study):
+def test_unknown_contrast_is_refused(study):
     with pytest.raises(InputError, match="did you mean 'sex'"):
-        draw(plot_signal, study, signal="sexx")
+        draw(plot_contrast, study, contrast="sexx")
 
 
 def test_discriminants_are_those_of_scikit_learn():
@@ -1105,7 +1114,7 @@ def test_reconstruction_names_the_worst_genes(study):
     assert named == [f"G{i}" for i in range(29, 14, -1)]
 
 
-def test_reconstruction_of_two_parts_is_judged_on_validation(study):
+def test_reconstruction_of_two_parts_is_evaluated_on_validation(study):
     genes = pd.DataFrame({"gene": ["A", "B"], "mse_train": [0, 0.1], "mse_validation": [0.2, 0.1]})
     samples = pd.DataFrame(
         {"sample": list("abcd"), "split": ["train", "validation"] * 2, "mse": [1.0, 2, 3, 4]}
@@ -1156,7 +1165,7 @@ def test_comparison_says_who_judges_and_what_to_beware_of(study):
 
 def test_comparison_of_one_model_with_the_training_mean(study):
     table = pd.read_csv(study.files["leaderboard"], sep="\t")
-    table = table.assign(module=["vae", "mean"], judged_on="validation")
+    table = table.assign(module=["vae", "mean"], evaluated_on="validation")
     table.loc[1, "knn_accuracy"] = np.nan
     figure = draw(plot_leaderboard, study, leaderboard=save(table, study.path / "one.tsv"))
     expected = "1 trained model, judged on validation samples, which also chose the setting"

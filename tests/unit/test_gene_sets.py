@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tybalt.errors import InputError
-from tybalt.gene_sets import WORKFLOW, link, locate, read_gmt
+from tybalt.plan.errors import InputError
+from tybalt.plan.gene_sets import WORKFLOW, link, locate, read_gmt
 
 SETS = {"a": ("g1", "g2", "x"), "b": ("g2", "g3"), "c": ("g3",)}
 GENES = ["g0", "g1", "g2", "g3"]

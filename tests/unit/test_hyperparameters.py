@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from tybalt import study
-from tybalt.errors import InputError
-from tybalt.hyperparameters import coerce, describe_range, effective, trial_id
 from tybalt.models.vae import HParams
+from tybalt.plan import models_and_tuners as study
+from tybalt.plan.errors import InputError
+from tybalt.plan.hyperparameters import coerce, describe_range, effective, trial_id
 
 MODULES = study.available("models")
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tybalt.files import read_table, write_table
-from tybalt.importance import measure_importance
+from tybalt.jobs.files import read_table, write_table
+from tybalt.tuning.importance import measure_importance
 
 
 def search(path, score, repeat=1):

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tybalt.data.logic_genes import generate_logic_genes, logic_genes
 from tybalt.data.matrix import read_notes, read_obs, read_parts, read_values, read_var
-from tybalt.errors import InputError
+from tybalt.data.simulation.logic_genes import generate_logic_genes, logic_genes
+from tybalt.plan.errors import InputError
 
 SPLIT = {"method": "stratified", "validation": 0.2, "test": 0.0}
 
@@ -59,7 +59,7 @@ def write(path, seed=7, **logic):
 
 
 def test_the_matrix_has_the_form_of_a_preprocessed_one(tmp_path):
-    matrix = write(tmp_path / "expression.h5ad")
+    matrix = write(tmp_path / "matrix.h5ad")
     obs, var, X = read_obs(matrix), read_var(matrix), read_values(matrix)
     assert X.dtype == np.float32 and X.shape == (1000, 6)
     assert obs["split"].value_counts().to_dict() == {"train": 800, "validation": 200}

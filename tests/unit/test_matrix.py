@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tybalt.data.matrix import (
-    judging_part,
+    held_out_part,
     present_parts,
     read_notes,
     read_obs,
@@ -15,7 +15,7 @@ from tybalt.data.matrix import (
     read_var,
     write_matrix,
 )
-from tybalt.errors import InputError
+from tybalt.plan.errors import InputError
 
 N_SAMPLES, N_GENES = 3_001, 4  # more rows than are read at a time
 
@@ -38,7 +38,7 @@ def example(parts=("train", "validation", "test")):
 
 @pytest.fixture
 def matrix(tmp_path):
-    path = str(tmp_path / "expression.h5ad")
+    path = str(tmp_path / "matrix.h5ad")
     write_matrix(path, *example(), {"scaling": "zero_one", "counts": {"rows": 4}})
     return path
 
@@ -73,9 +73,9 @@ def test_an_absent_part_is_named(tmp_path):
         read_parts(path, ["test"])
 
 
-def test_the_judging_part_is_test_where_there_is_one():
-    assert judging_part(["train", "test", "validation"]) == "test"
-    assert judging_part(pd.Series(["train", "validation"], dtype="category")) == "validation"
+def test_the_held_out_part_is_test_where_there_is_one():
+    assert held_out_part(["train", "test", "validation"]) == "test"
+    assert held_out_part(pd.Series(["train", "validation"], dtype="category")) == "validation"
     assert present_parts(["test", "train"]) == ("train", "test")
 
 

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from tybalt.data.events import read_events
-from tybalt.data.mutations import tabulate_mutations
-from tybalt.errors import InputError
-from tybalt.files import read_table
+from tybalt.data.tables.events import read_events
+from tybalt.data.tables.mutations import tabulate_mutations
+from tybalt.jobs.files import read_table
+from tybalt.plan.errors import InputError
 
 REPOSITORY = Path(__file__).parents[2]
 EFFECTS = yaml.safe_load((REPOSITORY / "resources/sources.yaml").read_text())["pancan-2016"][

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tybalt.data import genes as genes_module
-from tybalt.data.best_rows import BestRows
-from tybalt.data.genes import RANK_STATISTICS, select_genes
+from tybalt.data import features as genes_module
+from tybalt.data.features import RANK_STATISTICS, select_genes
 from tybalt.data.matrix import read_notes, read_obs, read_parts, read_values, read_var
 from tybalt.data.preprocess import preprocess_expression
-from tybalt.errors import InputError
+from tybalt.data.readers.best_rows import BestRows
+from tybalt.plan.errors import InputError
 
 N_SAMPLES = 40
 SAMPLES = [f"TCGA-AA-{i:04d}-{'11' if i % 10 == 0 else '01'}" for i in range(N_SAMPLES)]
@@ -46,7 +46,7 @@ def write_inputs(tmp_path, rows, samples=SAMPLES):
     return {"expression": str(expression), "clinical": str(clinical)}
 
 
-def run(tmp_path, rows=None, samples=SAMPLES, name="expression.h5ad", **changes):
+def run(tmp_path, rows=None, samples=SAMPLES, name="matrix.h5ad", **changes):
     arguments = {
         **write_inputs(tmp_path, raw_rows() if rows is None else rows, samples),
         "matrix": str(tmp_path / name),
@@ -250,7 +250,7 @@ def test_the_result_does_not_depend_on_file_order_threads_or_the_run(tmp_path):
 def test_bad_input_is_refused_before_anything_is_written(tmp_path, changes, message):
     with pytest.raises(InputError, match=message):
         run(tmp_path, **changes)
-    assert not (tmp_path / "expression.h5ad").exists()
+    assert not (tmp_path / "matrix.h5ad").exists()
 
 
 def test_a_ragged_row_is_refused_before_anything_is_written(tmp_path):
@@ -258,7 +258,7 @@ def test_a_ragged_row_is_refused_before_anything_is_written(tmp_path):
     rows[5] = (rows[5][0], rows[5][1][:-1])
     with pytest.raises(InputError, match=r"line 7 \(row 'D\|5'\): found 40 fields, expected 41"):
         run(tmp_path, rows)
-    assert not (tmp_path / "expression.h5ad").exists()
+    assert not (tmp_path / "matrix.h5ad").exists()
 
 
 # ---- real data ---------------------------------------------------------------------------------
@@ -267,7 +267,7 @@ def test_a_ragged_row_is_refused_before_anything_is_written(tmp_path):
 @pytest.mark.skipif("TYBALT_REAL_DATA" not in os.environ, reason="TYBALT_REAL_DATA is not set")
 def test_real_data_equals_plain_pandas_gene_by_gene(tmp_path):
     folder = Path(os.environ["TYBALT_REAL_DATA"]) / "tcga"
-    matrix = str(tmp_path / "expression.h5ad")
+    matrix = str(tmp_path / "matrix.h5ad")
     preprocess_expression(
         str(folder / "HiSeqV2_subset.gz"),
         str(folder / "clinical_subset.tsv"),

@@ -5,12 +5,11 @@ import pandas as pd
 import pytest
 from shared_study import GENES, RANGE, make_study, pca_bundle
 
-from tybalt.bundle import load_bundle
-from tybalt.embedding import plane, tsne_map
-from tybalt.errors import InputError
-from tybalt.files import read_json, read_table, write_table
-from tybalt.latent import named
-from tybalt.projection import check_values, encode_expression, project_samples
+from tybalt.analysis.embedding import plane, tsne_map
+from tybalt.analysis.projection import check_values, encode_expression, project_samples
+from tybalt.jobs.files import read_json, read_table, write_table
+from tybalt.plan.errors import InputError
+from tybalt.training.bundle import feature_table, load_bundle
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +21,7 @@ def study(tmp_path_factory):
     pca_bundle(files, model)
     codes = load_bundle(model).autoencoder.encode(files["X"])
     encoding, embedding = str(folder / "codes.tsv.gz"), str(folder / "map.tsv")
-    write_table(named(codes, "sample", files["obs"].index), encoding)
+    write_table(feature_table(codes, "sample", files["obs"].index), encoding)
     places = tsne_map(codes.astype("float64"), plane(codes.astype("float64"), 1), 1, 1)
     positions = pd.DataFrame(places, columns=["tsne_1", "tsne_2"])
     positions.insert(0, "sample", list(files["obs"].index))

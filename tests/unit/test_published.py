@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tybalt.figures.plot_published import comparable, plot_published
-from tybalt.files import read_table, write_table
+from tybalt.jobs.files import read_table, write_table
 
 TABLE = str(Path(__file__).parents[2] / "resources" / "published.tsv")
 

@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from tybalt.files import read_json, read_table
-from tybalt.ranking import rank_trials, score_at
+from tybalt.jobs.files import read_json, read_table
+from tybalt.tuning.ranking import rank_trials, score_at
 
 
 def record(scores, eligible=None, status="ok", seed=1, **hyperparameters):
@@ -180,7 +180,7 @@ def test_empty_slots_are_listed_last_and_count_as_nothing(tmp_path):
     assert "1 slots left empty" in best["note"]
 
 
-def test_a_knob_that_changed_nothing_is_named(tmp_path, caplog):
+def test_a_hyperparameter_that_changed_nothing_is_named(tmp_path, caplog):
     # Scores by (depth, kappa): kappa changes nothing, wherever depth is the same; depth does.
     scores = {(0, 0.1): 5.0, (0, 1.0): 5.0, (1, 0.1): 4.0, (1, 1.0): 4.0}
     trials = {
@@ -195,7 +195,7 @@ def test_a_knob_that_changed_nothing_is_named(tmp_path, caplog):
     assert "changed nothing: kappa" in caplog.text
 
 
-def test_a_knob_that_changed_one_score_is_not_inert(tmp_path):
+def test_a_hyperparameter_that_changed_one_score_is_not_inert(tmp_path):
     scores = {(0, 0.1): 5.0, (0, 1.0): 5.0, (1, 0.1): 4.0, (1, 1.0): 4.000001}
     trials = {
         f"s{n}": [record([score], depth=depth, kappa=kappa)]
@@ -206,7 +206,7 @@ def test_a_knob_that_changed_one_score_is_not_inert(tmp_path):
     assert best["inert"] == []
 
 
-def test_knobs_of_which_nothing_was_compared_are_not_called_inert(tmp_path):
+def test_hyperparameters_of_which_nothing_was_compared_are_not_called_inert(tmp_path):
     trials = {"a": [record([5.0], depth=0, kappa=0.1)], "b": [record([4.0], depth=1, kappa=1.0)]}
     space = {"depth": [0, 1], "kappa": [0.1, 1.0]}
     _, best = rank(tmp_path, trials, {name: [[1, 1]] for name in trials}, space)

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tybalt.data.fast_rows import (
+from tybalt.data.readers.fast_rows import (
     CellError,
     parse_cell,
     parse_plain_rows,
     set_aside_odd_cells,
 )
-from tybalt.data.raw_matrix import read_header, read_row_names, stream_blocks
-from tybalt.errors import InputError
+from tybalt.data.readers.raw_matrix import read_header, read_row_names, stream_blocks
+from tybalt.plan.errors import InputError
 
 PLAIN = re.compile(rb"(?=.{1,8}\Z)([0-9]+|[0-9]*\.[0-9]+)\Z")
 NOT_A_NUMBER = object()

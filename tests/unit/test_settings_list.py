@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pandas as pd
 
-from tybalt.files import write_table
-from tybalt.settings_list import list_settings
+from tybalt.jobs.files import write_table
+from tybalt.pages.settings_list import list_settings
 
 
 def page(tmp_path, n_settings, chosen):

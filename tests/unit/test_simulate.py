@@ -14,8 +14,11 @@ import pytest
 from scipy import stats
 from scipy.special import polygamma
 
-from tybalt.data import counts, genome, programmes, rows, samples, simulate
-from tybalt.errors import InputError
+from tybalt.data.simulation import cohort as simulate
+from tybalt.data.simulation import counts, genome, programmes
+from tybalt.data.simulation import patients as samples
+from tybalt.data.simulation import text_tables as rows
+from tybalt.plan.errors import InputError
 
 RESOURCES = Path(__file__).resolve().parents[2] / "resources"
 TABLES = {
@@ -30,7 +33,7 @@ FILES = {
     "clinical": "samples.tsv.gz",
     "mutations": "PANCAN_mutation.gz",
     "copy_number": "gistic.gz",
-    "truth": "truth.h5ad",
+    "planted_factors": "planted_factors.h5ad",
 }
 TYPES = ["BRCA", "KIRC", "LUAD", "SKCM", "THCA", "UVM"]
 SNAPTRON = 17  # columns of recount's table that the published study reads, beside rail_id
@@ -62,7 +65,7 @@ def expression(cohort):
 
 @pytest.fixture(scope="module")
 def truth(cohort):
-    return anndata.read_h5ad(cohort / FILES["truth"])
+    return anndata.read_h5ad(cohort / FILES["planted_factors"])
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +85,9 @@ def auroc(values, positive) -> float:
 def test_same_seed_same_bytes_whatever_the_threads(cohort, tmp_path):
     again = make(tmp_path, threads=1)
     for name, file in FILES.items():
-        if name != "truth":
+        if name != "planted_factors":
             assert (again / file).read_bytes() == (cohort / file).read_bytes(), file
-    one, two = (anndata.read_h5ad(folder / FILES["truth"]) for folder in (cohort, again))
+    one, two = (anndata.read_h5ad(folder / FILES["planted_factors"]) for folder in (cohort, again))
     pd.testing.assert_frame_equal(one.obs, two.obs)
     pd.testing.assert_frame_equal(one.var, two.var)
     np.testing.assert_array_equal(one.obsm["factors"], two.obsm["factors"])
@@ -93,7 +96,7 @@ def test_same_seed_same_bytes_whatever_the_threads(cohort, tmp_path):
 
 def test_gzip_headers_hold_no_time_and_no_name(cohort):
     for name, file in FILES.items():
-        if name != "truth":
+        if name != "planted_factors":
             header = (cohort / file).read_bytes()[:10]  # RFC 1952: ID1 ID2 CM FLG MTIME(4) XFL OS
             assert header[:4] == b"\x1f\x8b\x08\x00"
             assert header[4:8] == bytes(4)
@@ -278,7 +281,7 @@ def test_bump_is_the_von_mises_series():
 def test_drivers_have_their_frequencies(tmp_path):
     folder = make(tmp_path, n_samples=600, n_genes=300, cancer_types=["THCA", "UVM"], seed=1)
     table = pd.read_csv(folder / FILES["mutations"], sep="\t", keep_default_na=False)
-    obs = anndata.read_h5ad(folder / FILES["truth"]).obs
+    obs = anndata.read_h5ad(folder / FILES["planted_factors"]).obs
     carriers = table["#sample"].drop_duplicates()
     uvm = carriers[obs.loc[carriers, "cancer_type"].to_numpy() == "UVM"]
     listed = pd.read_csv(TABLES["driver_mutations"], sep="\t")

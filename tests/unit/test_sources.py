@@ -19,10 +19,10 @@ import pytest
 import yaml
 from misbehaving_server import serving
 
-from tybalt.data import sources
-from tybalt.data.sources import LOCK_FILE, download_source
-from tybalt.data.transfer import Patience
-from tybalt.errors import InputError
+from tybalt.data.sources import download as sources
+from tybalt.data.sources.download import LOCK_FILE, download_source
+from tybalt.data.sources.transfer import Patience
+from tybalt.plan.errors import InputError
 
 REPOSITORY = Path(__file__).parents[2]
 QUICK = Patience(
@@ -449,8 +449,8 @@ def test_full_disk(small_disk, server, behaviour):
 JOB = """
 import json, sys
 from types import SimpleNamespace
-from tybalt.adapter import run
-from tybalt.data.sources import download_source
+from tybalt.jobs.adapter import run
+from tybalt.data.sources.download import download_source
 job = json.loads(sys.argv[1])
 rule = {"rule": "download_source", "threads": 1, "wildcards": {}, "resources": {}}
 run(download_source, SimpleNamespace(**job, **rule))
@@ -458,7 +458,7 @@ run(download_source, SimpleNamespace(**job, **rule))
 
 
 def start_job(study, url):
-    """Start the rule's job as Snakemake does: a process that ends in `tybalt.adapter.run`."""
+    """Start the rule's job as Snakemake does: a process that ends in `tybalt.jobs.adapter.run`."""
     job = {
         "input": {},
         "params": {

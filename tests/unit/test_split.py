@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tybalt.data.split import split_as_published, split_by_patient, split_samples
-from tybalt.errors import InputError
+from tybalt.plan.errors import InputError
 
 
 def cohort(sizes):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.cross_decomposition import CCA
 
-from tybalt.stability import match_features, svcca
+from tybalt.analysis.stability import match_features, svcca
 
 SPLIT = np.array(["train"] * 300 + ["test"] * 100)
 
@@ -24,7 +24,7 @@ def test_shuffled_and_turned_features_are_found_again(codes):
     assert table["svcca"].iloc[0] == pytest.approx(1)
 
 
-def test_features_are_matched_on_training_and_judged_on_test_samples(codes):
+def test_features_are_matched_on_training_and_evaluated_on_test_samples(codes):
     again = codes.copy()
     again.loc[300:, "z2"] = np.random.default_rng(1).normal(size=100)
     table = match_features(codes, again, SPLIT).set_index("feature")

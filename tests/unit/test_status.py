@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from tybalt.data.copy_number import call_copy_number
-from tybalt.data.events import make_events, read_events, write_events
-from tybalt.data.mutations import tabulate_mutations
-from tybalt.data.status import combine_status
-from tybalt.errors import InputError
+from tybalt.data.tables.copy_number import call_copy_number
+from tybalt.data.tables.events import make_events, read_events, write_events
+from tybalt.data.tables.mutations import tabulate_mutations
+from tybalt.data.tables.status import combine_status
+from tybalt.plan.errors import InputError
 
 REPOSITORY = Path(__file__).parents[2]
 TYPES = """\

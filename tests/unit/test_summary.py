@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from shared_study import CELLS, findings, make_study, provenance, ranking
+from shared_study import EXPERIMENTS, findings, make_study, provenance, ranking
 
-from tybalt import summary
-from tybalt.answers import answer
-from tybalt.files import write_table
+from tybalt.analysis.findings import answer
+from tybalt.jobs.files import write_table
+from tybalt.pages import summary
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,12 +19,15 @@ ROOT = Path(__file__).resolve().parents[2]
 def page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     study = make_study(folder)
-    for rule, seconds in (("train_trial", 60.0), ("plot_map", 2.0)):
+    for rule, seconds in (("train_trial", 60.0), ("plot_embedding", 2.0)):
         path = folder / "benchmarks" / rule / "toy" / "vae" / "grid.tsv"
         path.parent.mkdir(parents=True)
         write_table(pd.DataFrame({"s": [seconds], "max_rss": [1024.0]}), path)
-    pictures = [folder / "gene_map.png", *(folder / cell[0] / cell[1] for cell in CELLS)]
-    pictures = [pictures[0], *(path / "map.png" for path in pictures[1:])]
+    pictures = [
+        folder / "gene_embedding.png",
+        *(folder / experiment[0] / experiment[1] for experiment in EXPERIMENTS),
+    ]
+    pictures = [pictures[0], *(path / "embedding.png" for path in pictures[1:])]
     for path in pictures:
         path.parent.mkdir(exist_ok=True)
         Image.new("RGB", (2000, 1125), "white").save(path)
@@ -34,11 +37,11 @@ def page(tmp_path_factory):
         best=study["best.json"],
         trials=study["trials.tsv"],
         findings=study["findings.tsv"],
-        maps=study["maps"],
+        embedding_quality=study["maps"],
         provenances=study["model.provenance.json"],
         pictures=[str(path) for path in pictures],
         citation=str(ROOT / "CITATION.cff"),
-        cells=CELLS,
+        experiments=EXPERIMENTS,
         title="toy",
         benchmarks=str(folder / "benchmarks"),
         summary=str(folder / "summary.html"),
@@ -89,8 +92,8 @@ def test_an_answer_is_turned_to_the_direction_seen_in_training():
     assert (first.samples, age.samples) == ("16 / 32", "48")
 
 
-def test_questions_that_no_one_named_are_counted(page):
-    assert "vae · grid: 1 of 1 further questions have a confirmed answer" in page
+def test_contrasts_that_no_one_named_are_counted(page):
+    assert "vae · grid: 1 of 1 further contrasts have a confirmed answer" in page
     assert "among them age (z3, ρ 0.50)." in page
 
 

@@ -22,7 +22,7 @@ TINY = {
             "simulation": {"samples": 240, "genes": 1500, "cancer_types": ["BRCA", "KIRC", "UVM"]},
             "genes": {"count": 200},
             "split": {"validation": 0.2, "test": 0.25},
-            "signals": {
+            "contrasts": {
                 "sex": {"covariate": "sex", "positive": ["male"], "within": "cancer_type"},
                 "melanoma": {"covariate": "cancer_type", "positive": ["UVM"]},
             },
@@ -36,7 +36,7 @@ TINY = {
         },
         "tiny-pca": {"module": "pca", "fixed": {"latent_dim": 5}},
     },
-    "studies": [{"datasets": ["tiny"], "models": ["tiny-vae", "tiny-pca"], "tuners": ["grid"]}],
+    "experiments": [{"datasets": ["tiny"], "models": ["tiny-vae", "tiny-pca"], "tuners": ["grid"]}],
 }
 
 

@@ -8,7 +8,7 @@ import psutil
 import pytest
 from conftest import TINY, copy_workflow
 
-from tybalt.files import read_json, read_table
+from tybalt.jobs.files import read_json, read_table
 
 #: A Bayesian search of a closed form, and a Hyperband search (5 settings for 1 or 3 epochs, the
 #: best of 3 goes on from 1 to 3 epochs).
@@ -35,7 +35,7 @@ CLOSED = {
         },
         "band": {"module": "hyperband", "max_epochs": 3, "factor": 3},
     },
-    "studies": [
+    "experiments": [
         {"datasets": ["tiny"], "models": ["parts"], "tuners": ["bayes"]},
         {"datasets": ["tiny"], "models": ["tiny-vae"], "tuners": ["band"]},
     ],
@@ -72,10 +72,12 @@ def tuned(tmp_path_factory):
 
 @pytest.mark.slow
 def test_both_searches_end_with_a_winner_that_is_trained_again(tuned):
-    for cell in (PARTS, VAE):
-        best = read_json(tuned.path(f"{cell}/best.json"))
-        trial = read_json(tuned.path(f"{cell}/trials/{best['round']}/{best['trial']}/e0.json"))
-        history = read_table(tuned.path(f"{cell}/history.tsv"))
+    for experiment in (PARTS, VAE):
+        best = read_json(tuned.path(f"{experiment}/best.json"))
+        trial = read_json(
+            tuned.path(f"{experiment}/trials/{best['round']}/{best['trial']}/e0.json")
+        )
+        history = read_table(tuned.path(f"{experiment}/history.tsv"))
         for column, values in trial["history"].items():
             assert history[column].tolist() == values, column
     assert read_json(tuned.path(f"{PARTS}/best.json"))["trainings"] == 6
@@ -114,18 +116,19 @@ def test_a_rung_can_run_again_without_the_states_it_went_on_from(tuned):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("cell", "logs"), [(PARTS, "fit_trial/tiny/parts/bayes/r1"), (VAE, "train_trial/tiny/tiny-vae")]
+    ("experiment", "logs"),
+    [(PARTS, "fit_trial/tiny/parts/bayes/r1"), (VAE, "train_trial/tiny/tiny-vae")],
 )
 def test_trainings_that_outlive_a_killed_snakemake_are_neither_raced_nor_lost(
-    cell, logs, tuned, workflow
+    experiment, logs, tuned, workflow
 ):
     """Killed in the middle of a search; then the two commands that the README gives."""
     workflow.configure(CLOSED)
-    target, folder = f"{cell}/best.json", workflow.path("results/logs") / logs
+    target, folder = f"{experiment}/best.json", workflow.path("results/logs") / logs
     running = workflow.start("--profile", "profiles/local", "--", target)
     wait_for_training(running, folder)
     assert kill_the_driver_alone(running), "no training lives on"
-    results = [path for path in workflow.path(cell).rglob("e0.json") if path.is_file()]
+    results = [path for path in workflow.path(experiment).rglob("e0.json") if path.is_file()]
     finished = {path: path.stat().st_mtime_ns for path in results}
     workflow.snakemake("--profile", "profiles/local", "--unlock")
     workflow.snakemake("--profile", "profiles/local", "--", target)

@@ -95,13 +95,13 @@ def test_the_demo_plans_every_stage(pristine):
     # VAE grid 2 x 2, ADAGE grid 2 x 2, PCA 1
     assert counts["train_trial"] == 4 + 4
     assert counts["fit_trial"] == counts["fit_model"] == 1
-    assert counts["train_model"] + counts["fit_model"] == counts["plot_map"] == 3
-    assert counts["plot_signal"] == counts["plot_genes"] == 3 * 2
+    assert counts["train_model"] + counts["fit_model"] == counts["plot_embedding"] == 3
+    assert counts["plot_contrast"] == counts["plot_genes"] == 3 * 2
     assert counts["train_replicate"] == 2 * 1  # PCA has no seed
     assert counts["measure_stability"] == 2
     assert counts["list_findings"] == 3
-    assert counts["measure_maps"] == counts["match_models"] == 1
-    assert counts["plot_maps"] == counts["plot_matches"] == 1
+    assert counts["measure_embeddings"] == counts["match_models"] == 1
+    assert counts["plot_embedding_quality"] == counts["plot_matches"] == 1
     assert counts["plot_trials"] == counts["plot_parallel"] == counts["plot_progress"] == 2
     assert counts["plot_curves"] == 1
 
@@ -119,7 +119,12 @@ def test_the_basics_plan_their_searches_and_no_figure_of_covariates(pristine):
     assert counts["plot_parallel"] == counts["plot_importance"] == counts["list_settings"] == 4
     assert counts["plot_progress"] == 4
     assert counts["plot_curves"] == 3
-    assert not {"plot_map", "plot_gene_map", "plot_signal", "preprocess_expression"} & set(counts)
+    assert not {
+        "plot_embedding",
+        "plot_gene_embedding",
+        "plot_contrast",
+        "preprocess_expression",
+    } & set(counts)
 
 
 @pytest.mark.parametrize(
@@ -171,14 +176,14 @@ def test_every_dataset_is_summed_up_in_three_files(pristine):
 def test_parsing_imports_nothing_heavy():
     code = (
         "import sys; sys.path.insert(0, 'workflow/scripts');"
-        "import yaml, tybalt.config, tybalt.provenance;"
-        "from tybalt.study import build_study; from tybalt.config import *;"
+        "import yaml, tybalt.plan.config, tybalt.plan.code_hash;"
+        "from tybalt.plan.experiments import build_study; from tybalt.plan.config import *;"
         "from pathlib import Path;"
         "schema = load_schema(Path('workflow/schemas/config.schema.yaml'));"
         "config = yaml.safe_load(Path('config/config.yaml').read_text());"
         "sources = yaml.safe_load(Path('resources/sources.yaml').read_text());"
         "build_study(check_config(config, schema), sources, []);"
-        "tybalt.provenance.code_hash('train_trial', 'tybalt.models.vae');"
+        "tybalt.plan.code_hash.code_hash('train_trial', 'tybalt.models.vae');"
         "heavy = {'tensorflow', 'keras', 'keras_tuner', 'pandas', 'numpy', 'anndata'};"
         "heavy &= set(sys.modules);"
         "sys.exit(f'imported while parsing: {heavy}' if heavy else 0)"
@@ -202,12 +207,12 @@ def test_parsing_imports_nothing_heavy():
                     "new": {**NEW["new"], "project_onto": "tiny/pca/none"},
                 }
             },
-            "datasets.new.project_onto: tiny/pca/none is no cell of the study; "
+            "datasets.new.project_onto: tiny/pca/none is not an experiment of the study; "
             "did you mean 'tiny/tiny-pca/none'?",
         ),
         (
-            {"studies": [{"datasets": ["tyni"], "models": ["tiny-pca"]}]},
-            "studies[0].datasets: there is no 'tyni' under `datasets`; did you mean 'tiny'?",
+            {"experiments": [{"datasets": ["tyni"], "models": ["tiny-pca"]}]},
+            "experiments[0].datasets: there is no 'tyni' under `datasets`; did you mean 'tiny'?",
         ),
     ],
 )

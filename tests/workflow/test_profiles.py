@@ -26,7 +26,7 @@ EVERY_RULE = {
         },
     },
     "models": {"basic": {"module": "autoencoder", "space": {"latent_dim": [1, 2]}}},
-    "studies": [
+    "experiments": [
         {"datasets": ["demo", "tcga"], "models": ["demo-vae", "demo-pca"], "tuners": ["grid"]},
         {"datasets": ["logic"], "models": ["basic"], "tuners": ["grid"]},
     ],

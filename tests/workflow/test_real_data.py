@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tybalt.files import read_json, read_table
+from tybalt.jobs.files import read_json, read_table
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +33,7 @@ OVERLAY = {
             },
             "genes": {"count": 1000},
             "split": {"validation": 0.1, "test": 0.2},
-            "signals": {
+            "contrasts": {
                 "sex": {"covariate": "sex", "positive": ["male"], "within": "cancer_type"},
                 "uveal-melanoma": {"covariate": "cancer_type", "positive": ["UVM"]},
             },
@@ -43,7 +43,7 @@ OVERLAY = {
         "real-vae": {"module": "vae", "fixed": {"latent_dim": 30, "epochs": 30, "batch_size": 25}},
         "real-pca": {"module": "pca", "fixed": {"latent_dim": 30}},
     },
-    "studies": [{"datasets": ["real"], "models": ["real-vae", "real-pca"]}],
+    "experiments": [{"datasets": ["real"], "models": ["real-vae", "real-pca"]}],
 }
 
 
@@ -57,9 +57,9 @@ def study(tmp_path_factory):
     return workflow
 
 
-def best_feature(study, model, signal):
-    table = read_table(study.path(f"results/real/{model}/none/findings.tsv"), index="question")
-    return table.loc[signal]
+def best_feature(study, model, contrast):
+    table = read_table(study.path(f"results/real/{model}/none/findings.tsv"), index="contrast")
+    return table.loc[contrast]
 
 
 @pytest.mark.parametrize("model", ["real-vae", "real-pca"])
@@ -68,7 +68,7 @@ def test_uveal_melanoma_is_found_on_training_and_confirmed_on_test_samples(study
     best = best_feature(study, model, "uveal-melanoma")
     assert abs(best["effect_train"] - 0.5) > 0.35
     assert abs(best["effect_test"] - 0.5) > 0.35
-    assert best["claim"] == "confirmed"
+    assert best["verdict"] == "confirmed"
 
 
 def test_sexes_are_compared_within_cancer_types(study):

@@ -12,7 +12,7 @@ import pytest
 from conftest import TINY
 
 from tybalt.data.matrix import read_obs, read_values
-from tybalt.files import read_json, read_table
+from tybalt.jobs.files import read_json, read_table
 
 pytestmark = pytest.mark.slow
 
@@ -30,12 +30,12 @@ def rerun_counts(workflow, overlay="config/tiny.yaml") -> dict[str, int]:
 
 
 def test_the_study_ends_with_every_file_in_place(finished):
-    for cell in (VAE, PCA):
+    for experiment in (VAE, PCA):
         for name in ("best.json", "trials.tsv", "model.zip", "history.tsv", "embedding.tsv"):
-            assert finished.path(f"{cell}/{name}").stat().st_size > 0
-        for name in ("map", "history", "encoding", "reconstruction", "signal_sex"):
+            assert finished.path(f"{experiment}/{name}").stat().st_size > 0
+        for name in ("map", "history", "encoding", "reconstruction", "contrast_sex"):
             for suffix in ("png", "pdf"):
-                assert finished.path(f"{cell}/figures/{name}.{suffix}").stat().st_size > 1000
+                assert finished.path(f"{experiment}/figures/{name}.{suffix}").stat().st_size > 1000
     assert not list(finished.path("results").rglob(".*")), "a staged file was left behind"
 
 
@@ -60,28 +60,28 @@ def test_the_winner_is_the_first_row_of_the_ranking(finished):
 
 
 def test_codes_cover_all_samples_in_the_order_of_the_matrix(finished):
-    obs = read_obs(finished.path("results/tiny/expression.h5ad"))
-    for cell in (VAE, PCA):
-        encoding = read_table(finished.path(f"{cell}/encoding.tsv.gz"))
+    obs = read_obs(finished.path("results/tiny/matrix.h5ad"))
+    for experiment in (VAE, PCA):
+        encoding = read_table(finished.path(f"{experiment}/encoding.tsv.gz"))
         assert encoding["sample"].tolist() == obs.index.tolist()
         assert encoding.shape[1] == 1 + 5
         assert np.isfinite(encoding.iloc[:, 1:].to_numpy()).all()
 
 
 def test_a_patient_is_in_one_part_only(finished):
-    obs = read_obs(finished.path("results/tiny/expression.h5ad"))
+    obs = read_obs(finished.path("results/tiny/matrix.h5ad"))
     assert (obs.groupby("patient", observed=True)["split"].nunique() == 1).all()
     assert obs["patient"].duplicated().any(), "the cohort should have matched normals"
 
 
 def test_values_lie_in_zero_one(finished):
-    X = read_values(finished.path("results/tiny/expression.h5ad"))
+    X = read_values(finished.path("results/tiny/matrix.h5ad"))
     assert X.dtype == np.float32
     assert (X.min(), X.max()) == (0.0, 1.0)
 
 
 def test_encoding_again_gives_the_same_bytes(finished):
-    names = [f"{cell}/encoding.tsv.gz" for cell in (VAE, PCA)]
+    names = [f"{experiment}/encoding.tsv.gz" for experiment in (VAE, PCA)]
     before = [digest(finished.path(name)) for name in names]
     finished.snakemake("--forcerun", "encode_samples", "--", "encode")
     assert [digest(finished.path(name)) for name in names] == before
@@ -113,7 +113,7 @@ def test_an_edited_model_reruns_its_own_jobs_and_no_others(finished):
 
 
 def test_a_run_killed_in_a_trial_is_finished_by_the_next(workflow, finished):
-    for name in ("raw", "expression.h5ad", "expression.provenance.json"):
+    for name in ("raw", "matrix.h5ad", "matrix.provenance.json"):
         source, target = (
             finished.path(f"results/tiny/{name}"),
             workflow.path(f"results/tiny/{name}"),

@@ -10,12 +10,14 @@ import yaml
 
 sys.path.insert(0, str(Path(workflow.basedir, "workflow", "scripts")))
 
-from tybalt.config import check_config, load_schema
-from tybalt.errors import InputError
-from tybalt.gene_sets import locate
-from tybalt.names import cell_name
-from tybalt.provenance import code_hash
-from tybalt.study import build_study, declared_covariates, load_plugin, source_columns, source_of
+from tybalt.plan.config import check_config, load_schema
+from tybalt.plan.errors import InputError
+from tybalt.plan.gene_sets import locate
+from tybalt.plan.names import experiment_name
+from tybalt.plan.code_hash import code_hash
+from tybalt.plan.datasets import declared_covariates, source_columns, source_of
+from tybalt.plan.experiments import build_study
+from tybalt.plan.models_and_tuners import load_plugin
 
 
 def checked(load, what):
@@ -68,61 +70,68 @@ wildcard_constraints:
     round="r[0-9]+",
     execution="e[0-9]+",
     replicate="[0-9]+",
-    signal=one_of(name for entry in STUDY.config["datasets"].values() for name in entry["signals"]),
+    contrast=one_of(
+        name for entry in STUDY.config["datasets"].values() for name in entry["contrasts"]
+    ),
 
 
-def cell_of(wildcards):
-    """The cell of the study that a job belongs to; a file of another cell cannot be made."""
+def experiment_of(wildcards):
+    """The experiment of the study that a job belongs to; a file of another experiment cannot be made."""
     return checked(
-        lambda: STUDY.cell(wildcards.dataset, wildcards.model, wildcards.tuner), "the target"
+        lambda: STUDY.experiment(wildcards.dataset, wildcards.model, wildcards.tuner), "the target"
     )
 
 
 def model_code(rule_name, with_tuner=False):
-    """The code hash of a rule that also runs the model of its cell; the model's files count too."""
+    """The code hash of a rule that also runs the model of its experiment; the model's files count too."""
 
     def hashed(wildcards):
-        cell = cell_of(wildcards)
-        tuner = [f"tybalt.tuners.{cell.tuner_module}"] if with_tuner else []
-        return code_hash(rule_name, f"tybalt.models.{cell.module}", *tuner, files=cell.files)
+        experiment = experiment_of(wildcards)
+        tuner = [f"tybalt.tuners.{experiment.tuner_module}"] if with_tuner else []
+        return code_hash(
+            rule_name, f"tybalt.models.{experiment.module}", *tuner, files=experiment.files
+        )
 
     return hashed
 
 
 def models_with(verb):
     """Models of the study that have `build` (trained) or `fit` (in closed form), as a constraint."""
-    modules = {cell.model: f"tybalt.models.{cell.module}" for cell in STUDY.cells.values()}
+    modules = {
+        experiment.model: f"tybalt.models.{experiment.module}"
+        for experiment in STUDY.experiments.values()
+    }
     return one_of(
         model for model, module in modules.items() if hasattr(importlib.import_module(module), verb)
     )
 
 
-def cell_file(key, name):
-    """A file of one cell; `key` is its dataset, model and tuner."""
+def experiment_file(key, name):
+    """A file of one experiment; `key` is its dataset, model and tuner."""
     dataset, model, tuner = key
     return f"results/{dataset}/{model}/{tuner}/{name}"
 
 
-def cell_files(*names):
-    """The files of these names in every cell of the study."""
-    return [cell_file(key, name) for key in STUDY.cells for name in names]
+def experiment_files(*names):
+    """The files of these names in every experiment of the study."""
+    return [experiment_file(key, name) for key in STUDY.experiments for name in names]
 
 
-def cells_of(dataset):
-    """The cells of one dataset."""
-    return [key for key in STUDY.cells if key[0] == dataset]
+def experiments_of(dataset):
+    """The experiments of one dataset."""
+    return [key for key in STUDY.experiments if key[0] == dataset]
 
 
-def files_of_cells(dataset, name):
-    """The files of this name in every cell of one dataset."""
-    return [cell_file(key, name) for key in cells_of(dataset)]
+def files_of_experiments(dataset, name):
+    """The files of this name in every experiment of one dataset."""
+    return [experiment_file(key, name) for key in experiments_of(dataset)]
 
 
 def joined_files():
-    """The codes beside the clinical columns, for every cell whose dataset has the table."""
+    """The codes beside the clinical columns, for every experiment whose dataset has the table."""
     return [
-        cell_file(key, "features_with_clinical.tsv.gz")
-        for key in STUDY.cells
+        experiment_file(key, "features_with_clinical.tsv.gz")
+        for key in STUDY.experiments
         if "clinical" in STUDY.dataset(key[0])["tables"]
     ]
 
@@ -189,11 +198,11 @@ def source_files():
 
 def dataset_files():
     """The matrix and the companion tables of every dataset."""
-    names = {dataset: ["expression.h5ad"] for dataset in STUDY.datasets}
+    names = {dataset: ["matrix.h5ad"] for dataset in STUDY.datasets}
     for dataset in STUDY.datasets:
         entry = STUDY.dataset(dataset)
-        if "golden" in SOURCES.get(entry.get("source"), {}):
-            names[dataset].append("golden.json")
+        if "published" in SOURCES.get(entry.get("source"), {}):
+            names[dataset].append("published_check.json")
         for table in entry["tables"]:
             names[dataset] += TABLE_FILES[table]
     return [f"results/{dataset}/{name}" for dataset in names for name in names[dataset]]
@@ -233,7 +242,7 @@ TRIALS = "results/{dataset}/{model}/{tuner}/trials"
 
 def trial_of(wildcards):
     """The planned trial that a training job belongs to."""
-    return cell_of(wildcards).trial(wildcards.round, wildcards.trial)
+    return experiment_of(wildcards).trial(wildcards.round, wildcards.trial)
 
 
 def trial_seed(wildcards):
@@ -247,14 +256,14 @@ def training_options(wildcards):
     """What training needs besides the model's hyperparameters."""
     return {
         "backend": STUDY.config["training"]["backend"],
-        "objective": cell_of(wildcards).objective,
+        "objective": experiment_of(wildcards).objective,
         "patience": STUDY.config["training"]["patience"],
     }
 
 
 def proposals_of_round(wildcards):
     """The proposals that a trial of a closed loop waits for; none in an open loop."""
-    if not cell_of(wildcards).is_closed:
+    if not experiment_of(wildcards).is_closed:
         return []
     return f"{TRIALS}/{{round}}/proposals.json".format(**wildcards)
 
@@ -265,35 +274,35 @@ def goes_on(wildcards):
     return slot is not None and slot.goes_on
 
 
-def trials_of_cell(wildcards, before=None):
+def trials_of_experiment(wildcards, before=None):
     """The results of every training of a search, or of its first rounds."""
-    names = cell_of(wildcards).trial_files(before)
+    names = experiment_of(wildcards).trial_files(before)
     return [f"{TRIALS.format(**wildcards)}/{'/'.join(name)}.json" for name in names]
 
 
 def earlier_trials(wildcards):
     """The results of every training of the rounds before."""
-    return trials_of_cell(wildcards, before=int(wildcards.round[1:]))
+    return trials_of_experiment(wildcards, before=int(wildcards.round[1:]))
 
 
 def slots_of_round(wildcards):
     """What is known beforehand of the trials of a round, in plain values."""
-    trials = cell_of(wildcards).rounds[int(wildcards.round[1:])]
+    trials = experiment_of(wildcards).rounds[int(wildcards.round[1:])]
     return [asdict(trial.slot) for trial in trials]
 
 
-def settings_of_cell(wildcards):
+def settings_of_experiment(wildcards):
     """{round}/{trial} -> [epochs, number of configurations] that its trainings answer."""
     return {
         f"r{number}/{trial.name}": [list(setting) for setting in trial.settings]
-        for number, trials in enumerate(cell_of(wildcards).rounds)
+        for number, trials in enumerate(experiment_of(wildcards).rounds)
         for trial in trials
     }
 
 
-def of_cell(attribute):
-    """The params function of what the study knows of a cell."""
-    return lambda wildcards: getattr(cell_of(wildcards), attribute)
+def of_experiment(attribute):
+    """The params function of what the study knows of an experiment."""
+    return lambda wildcards: getattr(experiment_of(wildcards), attribute)
 
 
 # encoding -> embedding -> meaning
@@ -311,42 +320,46 @@ def of_tables(table, name):
 
 def gene_set_files():
     """The GMT files whose sets are looked for, relative to the folder in which Snakemake runs."""
-    named = STUDY.config["meaning"]["gene_sets"]
+    named = STUDY.config["explain"]["gene_sets"]
     return checked(
-        lambda: [os.path.relpath(locate(path, "meaning.gene_sets")) for path in named], "the config"
+        lambda: [os.path.relpath(locate(path, "explain.gene_sets")) for path in named], "the config"
     )
 
 
-def replicate_files(cell):
-    """The codes of a cell's trainings with other seeds; a closed-form model has none."""
-    trained = hasattr(load_plugin("models", cell.module, f"models.{cell.model}"), "build")
-    numbers = range(1, 1 + STUDY.config["meaning"]["stability_seeds"]) if trained else []
-    return [cell_file(cell.key, f"replicates/{number}.tsv.gz") for number in numbers]
+def replicate_files(experiment):
+    """The codes of an experiment's trainings with other seeds; a closed-form model has none."""
+    trained = hasattr(
+        load_plugin("models", experiment.module, f"models.{experiment.model}"), "build"
+    )
+    numbers = range(1, 1 + STUDY.config["explain"]["stability_seeds"]) if trained else []
+    return [experiment_file(experiment.key, f"replicates/{number}.tsv.gz") for number in numbers]
 
 
-def replicates_of_cell(wildcards):
+def replicates_of_experiment(wildcards):
     """The codes of trainings with other seeds."""
-    return replicate_files(cell_of(wildcards))
+    return replicate_files(experiment_of(wildcards))
 
 
-def stability_of_cell(wildcards):
+def stability_of_experiment(wildcards):
     """The table of stability; empty where nothing is trained again."""
-    cell = cell_of(wildcards)
-    return cell_file(cell.key, "stability.tsv") if replicate_files(cell) else []
+    experiment = experiment_of(wildcards)
+    return experiment_file(experiment.key, "stability.tsv") if replicate_files(experiment) else []
 
 
-def has_questions(dataset):
+def has_contrasts(dataset):
     """Whether anything is declared of a dataset's samples but who their patients are."""
     return bool(declared_covariates(STUDY.dataset(dataset)) - {"patient"})
 
 
-def meaning_files():
-    """What is found in every cell, and what the models and maps of a dataset have in common."""
-    files = [cell_file(key, "findings.tsv") for key in STUDY.cells if has_questions(key[0])]
+def finding_files():
+    """What is found in every experiment, and what the models and maps of a dataset have in common."""
+    files = [
+        experiment_file(key, "findings.tsv") for key in STUDY.experiments if has_contrasts(key[0])
+    ]
     for dataset in STUDY.datasets:
         files.append(f"results/{dataset}/matched_features.tsv")
         if STUDY.has(dataset, "cancer_type"):
-            files.append(f"results/{dataset}/maps.tsv")
+            files.append(f"results/{dataset}/embedding_quality.tsv")
     return files
 
 
@@ -357,19 +370,27 @@ def figure_files():
     """Every figure of the study, PNG and PDF."""
     return [
         f"{stem}.{suffix}"
-        for stem in [*dataset_figures(), *cell_figures(), *projection_figures()]
+        for stem in [*dataset_figures(), *experiment_figures(), *projection_figures()]
         for suffix in ("png", "pdf")
     ]
 
 
 def setting_pages():
     """The best settings of every search, as pages."""
-    return [cell_file(key, "settings.html") for key, cell in STUDY.cells.items() if cell.searched]
+    return [
+        experiment_file(key, "settings.html")
+        for key, experiment in STUDY.experiments.items()
+        if experiment.searched
+    ]
 
 
 def searches_of(dataset, model):
-    """The cells of one dataset and model that search, by their keys."""
-    return [key for key in cells_of(dataset) if key[1] == model and STUDY.cells[key].searched]
+    """The experiments of one dataset and model that search, by their keys."""
+    return [
+        key
+        for key in experiments_of(dataset)
+        if key[1] == model and STUDY.experiments[key].searched
+    ]
 
 
 def dataset_figures():
@@ -385,47 +406,49 @@ def figures_of_dataset(dataset):
     """Names of the figures of one dataset."""
     names = ["leaderboard", "curves"]
     if STUDY.has(dataset, "cancer_type"):
-        names += ["gene_map", "maps"]
-    if len(cells_of(dataset)) > 1:
+        names += ["gene_embedding", "embedding_quality"]
+    if len(experiments_of(dataset)) > 1:
         names.append("matches")
     if STUDY.dataset(dataset)["kind"] == "simulated":
-        names.append("truth")
-    models = dict.fromkeys(model for _, model, _ in cells_of(dataset))
+        names.append("planted_factors")
+    models = dict.fromkeys(model for _, model, _ in experiments_of(dataset))
     return names + [f"progress_{model}" for model in models if searches_of(dataset, model)]
 
 
-def cell_figures():
-    """Figures of cells, without their suffix; those whose covariates are missing are not planned."""
+def experiment_figures():
+    """Figures of experiments, without their suffix; those whose covariates are missing are not planned."""
     return [
-        cell_file(cell.key, f"figures/{name}")
-        for cell in STUDY.cells.values()
-        for name in figures_of_cell(cell)
+        experiment_file(experiment.key, f"figures/{name}")
+        for experiment in STUDY.experiments.values()
+        for name in figures_of_experiment(experiment)
     ]
 
 
-def figures_of_cell(cell):
-    """Names of the figures of one cell."""
+def figures_of_experiment(experiment):
+    """Names of the figures of one experiment."""
     names = ["history", "encoding", "reconstruction"]
-    if has_questions(cell.dataset):
+    if has_contrasts(experiment.dataset):
         names.append("findings")
-    if cell.searched:
+    if experiment.searched:
         names += ["trials", "parallel", "importance"]
-    if STUDY.has(cell.dataset, "cancer_type"):
-        names.append("map")
-    if has_published_figures(cell):
+    if STUDY.has(experiment.dataset, "cancer_type"):
+        names.append("embedding")
+    if has_published_figures(experiment):
         names.append("published")
-    if published_experiment(cell):
+    if published_experiment(experiment):
         names.append("published_search")
-    if cell.dataset in LOGIC_DATASETS:
+    if experiment.dataset in LOGIC_DATASETS:
         names.append("agreement")
-    signals = STUDY.dataset(cell.dataset)["signals"]
-    return names + [f"{kind}_{signal}" for kind in ("signal", "genes") for signal in signals]
+    contrasts = STUDY.dataset(experiment.dataset)["contrasts"]
+    return names + [
+        f"{kind}_{contrast}" for kind in ("contrast", "genes") for contrast in contrasts
+    ]
 
 
-def has_published_figures(cell):
+def has_published_figures(experiment):
     """Whether others have published loss curves of this kind of model on these data."""
-    source = STUDY.dataset(cell.dataset).get("source")
-    return source == "pancan-2016" and cell.module in ("adage", "vae")
+    source = STUDY.dataset(experiment.dataset).get("source")
+    return source == "pancan-2016" and experiment.module in ("adage", "vae")
 
 
 def is_published_logic(dataset, independent):
@@ -440,16 +463,16 @@ def published_curves(wildcards):
     return [resource("published_basics.tsv")] if published else []
 
 
-def published_experiment(cell):
-    """The published search that a cell repeats, as resources/published_basics.tsv calls it."""
-    if cell.module != "autoencoder" or not is_published_logic(cell.dataset, 3):
+def published_experiment(experiment):
+    """The published search that an experiment repeats, as resources/published_basics.tsv calls it."""
+    if experiment.module != "autoencoder" or not is_published_logic(experiment.dataset, 3):
         return None
-    return {("depth", "hidden_dim"): "search", ("latent_dim",): "latent"}.get(cell.searched)
+    return {("depth", "hidden_dim"): "search", ("latent_dim",): "latent"}.get(experiment.searched)
 
 
-def cell_title(wildcards):
-    """A cell in words, for titles and report labels."""
-    return f"{wildcards.dataset} · {cell_name(wildcards.model, wildcards.tuner)}"
+def experiment_title(wildcards):
+    """An experiment in words, for titles and report labels."""
+    return f"{wildcards.dataset} · {experiment_name(wildcards.model, wildcards.tuner)}"
 
 
 # things to share
@@ -484,41 +507,43 @@ def page_files(name):
     return sorted(Path(workflow.basedir, "workflow", "pages").glob(f"{name}.*"))
 
 
-def cells_of_wildcard(wildcards):
-    """The (model, tuner) of every cell of a dataset, in the order of their files."""
-    return [list(key[1:]) for key in cells_of(wildcards.dataset)]
+def experiments_of_wildcard(wildcards):
+    """The (model, tuner) of every experiment of a dataset, in the order of their files."""
+    return [list(key[1:]) for key in experiments_of(wildcards.dataset)]
 
 
-def of_every_cell(name):
-    """The input function of the files of this name in every cell of a dataset."""
-    return lambda wildcards: files_of_cells(wildcards.dataset, name)
+def of_every_experiment(name):
+    """The input function of the files of this name in every experiment of a dataset."""
+    return lambda wildcards: files_of_experiments(wildcards.dataset, name)
 
 
 def records_of_dataset(wildcards):
     """How the matrix and the models of a dataset were made."""
-    matrix = f"results/{wildcards.dataset}/expression.provenance.json"
-    return [matrix, *files_of_cells(wildcards.dataset, "model.provenance.json")]
+    matrix = f"results/{wildcards.dataset}/matrix.provenance.json"
+    return [matrix, *files_of_experiments(wildcards.dataset, "model.provenance.json")]
 
 
 def maps_of_dataset(wildcards):
     """The drawn maps of a dataset, where they are drawn."""
     if not STUDY.has(wildcards.dataset, "cancer_type"):
         return []
-    genes = f"results/{wildcards.dataset}/figures/gene_map.png"
-    return [genes, *files_of_cells(wildcards.dataset, "figures/map.png")]
+    genes = f"results/{wildcards.dataset}/figures/gene_embedding.png"
+    return [genes, *files_of_experiments(wildcards.dataset, "figures/embedding.png")]
 
 
 def target_of(wildcards):
-    """The cell that new samples are projected onto."""
+    """The experiment that new samples are projected onto."""
     return checked(lambda: STUDY.target(wildcards.dataset), "the target")
 
 
 def of_target(name):
-    """The input function of a file of that cell."""
-    return lambda wildcards: cell_file(target_of(wildcards).key, name)
+    """The input function of a file of that experiment."""
+    return lambda wildcards: experiment_file(target_of(wildcards).key, name)
 
 
 def projection_code(wildcards):
     """The code hash of a projection, which runs the model of its target."""
-    cell = target_of(wildcards)
-    return code_hash("project_samples", f"tybalt.models.{cell.module}", files=cell.files)
+    experiment = target_of(wildcards)
+    return code_hash(
+        "project_samples", f"tybalt.models.{experiment.module}", files=experiment.files
+    )

@@ -5,8 +5,8 @@
 # PROVIDES
 #   resources/downloads/{source}/{table}.tsv.gz and .json   downloaded and checked (kind xena)
 #   results/{dataset}/raw/...                               a simulated cohort in the raw formats
-#   results/{dataset}/expression.h5ad, .provenance.json     samples x genes, clinical columns, split
-#   results/{dataset}/golden.json                           is it the published matrix? (kind xena)
+#   results/{dataset}/matrix.h5ad, .provenance.json     samples x genes, clinical columns, split
+#   results/{dataset}/published_check.json              is it the published matrix? (kind xena)
 #   results/{dataset}/clinical.tsv                          all clinical rows, harmonised
 #   results/{dataset}/mutations.h5ad, mutation_burden.tsv   samples x genes, 0/1; mutations per sample
 #   results/{dataset}/copy_number_{gain,loss}.h5ad          samples x genes, 0/1
@@ -56,7 +56,7 @@ rule simulate_cohort:
         clinical=f"results/{{dataset}}/raw/{RAW_FILES['clinical']}",
         mutations=f"results/{{dataset}}/raw/{RAW_FILES['mutations']}",
         copy_number=f"results/{{dataset}}/raw/{RAW_FILES['copy_number']}",
-        truth="results/{dataset}/raw/truth.h5ad",
+        planted_factors="results/{dataset}/raw/planted_factors.h5ad",
     log:
         "results/logs/simulate_cohort/{dataset}.log",
     benchmark:
@@ -80,8 +80,8 @@ rule simulate_cohort:
 rule generate_logic_genes:
     """Make a few genes that follow from each other, for basic autoencoders."""
     output:
-        matrix="results/{dataset}/expression.h5ad",
-        provenance="results/{dataset}/expression.provenance.json",
+        matrix="results/{dataset}/matrix.h5ad",
+        provenance="results/{dataset}/matrix.provenance.json",
     log:
         "results/logs/generate_logic_genes/{dataset}.log",
     benchmark:
@@ -109,8 +109,8 @@ rule preprocess_expression:
         expression=raw_file("expression"),
         clinical=raw_file("clinical"),
     output:
-        matrix="results/{dataset}/expression.h5ad",
-        provenance="results/{dataset}/expression.provenance.json",
+        matrix="results/{dataset}/matrix.h5ad",
+        provenance="results/{dataset}/matrix.provenance.json",
     log:
         "results/logs/preprocess_expression/{dataset}.log",
     benchmark:
@@ -136,24 +136,24 @@ rule preprocess_expression:
         "../scripts/preprocess_expression.py"
 
 
-rule check_golden:
+rule check_published:
     """Hold the matrix of the published freeze against published facts."""
     input:
-        matrix="results/{dataset}/expression.h5ad",
+        matrix="results/{dataset}/matrix.h5ad",
         record=lambda wildcards: downloaded(
             STUDY.dataset(wildcards.dataset)["source"], "expression"
         ).replace(".tsv.gz", ".json"),
     output:
-        golden=report(
-            "results/{dataset}/golden.json",
-            caption="../report/check_golden.rst",
+        published_check=report(
+            "results/{dataset}/published_check.json",
+            caption="../report/check_published.rst",
             category="0 Models compared",
             labels={"dataset": "{dataset}", "figure": "published matrix?"},
         ),
     log:
-        "results/logs/check_golden/{dataset}.log",
+        "results/logs/check_published/{dataset}.log",
     benchmark:
-        "results/benchmarks/check_golden/{dataset}.tsv"
+        "results/benchmarks/check_published/{dataset}.tsv"
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -161,12 +161,12 @@ rule check_golden:
         mem_mb=2000,
         runtime=10,
     params:
-        expected=lambda wildcards: SOURCES[STUDY.dataset(wildcards.dataset)["source"]]["golden"],
+        expected=lambda wildcards: SOURCES[STUDY.dataset(wildcards.dataset)["source"]]["published"],
         genes=of_dataset("genes"),
         scaling=of_dataset("scaling"),
-        code=code_hash("check_golden"),
+        code=code_hash("check_published"),
     script:
-        "../scripts/check_golden.py"
+        "../scripts/check_published.py"
 
 
 rule tabulate_clinical:

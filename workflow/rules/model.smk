@@ -1,7 +1,7 @@
 # Stage 3: best -> model -> encoding
 #
 # REQUIRES
-#   results/{dataset}/expression.h5ad, results/{dataset}/{model}/{tuner}/best.json
+#   results/{dataset}/matrix.h5ad, results/{dataset}/{model}/{tuner}/best.json
 # PROVIDES, in results/{dataset}/{model}/{tuner}/
 #   model.zip, model.provenance.json            the winner, trained again and kept
 #   history.tsv                                 every loss term by epoch
@@ -15,7 +15,7 @@
 rule train_model:
     """Train the winning setting again, on the training samples, and keep the model."""
     input:
-        matrix="results/{dataset}/expression.h5ad",
+        matrix="results/{dataset}/matrix.h5ad",
         best="results/{dataset}/{model}/{tuner}/best.json",
     output:
         model="results/{dataset}/{model}/{tuner}/model.zip",
@@ -60,7 +60,7 @@ use rule train_model as fit_model with:
 rule encode_samples:
     """Encode all samples: the mean code of each."""
     input:
-        matrix="results/{dataset}/expression.h5ad",
+        matrix="results/{dataset}/matrix.h5ad",
         model="results/{dataset}/{model}/{tuner}/model.zip",
     output:
         encoding="results/{dataset}/{model}/{tuner}/encoding.tsv.gz",
@@ -106,7 +106,7 @@ rule weigh_genes:
 rule measure_reconstruction:
     """Measure how well the model gives back each gene and each sample."""
     input:
-        matrix="results/{dataset}/expression.h5ad",
+        matrix="results/{dataset}/matrix.h5ad",
         model="results/{dataset}/{model}/{tuner}/model.zip",
     output:
         reconstruction_genes="results/{dataset}/{model}/{tuner}/reconstruction_genes.tsv.gz",
@@ -155,7 +155,7 @@ rule join_clinical:
 rule tabulate_values:
     """Write every value of a small matrix beside its reconstruction."""
     input:
-        matrix="results/{dataset}/expression.h5ad",
+        matrix="results/{dataset}/matrix.h5ad",
         model="results/{dataset}/{model}/{tuner}/model.zip",
     output:
         values="results/{dataset}/{model}/{tuner}/values.tsv.gz",

@@ -14,13 +14,13 @@
 rule build_explorer:
     """Put every map of a dataset on one page to explore, without a server."""
     input:
-        matrix="results/{dataset}/expression.h5ad",
+        matrix="results/{dataset}/matrix.h5ad",
         gene_embedding="results/{dataset}/gene_embedding.tsv",
-        maps="results/{dataset}/maps.tsv",
-        embeddings=of_every_cell("embedding.tsv"),
-        encodings=of_every_cell("encoding.tsv.gz"),
-        gene_weights=of_every_cell("gene_weights.tsv.gz"),
-        findings=of_every_cell("findings.tsv"),
+        embedding_quality="results/{dataset}/embedding_quality.tsv",
+        embeddings=of_every_experiment("embedding.tsv"),
+        encodings=of_every_experiment("encoding.tsv.gz"),
+        gene_weights=of_every_experiment("gene_weights.tsv.gz"),
+        findings=of_every_experiment("findings.tsv"),
         markers=resource("marker_genes.tsv"),
         colours=resource("cohorts.tsv"),
     output:
@@ -36,7 +36,7 @@ rule build_explorer:
         mem_mb=4000,
         runtime=15,
     params:
-        cells=cells_of_wildcard,
+        experiments=experiments_of_wildcard,
         title="{dataset}",
         code=code_hash("build_explorer", files=page_files("explorer")),
     script:
@@ -46,12 +46,12 @@ rule build_explorer:
 rule write_summary:
     """Write one page that says what was trained and what was found."""
     input:
-        matrix="results/{dataset}/expression.h5ad",
+        matrix="results/{dataset}/matrix.h5ad",
         leaderboard="results/{dataset}/leaderboard.tsv",
-        best=of_every_cell("best.json"),
-        trials=of_every_cell("trials.tsv"),
-        findings=of_every_cell("findings.tsv"),
-        maps="results/{dataset}/maps.tsv",
+        best=of_every_experiment("best.json"),
+        trials=of_every_experiment("trials.tsv"),
+        findings=of_every_experiment("findings.tsv"),
+        embedding_quality="results/{dataset}/embedding_quality.tsv",
         provenances=records_of_dataset,
         pictures=maps_of_dataset,
         citation=citation_file(),
@@ -73,7 +73,7 @@ rule write_summary:
         mem_mb=2000,
         runtime=15,
     params:
-        cells=cells_of_wildcard,
+        experiments=experiments_of_wildcard,
         title="{dataset}",
         benchmarks="results/benchmarks",
         code=code_hash("write_summary", files=page_files("summary")),
@@ -84,14 +84,14 @@ rule write_summary:
 rule assemble_study:
     """Put matrix, codes, maps and findings of a dataset into one file for scanpy."""
     input:
-        matrix="results/{dataset}/expression.h5ad",
+        matrix="results/{dataset}/matrix.h5ad",
         gene_embedding="results/{dataset}/gene_embedding.tsv",
         leaderboard="results/{dataset}/leaderboard.tsv",
-        encodings=of_every_cell("encoding.tsv.gz"),
-        embeddings=of_every_cell("embedding.tsv"),
-        gene_weights=of_every_cell("gene_weights.tsv.gz"),
-        associations=of_every_cell("associations.tsv"),
-        findings=of_every_cell("findings.tsv"),
+        encodings=of_every_experiment("encoding.tsv.gz"),
+        embeddings=of_every_experiment("embedding.tsv"),
+        gene_weights=of_every_experiment("gene_weights.tsv.gz"),
+        associations=of_every_experiment("associations.tsv"),
+        findings=of_every_experiment("findings.tsv"),
         colours=resource("cohorts.tsv"),
     output:
         study="results/{dataset}/study.h5ad",
@@ -106,7 +106,7 @@ rule assemble_study:
         mem_mb=4000,
         runtime=15,
     params:
-        cells=cells_of_wildcard,
+        experiments=experiments_of_wildcard,
         code=code_hash("assemble_study"),
     script:
         "../scripts/assemble_study.py"
@@ -117,7 +117,7 @@ rule project_samples:
     input:
         expression=raw_file("expression"),
         model=of_target("model.zip"),
-        matrix=lambda wildcards: f"results/{target_of(wildcards).dataset}/expression.h5ad",
+        matrix=lambda wildcards: f"results/{target_of(wildcards).dataset}/matrix.h5ad",
         encoding=of_target("encoding.tsv.gz"),
         embedding=of_target("embedding.tsv"),
     output:
@@ -149,7 +149,7 @@ rule plot_projection:
         projection="results/{dataset}/projection.tsv",
         diagnostics="results/{dataset}/projection.json",
         embedding=of_target("embedding.tsv"),
-        matrix=lambda wildcards: f"results/{target_of(wildcards).dataset}/expression.h5ad",
+        matrix=lambda wildcards: f"results/{target_of(wildcards).dataset}/matrix.h5ad",
         colours=resource("cohorts.tsv"),
     output:
         png=report(

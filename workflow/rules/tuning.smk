@@ -1,7 +1,7 @@
 # Stage 2: matrix -> trials -> best
 #
 # REQUIRES
-#   results/{dataset}/expression.h5ad
+#   results/{dataset}/matrix.h5ad
 # PROVIDES, in results/{dataset}/{model}/{tuner}/
 #   trials/{round}/proposals.json               what a round trains (closed loops only)
 #   trials/{round}/{trial}/{execution}.json     score and history of one training
@@ -32,11 +32,11 @@ rule propose_trials:
         mem_mb=2000,
         runtime=30,
     params:
-        tuner=of_cell("tuner_module"),
-        options=of_cell("options"),
-        module=of_cell("module"),
-        fixed=of_cell("fixed"),
-        space=of_cell("space"),
+        tuner=of_experiment("tuner_module"),
+        options=of_experiment("options"),
+        module=of_experiment("module"),
+        fixed=of_experiment("fixed"),
+        space=of_experiment("space"),
         slots=slots_of_round,
         seed=lambda wildcards: STUDY.seed(wildcards.dataset, wildcards.model, wildcards.tuner),
         states="results/{dataset}/{model}/{tuner}/states",
@@ -48,7 +48,7 @@ rule propose_trials:
 rule train_trial:
     """Train one hyperparameter setting and score it on the validation samples."""
     input:
-        matrix="results/{dataset}/expression.h5ad",
+        matrix="results/{dataset}/matrix.h5ad",
         proposals=proposals_of_round,
     output:
         trial="results/{dataset}/{model}/{tuner}/trials/{round}/{trial}/{execution}.json",
@@ -67,7 +67,7 @@ rule train_trial:
         accelerator=1,
     params:
         slot="{round}/{trial}/{execution}",
-        module=of_cell("module"),
+        module=of_experiment("module"),
         hyperparameters=lambda wildcards: trial_of(wildcards).hyperparameters,
         training=training_options,
         seed=trial_seed,
@@ -97,7 +97,7 @@ use rule train_trial as fit_trial with:
 rule rank_trials:
     """Rank every setting of a search and name the winner."""
     input:
-        trials=trials_of_cell,
+        trials=trials_of_experiment,
     output:
         ranking="results/{dataset}/{model}/{tuner}/trials.tsv",
         best="results/{dataset}/{model}/{tuner}/best.json",
@@ -112,9 +112,9 @@ rule rank_trials:
         mem_mb=1000,
         runtime=10,
     params:
-        settings=settings_of_cell,
-        space=of_cell("space"),
-        configurations=of_cell("configurations"),
+        settings=settings_of_experiment,
+        space=of_experiment("space"),
+        configurations=of_experiment("configurations"),
         states="results/{dataset}/{model}/{tuner}/states",
         code=model_code("rank_trials"),
     script:
@@ -138,7 +138,7 @@ rule measure_importance:
         mem_mb=2000,
         runtime=15,
     params:
-        searched=lambda wildcards: list(cell_of(wildcards).searched),
+        searched=lambda wildcards: list(experiment_of(wildcards).searched),
         seed=lambda wildcards: STUDY.seed(wildcards.dataset, "importance"),
         code=code_hash("measure_importance"),
     script:

@@ -1,6 +1,6 @@
 """Put matrix, codes, maps and findings of a dataset into one file for scanpy."""
 
-from tybalt.adapter import run
-from tybalt.study_file import assemble_study
+from tybalt.jobs.adapter import run
+from tybalt.pages.anndata_export import assemble_study
 
 run(assemble_study, snakemake)

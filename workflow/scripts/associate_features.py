@@ -1,6 +1,6 @@
-"""Ask every latent feature every question of the dataset."""
+"""Ask every latent feature every contrast of the dataset."""
 
-from tybalt.adapter import run
-from tybalt.meaning import associate_features
+from tybalt.analysis.associations import associate_features
+from tybalt.jobs.adapter import run
 
 run(associate_features, snakemake)

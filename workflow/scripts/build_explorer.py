@@ -1,6 +1,6 @@
 """Put every map of a dataset on one page to explore, without a server."""
 
-from tybalt.adapter import run
-from tybalt.explorer import build_explorer
+from tybalt.jobs.adapter import run
+from tybalt.pages.explorer import build_explorer
 
 run(build_explorer, snakemake)

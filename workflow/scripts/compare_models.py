@@ -1,6 +1,6 @@
 """Put the models of a dataset into one table."""
 
-from tybalt.adapter import run
-from tybalt.evaluation import compare_models
+from tybalt.analysis.evaluation import compare_models
+from tybalt.jobs.adapter import run
 
 run(compare_models, snakemake)

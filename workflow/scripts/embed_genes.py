@@ -1,6 +1,6 @@
 """Map the samples by their genes."""
 
-from tybalt.adapter import run
-from tybalt.embedding import embed_genes
+from tybalt.analysis.embedding import embed_genes
+from tybalt.jobs.adapter import run
 
 run(embed_genes, snakemake)

@@ -1,6 +1,6 @@
 """Map the samples by their codes."""
 
-from tybalt.adapter import run
-from tybalt.embedding import embed_samples
+from tybalt.analysis.embedding import embed_samples
+from tybalt.jobs.adapter import run
 
 run(embed_samples, snakemake)

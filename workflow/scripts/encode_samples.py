@@ -1,6 +1,6 @@
 """Write the mean code of every sample."""
 
-from tybalt.adapter import run
-from tybalt.latent import encode_samples
+from tybalt.analysis.encoding import encode_samples
+from tybalt.jobs.adapter import run
 
 run(encode_samples, snakemake)

@@ -1,6 +1,6 @@
 """Judge one model on the test samples."""
 
-from tybalt.adapter import run
-from tybalt.evaluation import evaluate_model
+from tybalt.analysis.evaluation import evaluate_model
+from tybalt.jobs.adapter import run
 
 run(evaluate_model, snakemake)

@@ -1,6 +1,6 @@
 """List the genes behind every feature, and the gene sets among them."""
 
-from tybalt.adapter import run
-from tybalt.over_representation import find_gene_sets
+from tybalt.analysis.gene_set_enrichment import find_gene_sets
+from tybalt.jobs.adapter import run
 
 run(find_gene_sets, snakemake)

@@ -1,6 +1,6 @@
 """Put the clinical columns beside the codes."""
 
-from tybalt.adapter import run
-from tybalt.data.clinical_table import join_clinical
+from tybalt.data.tables.clinical_table import join_clinical
+from tybalt.jobs.adapter import run
 
 run(join_clinical, snakemake)

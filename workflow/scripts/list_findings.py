@@ -1,6 +1,6 @@
-"""Sum up every question in one row."""
+"""Sum up every contrast in one row."""
 
-from tybalt.adapter import run
-from tybalt.meaning import list_findings
+from tybalt.analysis.associations import list_findings
+from tybalt.jobs.adapter import run
 
 run(list_findings, snakemake)

@@ -1,6 +1,6 @@
 """Find each feature again in trainings with other seeds."""
 
-from tybalt.adapter import run
-from tybalt.stability import measure_stability
+from tybalt.analysis.stability import measure_stability
+from tybalt.jobs.adapter import run
 
 run(measure_stability, snakemake)

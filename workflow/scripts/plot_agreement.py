@@ -1,6 +1,6 @@
 """Draw true against reconstructed values, gene by gene."""
 
-from tybalt.adapter import run
 from tybalt.figures.plot_agreement import plot_agreement
+from tybalt.jobs.adapter import run
 
 run(plot_agreement, snakemake)

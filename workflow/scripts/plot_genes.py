@@ -1,6 +1,6 @@
-"""Draw the genes behind the feature of a signal."""
+"""Draw the genes behind the feature of a contrast."""
 
-from tybalt.adapter import run
 from tybalt.figures.plot_genes import plot_genes
+from tybalt.jobs.adapter import run
 
 run(plot_genes, snakemake)

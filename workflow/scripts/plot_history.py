@@ -1,6 +1,6 @@
 """Draw every loss term by epoch."""
 
-from tybalt.adapter import run
 from tybalt.figures.plot_history import plot_history
+from tybalt.jobs.adapter import run
 
 run(plot_history, snakemake)

@@ -1,6 +1,6 @@
 """Draw new samples on the map that they were projected onto."""
 
-from tybalt.adapter import run
 from tybalt.figures.plot_projection import plot_projection
+from tybalt.jobs.adapter import run
 
 run(plot_projection, snakemake)

@@ -1,6 +1,6 @@
 """Draw the reconstruction error by gene and by cancer type."""
 
-from tybalt.adapter import run
 from tybalt.figures.plot_reconstruction import plot_reconstruction
+from tybalt.jobs.adapter import run
 
 run(plot_reconstruction, snakemake)

@@ -1,6 +1,6 @@
 """Clean, rank, scale and split an expression matrix."""
 
-from tybalt.adapter import run
 from tybalt.data.preprocess import preprocess_expression
+from tybalt.jobs.adapter import run
 
 run(preprocess_expression, snakemake)

@@ -1,6 +1,6 @@
 """Place a new cohort on the map of a trained model."""
 
-from tybalt.adapter import run
-from tybalt.projection import project_samples
+from tybalt.analysis.projection import project_samples
+from tybalt.jobs.adapter import run
 
 run(project_samples, snakemake)

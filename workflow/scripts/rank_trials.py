@@ -1,6 +1,6 @@
 """Rank every setting of a search and name the winner."""
 
-from tybalt.adapter import run
-from tybalt.ranking import rank_trials
+from tybalt.jobs.adapter import run
+from tybalt.tuning.ranking import rank_trials
 
 run(rank_trials, snakemake)

@@ -1,6 +1,6 @@
 """Turn a list of mutations into a table, sample x gene, and count them per sample."""
 
-from tybalt.adapter import run
-from tybalt.data.mutations import tabulate_mutations
+from tybalt.data.tables.mutations import tabulate_mutations
+from tybalt.jobs.adapter import run
 
 run(tabulate_mutations, snakemake)

@@ -1,6 +1,6 @@
 """Write every value of a small matrix beside its reconstruction."""
 
-from tybalt.adapter import run
-from tybalt.latent import tabulate_values
+from tybalt.analysis.encoding import tabulate_values
+from tybalt.jobs.adapter import run
 
 run(tabulate_values, snakemake)

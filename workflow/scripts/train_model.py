@@ -1,6 +1,6 @@
 """Train the winner of a search again and keep the model."""
 
-from tybalt.adapter import run
-from tybalt.training import train_model
+from tybalt.jobs.adapter import run
+from tybalt.training.train import train_model
 
 run(train_model, snakemake)

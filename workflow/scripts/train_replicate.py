@@ -1,6 +1,6 @@
 """Train the winning setting with another seed, and keep the codes."""
 
-from tybalt.adapter import run
-from tybalt.replicates import train_replicate
+from tybalt.jobs.adapter import run
+from tybalt.training.replicates import train_replicate
 
 run(train_replicate, snakemake)

@@ -1,6 +1,6 @@
 """Write the decoder's weight of every gene in every feature."""
 
-from tybalt.adapter import run
-from tybalt.latent import weigh_genes
+from tybalt.analysis.encoding import weigh_genes
+from tybalt.jobs.adapter import run
 
 run(weigh_genes, snakemake)

@@ -1,6 +1,6 @@
 """Write one page that says what was trained and what was found."""
 
-from tybalt.adapter import run
-from tybalt.summary import write_summary
+from tybalt.jobs.adapter import run
+from tybalt.pages.summary import write_summary
 
 run(write_summary, snakemake)

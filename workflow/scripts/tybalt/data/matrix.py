@@ -1,4 +1,4 @@
-"""The matrix of a dataset, `expression.h5ad`: what every later stage reads, and how it is written.
+"""The matrix of a dataset, `matrix.h5ad`: what every later stage reads, and how it is written.
 
 Trials read the values through h5py alone (0.1 s at 10,459 x 5,000); AnnData is imported only
 where tables are read or written.
@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from tybalt.errors import InputError, suggest
+from tybalt.plan.errors import InputError, suggest
 
 #: Parts of the samples, in the order in which a study uses them: train fits, validation chooses,
 #: test judges.
@@ -122,7 +122,7 @@ def present_parts(split: Iterable[str]) -> tuple[str, ...]:
     return tuple(part for part in PARTS if part in found)
 
 
-def judging_part(split: Iterable[str]) -> str:
+def held_out_part(split: Iterable[str]) -> str:
     """Return the part that judges: ``test`` where the split has one, else ``validation``."""
     return "test" if "test" in present_parts(split) else "validation"
 
@@ -130,7 +130,7 @@ def judging_part(split: Iterable[str]) -> str:
 def write_matrix(
     path: str, X: np.ndarray, obs: pd.DataFrame, var: pd.DataFrame, notes: Mapping[str, Any]
 ) -> None:
-    """Write `expression.h5ad`, uncompressed and contiguous, the same bytes for the same content.
+    """Write `matrix.h5ad`, uncompressed and contiguous, the same bytes for the same content.
 
     Parameters
     ----------

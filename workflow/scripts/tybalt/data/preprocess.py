@@ -1,4 +1,4 @@
-"""From a raw matrix and a clinical table to `expression.h5ad`: clean, rank, scale, split.
+"""From a raw matrix and a clinical table to `matrix.h5ad`: clean, rank, scale, split.
 
 The header and the clinical table give the split; then the rows stream by once and the best genes
 stay.
@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tybalt.data.best_rows import BestRows
-from tybalt.data.clinical import describe_samples, read_sample_ids
-from tybalt.data.genes import DUPLICATES, RANK_STATISTICS, select_genes
+from tybalt.data.features import DUPLICATES, RANK_STATISTICS, select_genes
 from tybalt.data.matrix import write_matrix
-from tybalt.data.raw_matrix import read_header
+from tybalt.data.readers.best_rows import BestRows
+from tybalt.data.readers.raw_matrix import read_header
 from tybalt.data.scaling import SCALERS, fit_scaler, gene_statistics, is_constant, scale
 from tybalt.data.split import split_samples
-from tybalt.errors import InputError, suggest
+from tybalt.data.tables.clinical import describe_samples, read_sample_ids
+from tybalt.plan.errors import InputError, suggest
 
 LOG = logging.getLogger(__name__)
 
@@ -58,14 +58,14 @@ def preprocess_expression(
     genes
         ``count``; ``rank_by``: mean_absolute_deviation (about the mean) or variance;
         ``rank_on``: train or all samples; ``duplicates``: drop, first or mean, see
-        `tybalt.data.genes.select_genes`.
+        `tybalt.data.features.select_genes`.
     scaling
         ``method``: zero_one (values outside, as test samples may have, are clipped) or z_score;
         ``fit_on``: train or all samples. A constant gene has scale 1.
     split
         See `tybalt.data.split.split_samples`.
     columns, barcodes, minimum_overlap
-        See `tybalt.data.clinical.describe_samples`.
+        See `tybalt.data.tables.clinical.describe_samples`.
     seed
         Of the split.
     threads

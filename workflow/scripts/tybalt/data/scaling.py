@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from tybalt.data.genes import mean_absolute_deviation
+from tybalt.data.features import mean_absolute_deviation
 
 
 def gene_statistics(values: np.ndarray) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tybalt.data.matrix import PARTS
-from tybalt.errors import InputError, suggest
+from tybalt.plan.errors import InputError, suggest
 
 LOG = logging.getLogger(__name__)
 

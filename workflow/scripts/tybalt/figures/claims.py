@@ -2,16 +2,16 @@
 
 import pandas as pd
 
-from tybalt.errors import InputError, suggest
-from tybalt.files import read_table
+from tybalt.jobs.files import read_table
+from tybalt.plan.errors import InputError, suggest
 
 
-def read_finding(findings: str, question: str) -> pd.Series:
-    """Return the row of one question; raise InputError if the table lacks it."""
-    table = read_table(findings, index="question")
-    if question not in table.index:
-        raise InputError(f"{findings}: no question {question!r}; {suggest(question, table.index)}")
-    return table.loc[question]
+def read_finding(findings: str, contrast: str) -> pd.Series:
+    """Return the row of one contrast; raise InputError if the table lacks it."""
+    table = read_table(findings, index="contrast")
+    if contrast not in table.index:
+        raise InputError(f"{findings}: no contrast {contrast!r}; {suggest(contrast, table.index)}")
+    return table.loc[contrast]
 
 
 def oriented(finding: pd.Series) -> tuple[str, dict[str, float]]:
@@ -39,18 +39,18 @@ def measure_name(finding: pd.Series) -> str:
     return "AUROC" if finding["measure"] == "auroc" else "Spearman’s ρ"
 
 
-def sentence(question: str, finding: pd.Series) -> str:
+def sentence(contrast: str, finding: pd.Series) -> str:
     """Say in one line what was found, for a title."""
     name, effect = oriented(finding)
-    part = finding["judged_on"]
-    if finding["claim"] == "not testable":
-        return f"{question}: not testable ({finding['reason']})"
+    part = finding["evaluated_on"]
+    if finding["verdict"] == "not testable":
+        return f"{contrast}: not testable ({finding['reason']})"
     value = f"{measure_name(finding)} {effect['test']:.2f} on {part} samples"
-    if finding["claim"] != "confirmed":
-        return f"{question}: no feature is confirmed ({name}: {value})"
+    if finding["verdict"] != "confirmed":
+        return f"{contrast}: no feature is confirmed ({name}: {value})"
     if finding["measure"] == "auroc":
-        return f"{name} separates {finding['contrast'].replace(' against ', ' from ')}: {value}"
-    return f"{name} follows {finding['contrast']}: {value}"
+        return f"{name} separates {finding['description'].replace(' against ', ' from ')}: {value}"
+    return f"{name} follows {finding['description']}: {value}"
 
 
 def stability_in_words(finding: pd.Series) -> str:
@@ -59,5 +59,5 @@ def stability_in_words(finding: pd.Series) -> str:
         return ""
     return (
         f"Found again in trainings with other seeds: |r| = {finding['stability']:.2f} "
-        f"on {finding['judged_on']} samples."
+        f"on {finding['evaluated_on']} samples."
     )

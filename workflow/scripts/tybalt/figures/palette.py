@@ -9,9 +9,9 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from tybalt.errors import InputError
 from tybalt.figures.style import AMBER, BLUE, GREEN, GREY, INK, ORANGE, PINK, SKY
-from tybalt.files import read_table
+from tybalt.jobs.files import read_table
+from tybalt.plan.errors import InputError
 
 #: Shapes that stay apart when small.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")

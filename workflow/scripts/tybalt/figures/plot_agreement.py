@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from tybalt.data.matrix import judging_part
+from tybalt.data.matrix import held_out_part
 from tybalt.figures.style import (
     BLUE,
     GREY,
@@ -19,7 +19,7 @@ from tybalt.figures.style import (
     number,
     saves_figure,
 )
-from tybalt.files import read_table
+from tybalt.jobs.files import read_table
 
 #: Genes with so few distinct values are spread sideways.
 _FEW_VALUES = 5
@@ -32,12 +32,13 @@ def plot_agreement(values: str, title: str) -> Figure:
     Parameters
     ----------
     values
-        Table of `tybalt.latent.tabulate_values`: sample, split, gene, true, reconstructed.
+        Table of `tybalt.analysis.encoding.tabulate_values`: sample, split, gene, true,
+        reconstructed.
     title
         Whose model it is.
     """
     table = read_table(values)
-    judge = judging_part(table["split"])
+    judge = held_out_part(table["split"])
     genes = list(dict.fromkeys(table["gene"]))
     figure = new_figure("True and reconstructed values", title)
     height, width = best_grid(len(genes))

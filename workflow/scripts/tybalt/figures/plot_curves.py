@@ -23,8 +23,8 @@ from tybalt.figures.style import (
     number,
     saves_figure,
 )
-from tybalt.files import read_table
-from tybalt.names import cell_name
+from tybalt.jobs.files import read_table
+from tybalt.plan.names import experiment_name
 
 _COLOURS = (BLUE, ORANGE, GREEN, PINK, AMBER, SKY)
 _STYLES = ("-", "--", ":")
@@ -32,7 +32,10 @@ _STYLES = ("-", "--", ":")
 
 @saves_figure
 def plot_curves(
-    histories: Sequence[str], cells: Sequence[Sequence[str]], published: Sequence[str], title: str
+    histories: Sequence[str],
+    experiments: Sequence[Sequence[str]],
+    published: Sequence[str],
+    title: str,
 ) -> Figure:
     """Draw the validation error of every model of a dataset by epoch.
 
@@ -40,7 +43,7 @@ def plot_curves(
     ----------
     histories
         Tables with one row per epoch, one for each model: epoch, validation_mse ...
-    cells
+    experiments
         (model, tuner) of each, in the same order.
     published
         resources/published_basics.tsv if it has curves for these data, else nothing. Its rows of
@@ -51,14 +54,14 @@ def plot_curves(
     figure = new_figure("Learning curves of all models", title)
     axes = figure.subplots()
     handles, drawn = [], []
-    for i, (path, cell) in enumerate(zip(histories, cells, strict=True)):
+    for i, (path, experiment) in enumerate(zip(histories, experiments, strict=True)):
         table = read_table(path).sort_values("epoch")
         error = table["validation_mse"].to_numpy()
         look = {
             "color": _COLOURS[i % len(_COLOURS)],
             "linestyle": _STYLES[(i // len(_COLOURS)) % len(_STYLES)],
             "linewidth": 2,
-            "label": f"{cell_name(*cell)}: {number(error.min(), 3)}",
+            "label": f"{experiment_name(*experiment)}: {number(error.min(), 3)}",
         }
         drawn.append(error)
         if len(table) == 1:  # fitted in one step

@@ -27,7 +27,7 @@ from tybalt.figures.style import (
     new_figure,
     saves_figure,
 )
-from tybalt.files import read_samples
+from tybalt.jobs.files import read_samples
 
 #: More rows than this do not show on a slide (850 pixels) nor on a page.
 MOST_ROWS = 2000
@@ -49,7 +49,7 @@ def plot_encoding(matrix: str, encoding: str, colours: str, title: str) -> Figur
     Parameters
     ----------
     matrix
-        `expression.h5ad`, of which the clinical columns are read. Colour bars are drawn for
+        `matrix.h5ad`, of which the clinical columns are read. Colour bars are drawn for
         cancer_type, sample_type and sex where the dataset declares them.
     encoding
         Codes of all samples: sample, z1 ... zK.

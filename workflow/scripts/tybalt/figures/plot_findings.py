@@ -1,4 +1,4 @@
-"""All questions at a glance: the best feature of each, on training and on test samples."""
+"""All contrasts at a glance: the best feature of each, on training and on test samples."""
 
 import numpy as np
 import pandas as pd
@@ -19,39 +19,39 @@ from tybalt.figures.style import (
     saves_figure,
     say_instead,
 )
-from tybalt.files import read_table
+from tybalt.jobs.files import read_table
 
 #: Rows of a panel, and panels beside each other.
 _ROWS, _PANELS = 30, 2
 
-#: Questions without a confirmed feature that are shown all the same: what everybody asks first.
+#: Contrasts without a confirmed feature that are shown all the same: what everybody asks first.
 _ALWAYS = {"sex", "age", "stage", "mutation_burden", "normal", "metastatic"}
 
 
 @saves_figure
 def plot_findings(findings: str, title: str) -> Figure:
-    """Draw the best feature of every confirmed question, and of those that everybody asks.
+    """Draw the best feature of every confirmed contrast, and of those that everybody asks.
 
     Parameters
     ----------
     findings
-        Table of all questions, each with its best feature.
+        Table of all contrasts, each with its best feature.
     title
         Whose features they are.
     """
     table = read_table(findings)
-    counts = table["claim"].value_counts()
+    counts = table["verdict"].value_counts()
     testable = len(table) - counts.get("not testable", 0)
     confirmed = counts.get("confirmed", 0)
     figure = new_figure(
-        f"{confirmed} of {testable} testable questions have a feature that test samples confirm",
+        f"{confirmed} of {testable} testable contrasts have a feature that test samples confirm",
         title,
     )
-    wanted = (table["claim"] == "confirmed") | (table["named"] == "yes")
-    wanted |= table["question"].isin(_ALWAYS)
+    wanted = (table["verdict"] == "confirmed") | (table["named"] == "yes")
+    wanted |= table["contrast"].isin(_ALWAYS)
     shown = ordered(table[wanted & table["effect_test"].notna()])
     if shown.empty:
-        say_instead(figure, "No question can be asked of these samples.")
+        say_instead(figure, "No contrast can be asked of these samples.")
         return figure
     left_out = max(len(shown) - _ROWS * _PANELS, 0)
     shown = shown.head(_ROWS * _PANELS)
@@ -64,14 +64,14 @@ def plot_findings(findings: str, title: str) -> Figure:
         Line2D([], [], color=ORANGE, marker="o", label="confirmed, with 95 % interval"),
         Line2D([], [], color=GREY, marker="o", label="not confirmed or not testable"),
         Line2D([], [], color=INK, marker="|", linestyle="none", markersize=11, label="training"),
-        Line2D([], [], color=BLUE, linestyle="--", label="smallest effect of a claim"),
+        Line2D([], [], color=BLUE, linestyle="--", label="smallest effect of a verdict"),
     ]
-    legend_beside(figure, handles, f"{table['judged_on'].iloc[0]} samples")
+    legend_beside(figure, handles, f"{table['evaluated_on'].iloc[0]} samples")
     notes = [
         "Features are chosen on training samples. AUROC (scale below) for yes or no, |ρ| (scale "
-        "above, question in italics) for numbers. In brackets: the feature, and its stability over "
+        "above, contrast in italics) for numbers. In brackets: the feature, and its stability over "
         "trainings with other seeds where it was measured.",
-        f"{counts.get('not confirmed', 0)} questions have no confirmed feature, "
+        f"{counts.get('not confirmed', 0)} contrasts have no confirmed feature, "
         f"{counts.get('not testable', 0)} have too few samples; all are in findings.tsv.",
         f"{left_out} more do not fit here." if left_out else "",
     ]
@@ -80,7 +80,7 @@ def plot_findings(findings: str, title: str) -> Figure:
 
 
 def ordered(table: pd.DataFrame) -> pd.DataFrame:
-    """Order the questions: named ones first, then by kind as they are asked, the best first."""
+    """Order the contrasts: named ones first, then by kind as they are asked, the best first."""
     kinds = {kind: i for i, kind in enumerate(dict.fromkeys(table["group"]))}
     strength = [departure(row)["test"] for _, row in table.iterrows()]
     table = table.assign(kind=table["group"].map(kinds), strength=strength)
@@ -101,13 +101,13 @@ def _draw_rows(axes: Axes, rows: pd.DataFrame, height: int) -> None:
     labels = []
     for y, (_, row) in enumerate(rows.iterrows()):
         effect = departure(row)
-        colour = ORANGE if row["claim"] == "confirmed" else GREY
+        colour = ORANGE if row["verdict"] == "confirmed" else GREY
         axes.plot([effect["low"], effect["high"]], [y, y], color=colour, linewidth=2)
         axes.plot(effect["test"], y, "o", color=colour, markersize=7)
         axes.plot(effect["train"], y, "|", color=INK, markersize=11)
         stable = "" if pd.isna(row["stability"]) else f", {row['stability']:.2f}"
-        question = row["question"].replace("_", " ").replace(":", ": ")
-        labels.append(f"{question}  ({oriented(row)[0]}{stable})")
+        contrast = row["contrast"].replace("_", " ").replace(":", ": ")
+        labels.append(f"{contrast}  ({oriented(row)[0]}{stable})")
     axes.set_yticks(range(len(rows)), labels, fontsize=SMALL)
     for tick, measure in zip(axes.get_yticklabels(), rows["measure"], strict=True):
         tick.set_style("italic" if measure == "spearman" else "normal")

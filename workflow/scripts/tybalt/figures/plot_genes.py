@@ -1,4 +1,4 @@
-"""The genes behind the feature that answers a question: the largest weights of both sides."""
+"""The genes behind the feature that answers a contrast: the largest weights of both sides."""
 
 import textwrap
 
@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tybalt.analysis.gene_set_enrichment import DEVIATIONS, MINIMUM_GENES
 from tybalt.figures.claims import read_finding, sentence, stability_in_words
 from tybalt.figures.style import (
     BLUE,
@@ -20,8 +21,7 @@ from tybalt.figures.style import (
     saves_figure,
     say_instead,
 )
-from tybalt.files import read_table
-from tybalt.over_representation import DEVIATIONS, MINIMUM_GENES
+from tybalt.jobs.files import read_table
 
 #: Genes of each side that are named, and gene sets listed below them.
 _GENES, _SETS = 20, 4
@@ -31,8 +31,10 @@ _LARGEST_Q = 0.05
 
 
 @saves_figure
-def plot_genes(gene_weights: str, gene_sets: str, findings: str, signal: str, title: str) -> Figure:
-    """Draw the genes with the largest weights on both sides of the feature of a question.
+def plot_genes(
+    gene_weights: str, gene_sets: str, findings: str, contrast: str, title: str
+) -> Figure:
+    """Draw the genes with the largest weights on both sides of the feature of a contrast.
 
     Parameters
     ----------
@@ -41,17 +43,17 @@ def plot_genes(gene_weights: str, gene_sets: str, findings: str, signal: str, ti
     gene_sets
         Gene sets over-represented on each side of each feature.
     findings
-        Table of all questions, each with its best feature.
-    signal
-        Name of the question in that table.
+        Table of all contrasts, each with its best feature.
+    contrast
+        Name of the contrast in that table.
     title
         Whose feature it is.
     """
-    best = read_finding(findings, signal)
-    heading = textwrap.shorten(f"Genes: {sentence(signal, best)}", 105, placeholder=" …")
+    best = read_finding(findings, contrast)
+    heading = textwrap.shorten(f"Genes: {sentence(contrast, best)}", 105, placeholder=" …")
     if pd.isna(best["feature"]):
         figure = new_figure(heading, title, (SLIDE[0], 2.3))
-        say_instead(figure, "Not testable: too few training samples on one side of the question.")
+        say_instead(figure, "Not testable: too few training samples on one side of the contrast.")
         return figure
     figure = new_figure(heading, title)
     weights = read_table(gene_weights, index="gene")[best["feature"]]
@@ -82,11 +84,11 @@ def plot_genes(gene_weights: str, gene_sets: str, findings: str, signal: str, ti
 
 
 def _sides_in_words(best: pd.Series) -> dict[str, str]:
-    """Name the two sides of the question."""
-    contrast = best["contrast"].partition(", within")[0]
+    """Name the two sides of the contrast."""
+    description = best["description"].partition(", within")[0]
     if best["measure"] != "auroc":
-        return {"higher": f"with more {contrast}", "lower": f"with less {contrast}"}
-    positive, _, negative = contrast.partition(" against ")
+        return {"higher": f"with more {description}", "lower": f"with less {description}"}
+    positive, _, negative = description.partition(" against ")
     return {"higher": f"higher in {positive}", "lower": f"higher in {negative}"}
 
 

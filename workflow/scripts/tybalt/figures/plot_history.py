@@ -28,7 +28,7 @@ from tybalt.figures.style import (
     readable,
     saves_figure,
 )
-from tybalt.files import read_table
+from tybalt.jobs.files import read_table
 
 _VALIDATION = "validation_"
 

@@ -14,7 +14,7 @@ from tybalt.figures.style import (
     saves_figure,
     say_instead,
 )
-from tybalt.files import read_table
+from tybalt.jobs.files import read_table
 
 #: A forest that predicts less of the variance than this has found next to nothing.
 LEAST_R2 = 0.2
@@ -30,7 +30,7 @@ def plot_importance(importance: str, title: str) -> Figure:
     Parameters
     ----------
     importance
-        Table of `tybalt.importance.measure_importance`: hyperparameter, importance, sd, r2,
+        Table of `tybalt.tuning.importance.measure_importance`: hyperparameter, importance, sd, r2,
         settings, trainings, scale; the most important first.
     title
         Whose search it is.

@@ -21,8 +21,8 @@ from tybalt.figures.style import (
     readable,
     saves_figure,
 )
-from tybalt.files import read_table
-from tybalt.names import cell_name
+from tybalt.jobs.files import read_table
+from tybalt.plan.names import experiment_name
 
 #: The linear baseline, and the one that knows nothing of a sample: the mean of all training
 #: samples. Module -> (name in the legend, marker, line).
@@ -46,14 +46,14 @@ def plot_leaderboard(leaderboard: str, title: str) -> Figure:
     Parameters
     ----------
     leaderboard
-        One row per model and tuner: model, tuner, module, judged_on, warnings, and measures.
+        One row per model and tuner: model, tuner, module, evaluated_on, warnings, and measures.
         ``x_low`` and ``x_high`` are the interval of ``x``, or of ``x_accuracy``, ``x_auroc``.
     title
         Whose models they are.
     """
     rows = read_table(leaderboard)
     measures = measures_of(rows)
-    names = rows["model"].combine(rows["tuner"], cell_name)
+    names = rows["model"].combine(rows["tuner"], experiment_name)
     figure = new_figure(_heading(rows), title)
     height, width = best_grid(max(len(measures), 1))
     panels = figure.subplots(height, width, sharey=True, squeeze=False)
@@ -82,7 +82,7 @@ def plot_leaderboard(leaderboard: str, title: str) -> Figure:
 def _heading(rows: pd.DataFrame) -> str:
     """Count the trained models and say which samples judge them."""
     count = int((rows["module"] != "mean").sum())
-    (part,) = rows["judged_on"].unique()
+    (part,) = rows["evaluated_on"].unique()
     also = ", which also chose the setting" if part == "validation" else ""
     return f"{count} trained model{'' if count == 1 else 's'}, judged on {part} samples{also}"
 

@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 
 from tybalt.figures.shares import draw_shares
 from tybalt.figures.style import add_note, new_figure, saves_figure, say_instead
-from tybalt.files import read_table
-from tybalt.names import cell_name
+from tybalt.jobs.files import read_table
+from tybalt.plan.names import experiment_name
 
 
 @saves_figure
@@ -17,7 +17,7 @@ def plot_matches(matched_features: str, title: str) -> Figure:
     Parameters
     ----------
     matched_features
-        Output of `tybalt.stability.match_models`.
+        Output of `tybalt.analysis.stability.match_models`.
     title
         Whose models they are.
     """
@@ -27,8 +27,8 @@ def plot_matches(matched_features: str, title: str) -> Figure:
         say_instead(figure, "There is one model only, so nothing to compare it with.")
         return figure
     table = table.assign(
-        a=table["model_a"].combine(table["tuner_a"], cell_name),
-        b=table["model_b"].combine(table["tuner_b"], cell_name),
+        a=table["model_a"].combine(table["tuner_a"], experiment_name),
+        b=table["model_b"].combine(table["tuner_b"], experiment_name),
         r=table["r"].abs(),
     )
     panels = figure.subplots(1, 2, sharey=True)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from tybalt.data.matrix import read_obs
 from tybalt.figures.palette import NO_TYPE, Look, cancer_types_of, looks_with_missing, marker_handle
-from tybalt.figures.plot_map import label_groups
+from tybalt.figures.plot_embedding import label_groups
 from tybalt.figures.style import (
     BLUE,
     GREY,
@@ -21,7 +21,7 @@ from tybalt.figures.style import (
     saves_figure,
     say_instead,
 )
-from tybalt.files import read_json, read_table
+from tybalt.jobs.files import read_json, read_table
 
 
 @saves_figure
@@ -33,7 +33,7 @@ def plot_projection(
     Parameters
     ----------
     projection, diagnostics
-        Outputs of `tybalt.projection.project_samples`.
+        Outputs of `tybalt.analysis.projection.project_samples`.
     embedding, matrix
         The map, and the matrix whose cancer types colour it.
     title

@@ -20,7 +20,7 @@ from tybalt.figures.style import (
     saves_figure,
     say_instead,
 )
-from tybalt.files import read_table
+from tybalt.jobs.files import read_table
 
 #: What the published losses measure, per module: the column of our history, and its name.
 MEASURES = {"vae": ("bce", "binary cross-entropy, sum over genes"), "adage": ("mse", "MSE")}

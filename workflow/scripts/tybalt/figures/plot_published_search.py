@@ -18,7 +18,7 @@ from tybalt.figures.style import (
     number,
     saves_figure,
 )
-from tybalt.files import read_table
+from tybalt.jobs.files import read_table
 
 
 @saves_figure
@@ -60,7 +60,7 @@ def plot_published_search(
     add_note(
         figure,
         f"{elbows} Compare the order, not the values: epochs and seeds differ, and "
-        "8.3e-4 is one wrong cell of 1,200 (200 validation samples x 6 columns). Validation "
+        "8.3e-4 is one wrong value of 1,200 (200 validation samples x 6 columns). Validation "
         f"samples repeat patterns of training samples. {settings.failures()}".strip(),
     )
     return figure

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from tybalt.data.matrix import judging_part
+from tybalt.data.matrix import held_out_part
 from tybalt.figures.palette import (
     NO_TYPE,
     Look,
@@ -28,7 +28,7 @@ from tybalt.figures.style import (
     number,
     saves_figure,
 )
-from tybalt.files import read_table
+from tybalt.jobs.files import read_table
 
 #: How many of the genes that are reconstructed worst are named.
 WORST = 15
@@ -59,7 +59,7 @@ def plot_reconstruction(
     """
     genes = read_table(reconstruction_genes, index="gene")
     samples = read_table(reconstruction_samples, index="sample")
-    part = judging_part(samples["split"])
+    part = held_out_part(samples["split"])
     types = cancer_types_of(samples)
     heading = f"Reconstruction error, {part} samples against training samples"
     figure = new_figure(heading, title)

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
-from tybalt.errors import InputError
 from tybalt.figures.style import OBJECTIVES, number
-from tybalt.files import read_table
+from tybalt.jobs.files import read_table
+from tybalt.plan.errors import InputError
 
 #: A score that spans more than this factor is drawn on a logarithmic axis.
 _LOGARITHMIC_ABOVE = 20
@@ -15,7 +15,7 @@ _LOGARITHMIC_ABOVE = 20
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """The table of a search, as `tybalt.ranking.rank_trials` writes it.
+    """The table of a search, as `tybalt.tuning.ranking.rank_trials` writes it.
 
     Attributes
     ----------

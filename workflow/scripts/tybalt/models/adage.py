@@ -9,8 +9,8 @@ both sides, tied, cross-entropy, plain gradient descent; its encodings are the a
 from dataclasses import dataclass
 from typing import Any
 
-from tybalt import common_hyperparameters as common
-from tybalt.hyperparameters import hyperparameter
+from tybalt.plan import shared_hyperparameters as common
+from tybalt.plan.hyperparameters import hyperparameter
 
 OBJECTIVE = "reconstruction"
 
@@ -19,7 +19,7 @@ _GREENE = "https://github.com/greenelab/tybalt, ADAGE parameter sweep"
 
 @dataclass(frozen=True, kw_only=True)
 class HParams:
-    """Knobs of the denoising autoencoder."""
+    """Hyperparameters of the denoising autoencoder."""
 
     latent_dim: int = common.latent_dim()
     activation: str = hyperparameter(
@@ -75,7 +75,7 @@ def build(n_genes: int, hp: HParams) -> Any:
     import keras
     from keras import layers
 
-    from tybalt.layers import ActivityL1, Corruption, TiedDense, reconstruction_loss
+    from tybalt.training.layers import ActivityL1, Corruption, TiedDense, reconstruction_loss
 
     genes = keras.Input((n_genes,), name="genes")
     corrupted = Corruption(hp.noise, name="corruption")(genes)

@@ -8,15 +8,15 @@ https://doi.org/10.1126/science.1127647). The code of the deep one is in -1..1.
 from dataclasses import dataclass
 from typing import Any
 
-from tybalt import common_hyperparameters as common
-from tybalt.hyperparameters import hyperparameter
+from tybalt.plan import shared_hyperparameters as common
+from tybalt.plan.hyperparameters import hyperparameter
 
 OBJECTIVE = "reconstruction"
 
 
 @dataclass(frozen=True, kw_only=True)
 class HParams:
-    """Knobs of the basic autoencoder."""
+    """Hyperparameters of the basic autoencoder."""
 
     latent_dim: int = common.latent_dim()
     depth: int = hyperparameter(
@@ -63,7 +63,7 @@ def build(n_genes: int, hp: HParams) -> Any:
     import keras
     from keras import layers
 
-    from tybalt.layers import reconstruction_loss
+    from tybalt.training.layers import reconstruction_loss
 
     genes = keras.Input((n_genes,), name="genes")
     hidden = genes

@@ -7,15 +7,15 @@ Jacobian costs. With one layer it is a closed form, as cheap as the layer itself
 from dataclasses import dataclass
 from typing import Any
 
-from tybalt import common_hyperparameters as common
-from tybalt.hyperparameters import hyperparameter
+from tybalt.plan import shared_hyperparameters as common
+from tybalt.plan.hyperparameters import hyperparameter
 
 OBJECTIVE = "reconstruction"
 
 
 @dataclass(frozen=True, kw_only=True)
 class HParams:
-    """Knobs of the contractive autoencoder."""
+    """Hyperparameters of the contractive autoencoder."""
 
     latent_dim: int = common.latent_dim()
     contraction: float = hyperparameter(
@@ -54,7 +54,7 @@ def build(n_genes: int, hp: HParams) -> Any:
     import keras
     from keras import layers
 
-    from tybalt.layers import JacobianNorm, TiedDense, reconstruction_loss
+    from tybalt.training.layers import JacobianNorm, TiedDense, reconstruction_loss
 
     genes = keras.Input((n_genes,), name="genes")
     encoder = layers.Dense(hp.latent_dim, activation=hp.activation, name="latent")

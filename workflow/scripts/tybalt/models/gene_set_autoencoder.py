@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tybalt import common_hyperparameters as common
-from tybalt import gene_sets
-from tybalt.hyperparameters import hyperparameter
+from tybalt.plan import gene_sets
+from tybalt.plan import shared_hyperparameters as common
+from tybalt.plan.hyperparameters import hyperparameter
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +24,7 @@ FILES = ("gene_sets",)
 
 @dataclass(frozen=True, kw_only=True)
 class HParams:
-    """Knobs of the gene-set autoencoder."""
+    """Hyperparameters of the gene-set autoencoder."""
 
     gene_sets: str = hyperparameter(
         "resources/gene_sets.gmt",
@@ -86,7 +86,7 @@ def build(n_genes: int, hp: HParams, sets: "np.ndarray", links: "np.ndarray") ->
     import keras
     from keras import layers
 
-    from tybalt.layers import LinkedDense, reconstruction_loss
+    from tybalt.training.layers import LinkedDense, reconstruction_loss
 
     genes = keras.Input((n_genes,), name="genes")
     hidden = LinkedDense(links, n_genes, len(sets), hp.activation, name="gene_sets")(genes)

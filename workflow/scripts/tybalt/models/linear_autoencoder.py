@@ -8,15 +8,15 @@ themselves (they may be rotated and stretched). What it lacks beside `pca`, it l
 from dataclasses import dataclass
 from typing import Any
 
-from tybalt import common_hyperparameters as common
-from tybalt.hyperparameters import hyperparameter
+from tybalt.plan import shared_hyperparameters as common
+from tybalt.plan.hyperparameters import hyperparameter
 
 OBJECTIVE = "reconstruction"
 
 
 @dataclass(frozen=True, kw_only=True)
 class HParams:
-    """Knobs of the linear autoencoder."""
+    """Hyperparameters of the linear autoencoder."""
 
     latent_dim: int = common.latent_dim()
     tied: bool = hyperparameter(
@@ -41,7 +41,7 @@ def build(n_genes: int, hp: HParams) -> Any:
     import keras
     from keras import layers
 
-    from tybalt.layers import TiedDense, reconstruction_loss
+    from tybalt.training.layers import TiedDense, reconstruction_loss
 
     genes = keras.Input((n_genes,), name="genes")
     encoder = layers.Dense(hp.latent_dim, name="latent")

@@ -9,8 +9,8 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tybalt import common_hyperparameters as common
-from tybalt.hyperparameters import hyperparameter
+from tybalt.plan import shared_hyperparameters as common
+from tybalt.plan.hyperparameters import hyperparameter
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class HParams:
-    """Knobs of the factorisation."""
+    """Hyperparameters of the factorisation."""
 
     latent_dim: int = common.latent_dim()
     solver: str = hyperparameter(

@@ -1,9 +1,9 @@
-"""Principal components: the honest baseline, fitted in closed form (PURE at module level)."""
+"""Principal components: the linear baseline, fitted in closed form (PURE at module level)."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tybalt import common_hyperparameters as common
+from tybalt.plan import shared_hyperparameters as common
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,7 +13,7 @@ OBJECTIVE = "reconstruction"
 
 @dataclass(frozen=True, kw_only=True)
 class HParams:
-    """Knobs of the principal component analysis."""
+    """Hyperparameters of the principal component analysis."""
 
     latent_dim: int = common.latent_dim()
 

@@ -7,15 +7,15 @@ by larger weights, so the number to look at is the share of zeros, not the size 
 from dataclasses import dataclass
 from typing import Any
 
-from tybalt import common_hyperparameters as common
-from tybalt.hyperparameters import hyperparameter
+from tybalt.plan import shared_hyperparameters as common
+from tybalt.plan.hyperparameters import hyperparameter
 
 OBJECTIVE = "reconstruction"
 
 
 @dataclass(frozen=True, kw_only=True)
 class HParams:
-    """Knobs of the sparse autoencoder."""
+    """Hyperparameters of the sparse autoencoder."""
 
     latent_dim: int = common.latent_dim()
     sparsity: float = hyperparameter(
@@ -43,7 +43,7 @@ def build(n_genes: int, hp: HParams) -> Any:
     import keras
     from keras import layers
 
-    from tybalt.layers import ActivityL1, reconstruction_loss
+    from tybalt.training.layers import ActivityL1, reconstruction_loss
 
     genes = keras.Input((n_genes,), name="genes")
     code = layers.Dense(hp.latent_dim, activation="relu", name="latent")(genes)

@@ -8,15 +8,15 @@ The published model, whose KL weight stayed 0 by a mistake, is
 from dataclasses import dataclass
 from typing import Any
 
-from tybalt import common_hyperparameters as common
-from tybalt.hyperparameters import hyperparameter
+from tybalt.plan import shared_hyperparameters as common
+from tybalt.plan.hyperparameters import hyperparameter
 
 OBJECTIVE = "elbo"
 
 
 @dataclass(frozen=True, kw_only=True)
 class HParams:
-    """Knobs of the variational autoencoder."""
+    """Hyperparameters of the variational autoencoder."""
 
     latent_dim: int = common.latent_dim()
     depth: int = hyperparameter(
@@ -86,7 +86,7 @@ def build(n_genes: int, hp: HParams) -> Any:
     import keras
     from keras import layers
 
-    from tybalt.layers import KLDivergence, Sampling, reconstruction_loss
+    from tybalt.training.layers import KLDivergence, Sampling, reconstruction_loss
 
     def head(hidden: Any, name: str) -> Any:
         plain = hp.heads == "linear"

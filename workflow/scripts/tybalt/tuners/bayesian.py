@@ -9,8 +9,8 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tybalt.hyperparameters import hyperparameter
-from tybalt.search import History, Proposal, Slot
+from tybalt.plan.hyperparameters import hyperparameter
+from tybalt.plan.search import History, Proposal, Slot
 
 #: More rounds, or other sizes of later rounds, leave what was proposed before as it is.
 PLAN_ONLY = ("rounds", "trials_per_round")
@@ -74,7 +74,7 @@ def ask(
     diverged is told as the worst of the search: left out, as KerasTuner leaves it out, its
     neighbourhood would stay unknown and so be tried again and again.
     """
-    from tybalt.oracles import BayesianOracle, without_outliers
+    from tybalt.tuning.kerastuner import BayesianOracle, without_outliers
 
     oracle = BayesianOracle(
         space,

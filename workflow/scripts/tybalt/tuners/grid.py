@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tybalt.search import configurations
+from tybalt.plan.search import configurations
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,8 +12,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from tybalt.hyperparameters import hyperparameter
-from tybalt.search import History, Proposal, Slot
+from tybalt.plan.hyperparameters import hyperparameter
+from tybalt.plan.search import History, Proposal, Slot
 
 PLAN_ONLY = ()
 
@@ -91,7 +91,7 @@ def ask(
     A training that diverged is told as infinitely bad: left out, as KerasTuner leaves it out,
     its rung would never be complete. Should it go on all the same, its slot stays empty.
     """
-    from tybalt.oracles import HyperbandOracle
+    from tybalt.tuning.kerastuner import HyperbandOracle
 
     oracle = HyperbandOracle(space, model_of, seed, **dataclasses.asdict(options))
     known = {}

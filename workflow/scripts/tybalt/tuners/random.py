@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tybalt.errors import InputError
-from tybalt.hyperparameters import hyperparameter
-from tybalt.search import draw, size
+from tybalt.plan.errors import InputError
+from tybalt.plan.hyperparameters import hyperparameter
+from tybalt.plan.search import draw, size
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,78 @@
+"""study.h5ad: opens with anndata, under the names that scanpy and cellxgene look for."""
+
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pytest
+from shared_study import EXPERIMENTS, make_study
+
+from tybalt.jobs.files import read_table, write_table
+from tybalt.pages.anndata_export import assemble_study
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def assemble(files, path, **changes):
+    arguments = {
+        "matrix": files["matrix"],
+        "gene_embedding": files["gene_embedding"],
+        "leaderboard": files["leaderboard"],
+        "encodings": files["encoding.tsv.gz"],
+        "embeddings": files["embedding.tsv"],
+        "gene_weights": files["gene_weights.tsv.gz"],
+        "associations": files["associations.tsv"],
+        "findings": files["findings.tsv"],
+        "colours": str(ROOT / "resources" / "cohorts.tsv"),
+        "experiments": EXPERIMENTS,
+    }
+    assemble_study(**{**arguments, **changes}, study=str(path))
+    return anndata.read_h5ad(path)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return make_study(tmp_path_factory.mktemp("study"))
+
+
+def test_codes_maps_weights_and_tables_are_those_of_the_files(files, tmp_path):
+    study = assemble(files, tmp_path / "study.h5ad")
+    assert np.array_equal(study.X, files["X"])
+    assert list(study.obs_names) == list(files["obs"].index)
+    for number, name in enumerate(("vae_grid", "pca_none")):
+        codes = read_table(files["encoding.tsv.gz"][number], index="sample")
+        assert np.array_equal(study.obsm[f"X_code_{name}"], codes.to_numpy("float32"))
+        weights = read_table(files["gene_weights.tsv.gz"][number], index="gene")
+        assert np.allclose(study.varm[name], weights)
+        for table in ("associations", "findings"):
+            assert study.uns[table][name]["effect_train"].tolist() == [0.02, 0.9, -0.6]
+    assert study.uns["leaderboard"]["model"].tolist() == ["pca", "vae"]
+    assert study.uns["tybalt"]["scaling"] == "zero_one"
+
+
+def test_maps_have_the_names_and_shape_that_scanpy_and_cellxgene_expect(files, tmp_path):
+    study = assemble(files, tmp_path / "study.h5ad")
+    maps = [name for name in study.obsm if not name.startswith("X_code_")]
+    assert sorted(maps) == [
+        "X_pca", "X_pca_pca_none", "X_pca_vae_grid", "X_tsne", "X_tsne_pca_none", "X_tsne_vae_grid",
+    ]  # fmt: skip
+    for name in maps:
+        assert study.obsm[name].shape == (study.n_obs, 2)
+        assert np.isfinite(study.obsm[name]).all()
+    assert study.obs_names.is_unique and study.var_names.is_unique
+    types = study.obs["cancer_type"].cat.categories
+    assert len(study.uns["cancer_type_colors"]) == len(types)
+
+
+def test_a_constant_code_has_no_map_in_the_file(files, tmp_path):
+    table = read_table(files["embedding.tsv"][0]).assign(tsne_1=np.nan, tsne_2=np.nan)
+    write_table(table, tmp_path / "embedding.tsv")
+    changed = [str(tmp_path / "embedding.tsv"), files["embedding.tsv"][1]]
+    study = assemble(files, tmp_path / "study.h5ad", embeddings=changed)
+    assert "X_tsne_vae_grid" not in study.obsm and "X_code_vae_grid" in study.obsm
+
+
+def test_the_file_is_the_same_again(files, tmp_path):
+    for name in ("a.h5ad", "b.h5ad"):
+        assemble(files, tmp_path / name)
+    assert (tmp_path / "a.h5ad").read_bytes() == (tmp_path / "b.h5ad").read_bytes()

@@ -1,0 +1,6 @@
+"""Put the grades of the models of a simulated cohort side by side."""
+
+from tybalt.analysis.planted_factors import compare_planted_factors
+from tybalt.jobs.adapter import run
+
+run(compare_planted_factors, snakemake)

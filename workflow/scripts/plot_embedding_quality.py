@@ -1,0 +1,6 @@
+"""Draw what every map keeps of the samples' neighbours and cancer types."""
+
+from tybalt.figures.plot_embedding_quality import plot_embedding_quality
+from tybalt.jobs.adapter import run
+
+run(plot_embedding_quality, snakemake)

@@ -1,0 +1,6 @@
+"""Draw the samples mapped by their genes, coloured by cancer type."""
+
+from tybalt.figures.plot_gene_embedding import plot_gene_embedding
+from tybalt.jobs.adapter import run
+
+run(plot_gene_embedding, snakemake)

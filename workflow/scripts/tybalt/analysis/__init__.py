@@ -1,0 +1,1 @@
+"""What a code is good for: one function for each rule."""

@@ -1,0 +1,323 @@
+"""What a code says about the samples: found on training samples, confirmed on test samples."""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import false_discovery_control
+
+from tybalt.analysis.contrasts import (
+    AUROC,
+    SPEARMAN,
+    Contrast,
+    plan_contrasts,
+    read_burden,
+    read_drivers,
+)
+from tybalt.analysis.stratified_tests import (
+    CHANCE,
+    MINIMUM_PER_SIDE,
+    Effects,
+    answering_strata,
+    bootstrap_intervals,
+    count_patients,
+    measure_effects,
+)
+from tybalt.data.matrix import held_out_part, read_obs
+from tybalt.jobs.files import read_samples, read_table, write_table
+
+log = logging.getLogger(__name__)
+
+#: A p-value says little of thousands of samples: a claim also needs an effect of this size, as
+#: the departure from chance (AUROC of at least 0.7 or at most 0.3, |rho| of at least 0.3).
+SMALLEST_EFFECT = {AUROC: 0.2, SPEARMAN: 0.3}
+
+#: Share of false findings that is accepted among all findings on training samples.
+FALSE_DISCOVERY_RATE = 0.05
+
+CONFIRMED, NOT_CONFIRMED, NOT_TESTABLE = "confirmed", "not confirmed", "not testable"
+
+ASSOCIATION_COLUMNS = ["contrast", "named", "rank", "feature", "measure"]
+ASSOCIATION_COLUMNS += ["effect_train", "p_train", "q_train"]
+ASSOCIATION_COLUMNS += ["effect_test", "effect_test_low", "effect_test_high", "evaluated_on"]
+ASSOCIATION_COLUMNS += ["verdict", "reason"]
+
+CONTRAST_COLUMNS = ["contrast", "named", "group", "description", "measure", "evaluated_on"]
+CONTRAST_COLUMNS += ["n_train", "n_test", "n_positive_train", "n_positive_test", "strata"]
+
+FINDING_COLUMNS = ["contrast", "named", "group", "description", "measure", "feature"]
+FINDING_COLUMNS += ["effect_train", "effect_test", "effect_test_low", "effect_test_high"]
+FINDING_COLUMNS += ["q_train", "verdict", "reason", "evaluated_on", "n_train", "n_test"]
+FINDING_COLUMNS += ["n_positive_train", "n_positive_test", "strata", "features_confirmed"]
+FINDING_COLUMNS += ["stability", "genes", "gene_set", "gene_set_q"]
+
+#: Genes that a finding names.
+NAMED_GENES = 8
+
+
+def associate_features(
+    matrix: str,
+    encoding: str,
+    status: Sequence[str],
+    mutation_burden: Sequence[str],
+    driver_genes: str,
+    declared: Mapping[str, Mapping[str, Any]],
+    seed: int,
+    associations: str,
+    contrasts: str,
+) -> None:
+    """Ask every latent feature every contrast: found on training samples, judged on others.
+
+    A feature is *found* if its q-value (Benjamini-Hochberg over all contrasts and features) is at
+    most 0.05 and its effect is large enough (AUROC >= 0.7 or <= 0.3, |rho| >= 0.3), both on the
+    training samples. It is *confirmed* if the 95 % bootstrap interval (over patients) of its effect
+    on the test samples lies on the same side of chance. With fewer than ten patients on a side of
+    either part the contrast is *not testable*. p- and q-values count samples.
+
+    Parameters
+    ----------
+    matrix
+        matrix.h5ad; only its clinical columns and split are read.
+    encoding
+        encoding.tsv.gz of one experiment.
+    status, mutation_burden
+        status.h5ad and mutation_burden.tsv; empty lists where the dataset has no such tables.
+    driver_genes
+        Table whose column `gene` names the genes whose status is asked for.
+    declared
+        Contrasts that the config names: name -> {covariate, positive, within?}.
+    seed
+        Of the bootstrap.
+    associations
+        Output table, one row per contrast and feature, by rank on the training samples. The
+        effect is the AUROC of *higher values in positive samples* (below 0.5: lower in them) or
+        Spearman's rho. Intervals are given where something was found, and for rank 1.
+    contrasts
+        Output table, one row per contrast: what was compared, and how many samples answered.
+    """
+    started = time.monotonic()
+    obs = read_obs(matrix)
+    codes = read_samples(encoding, obs.index)
+    asked = plan_contrasts(
+        obs, declared, read_drivers(status, driver_genes), read_burden(mutation_burden)
+    )
+    split, patients = (obs[name].to_numpy(dtype=object) for name in ("split", "patient"))
+    table, facts = answer(codes, asked, split, patients, seed)
+    write_table(table, associations)
+    write_table(facts, contrasts)
+    log.info(
+        "%d features, %d contrasts, %.1f s: %s",
+        codes.shape[1],
+        len(asked),
+        time.monotonic() - started,
+        ", ".join(f"{count} {claim}" for claim, count in table["verdict"].value_counts().items()),
+    )
+
+
+def answer(
+    codes: pd.DataFrame,
+    contrasts: Sequence[Contrast],
+    split: np.ndarray,
+    patients: np.ndarray,
+    seed: int,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Answer all contrasts; see `associate_features`.
+
+    Parameters
+    ----------
+    codes
+        Samples x features.
+    contrasts
+        Their answers are of the same samples in the same order.
+    split, patients
+        Part and patient of each sample.
+
+    Returns
+    -------
+    associations, contrasts
+        With the columns ASSOCIATION_COLUMNS and CONTRAST_COLUMNS.
+    """
+    if not contrasts:
+        return pd.DataFrame(columns=ASSOCIATION_COLUMNS), pd.DataFrame(columns=CONTRAST_COLUMNS)
+    values = codes.to_numpy(dtype=float)
+    part = held_out_part(split)
+    train, judged = split == "train", split == part
+    strata = [answering_strata(contrast, train, patients) for contrast in contrasts]
+    on_train = measure_effects(values, contrasts, train, strata)
+    on_test = measure_effects(values, contrasts, judged, strata)
+    q = adjust(on_train.p)
+    found = (q <= FALSE_DISCOVERY_RATE) & large_enough(on_train.effect, contrasts)
+    tables = []
+    for i, contrast in enumerate(contrasts):
+        departure = np.abs(on_train.effect[i] - CHANCE[contrast.measure])
+        order = np.argsort(-np.nan_to_num(departure, nan=-1), kind="stable")
+        shown = np.flatnonzero(found[i] | (np.arange(len(order)) == order[0]))
+        low, high = (np.full(len(order), np.nan) for _ in range(2))
+        low[shown], high[shown] = bootstrap_intervals(
+            values[:, shown], contrast, judged, strata[i], patients, seed
+        )
+        behind = {
+            name: count_patients(contrast, rows, strata[i], patients)
+            for name, rows in (("training", train), (part, judged))
+        }
+        reason = untestable(contrast, behind)
+        table = pd.DataFrame(
+            {
+                "contrast": contrast.name,
+                "named": "yes" if contrast.named else "no",
+                "feature": codes.columns,
+                "measure": contrast.measure,
+                "effect_train": on_train.effect[i],
+                "p_train": on_train.p[i],
+                "q_train": q[i],
+                "effect_test": on_test.effect[i],
+                "effect_test_low": low,
+                "effect_test_high": high,
+                "evaluated_on": part,
+            }
+        )
+        table["reason"] = reason or judge(table, found[i], contrast.measure, part)
+        table["verdict"] = np.where(table["reason"] == "", CONFIRMED, NOT_CONFIRMED)
+        table["verdict"] = NOT_TESTABLE if reason else table["verdict"]
+        table = table.iloc[order]
+        tables.append(table.assign(rank=range(1, len(table) + 1)))
+    facts = describe_contrasts(contrasts, on_train, on_test, part)
+    return pd.concat(tables, ignore_index=True)[ASSOCIATION_COLUMNS], facts
+
+
+def adjust(p: np.ndarray) -> np.ndarray:
+    """Benjamini-Hochberg q-values over all p-values that are not missing."""
+    q = np.full(p.shape, np.nan)
+    known = np.isfinite(p)
+    if known.any():
+        q[known] = false_discovery_control(p[known])
+    return q
+
+
+def large_enough(effects: np.ndarray, contrasts: Sequence[Contrast]) -> np.ndarray:
+    """Tell which effects (Q x F) are large enough for a claim."""
+    chance = np.array([[CHANCE[contrast.measure]] for contrast in contrasts])
+    floor = np.array([[SMALLEST_EFFECT[contrast.measure]] for contrast in contrasts])
+    return np.abs(effects - chance) >= floor
+
+
+def untestable(contrast: Contrast, behind: Mapping[str, tuple[int, int]]) -> str:
+    """Say why a contrast cannot be tested; "" if it can.
+
+    Parameters
+    ----------
+    behind
+        Patients on the positive and on the negative side, of the training and the judged samples.
+    """
+    for part, sides in behind.items():
+        if min(sides) < MINIMUM_PER_SIDE:
+            side = "positive " if sides[0] <= sides[1] else "negative "
+            kind = side if contrast.measure == AUROC else ""
+            return f"{min(sides)} {kind}{part} patients, fewer than {MINIMUM_PER_SIDE}"
+    return ""
+
+
+def judge(table: pd.DataFrame, found: np.ndarray, measure: str, part: str) -> pd.Series:
+    """Say of each feature why it is not confirmed; "" where it is."""
+    chance = CHANCE[measure]
+    higher = table["effect_train"] > chance
+    bound = table["effect_test_low"].where(higher, table["effect_test_high"])
+    same_side = (table["effect_test"] > chance) == higher
+    beyond = (bound > chance).where(higher, bound < chance)
+    reasons = np.select(
+        [
+            ~(table["q_train"] <= FALSE_DISCOVERY_RATE),
+            ~found,
+            ~same_side,
+            ~beyond,
+        ],
+        [
+            "not significant on training samples",
+            "effect too small on training samples",
+            f"opposite direction on {part} samples",
+            f"interval includes chance on {part} samples",
+        ],
+        "",
+    )
+    return pd.Series(reasons, index=table.index)
+
+
+def describe_contrasts(
+    contrasts: Sequence[Contrast], on_train: Effects, on_test: Effects, part: str
+) -> pd.DataFrame:
+    """Tabulate what was compared, and how many samples answered."""
+    rows = []
+    for i, contrast in enumerate(contrasts):
+        sided = contrast.measure == AUROC
+        rows.append(
+            {
+                "contrast": contrast.name,
+                "named": "yes" if contrast.named else "no",
+                "group": contrast.group,
+                "description": contrast.description,
+                "measure": contrast.measure,
+                "evaluated_on": part,
+                "n_train": on_train.n[i],
+                "n_test": on_test.n[i],
+                "n_positive_train": on_train.n_positive[i] if sided else None,
+                "n_positive_test": on_test.n_positive[i] if sided else None,
+                "strata": on_train.strata[i],
+            }
+        )
+    table = pd.DataFrame(rows, columns=CONTRAST_COLUMNS)
+    counts = ["n_positive_train", "n_positive_test"]
+    return table.astype(dict.fromkeys(counts, "Int64"))
+
+
+def list_findings(
+    associations: str,
+    contrasts: str,
+    high_weight_genes: str,
+    gene_sets: str,
+    stability: Sequence[str],
+    findings: str,
+) -> None:
+    """Sum up each contrast in one row: its best feature, the claim, and what stands behind it.
+
+    Parameters
+    ----------
+    associations, contrasts
+        Outputs of `associate_features`.
+    high_weight_genes, gene_sets
+        Outputs of `find_gene_sets`.
+    stability
+        Output of `measure_stability`; an empty list where nothing was trained again.
+    findings
+        Output table, contrasts of the config first. Feature: the largest effect on training
+        samples; missing where none of them answer. Stability: mean over the replicates of |r| of
+        the matched feature. Genes: those with the largest weights on the side that is higher in
+        positive samples (for numbers: that grows with them); gene set: the best one of that side.
+    """
+    table = read_table(associations)
+    best = table[table["rank"] == 1].drop(columns=["named", "measure", "evaluated_on"])
+    found = read_table(contrasts).merge(best, on="contrast", validate="one_to_one")
+    confirmed = table[table["verdict"] == CONFIRMED].groupby("contrast").size()
+    found["features_confirmed"] = found["contrast"].map(confirmed).fillna(0).astype(int)
+    found["feature"] = found["feature"].where(found["effect_train"].notna())
+    found["stability"] = np.nan
+    if stability:
+        found["stability"] = found["feature"].map(feature_stability(read_table(str(stability))))
+    chance = found["measure"].map(CHANCE)
+    found["side"] = np.where(found["effect_train"] >= chance, "positive", "negative")
+    genes = read_table(high_weight_genes)
+    genes = genes[genes["rank"] <= NAMED_GENES].groupby(["feature", "side"])["gene"]
+    sets = read_table(gene_sets).rename(columns={"q": "gene_set_q"})
+    sets = sets.sort_values(["gene_set_q", "p"], kind="stable").drop_duplicates(["feature", "side"])
+    keys = ["feature", "side"]
+    found = found.merge(genes.agg(", ".join).rename("genes"), how="left", on=keys)
+    found = found.merge(sets[[*keys, "gene_set", "gene_set_q"]], how="left", on=keys)
+    found = found.sort_values("named", ascending=False, kind="stable")
+    write_table(found[FINDING_COLUMNS], findings)
+
+
+def feature_stability(matches: pd.DataFrame) -> pd.Series:
+    """Mean over replicates of |r| between a feature and the one that it is matched with."""
+    return matches["r"].abs().groupby(matches["feature"]).mean()

@@ -1,0 +1,144 @@
+"""What a trained model says of the samples: codes, gene weights, reconstruction."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+
+from tybalt.data.matrix import (
+    held_out_part,
+    present_parts,
+    read_obs,
+    read_parts,
+    read_values,
+    read_var,
+)
+from tybalt.jobs.files import write_table
+from tybalt.plan.errors import InputError
+from tybalt.training.bundle import Bundle, feature_table, load_bundle
+from tybalt.training.metrics import correlation, cross_entropy, mean_squared_error
+
+log = logging.getLogger(__name__)
+
+#: What is measured of every sample, in the order of `reconstruction_samples`.
+SAMPLE_MEASURES = ["mse", "mse_of_mean", "pearson", "bce", "bce_floor", "bce_clipped"]
+
+
+def encode_samples(matrix: str, model: str, encoding: str) -> None:
+    """Write the mean code of every sample.
+
+    Parameters
+    ----------
+    matrix, model
+        Inputs ``matrix.h5ad`` and ``model.zip``.
+    encoding
+        Output ``encoding.tsv.gz``: sample, z1 ... zK.
+    """
+    bundle = load_for(matrix, model)
+    codes = bundle.autoencoder.encode(read_values(matrix))
+    write_table(feature_table(codes, "sample", read_obs(matrix).index), encoding)
+    log.info("%d samples, %d features", *codes.shape)
+
+
+def weigh_genes(model: str, gene_weights: str) -> None:
+    """Write the decoder's weight of every gene in every feature.
+
+    The weights are the kernel of the decoder's last layer or, in a deep decoder, the derivative by
+    the features at the mean code of the training samples (the product of the kernels, with each
+    hidden unit's slope between them).
+
+    Parameters
+    ----------
+    model
+        Input ``model.zip``.
+    gene_weights
+        Output ``gene_weights.tsv.gz``: gene, z1 ... zK.
+    """
+    bundle = load_bundle(model)
+    weights = bundle.autoencoder.gene_weights(bundle.codes.to_numpy().mean(axis=0))
+    write_table(feature_table(weights, "gene", bundle.genes.index), gene_weights)
+
+
+def measure_reconstruction(
+    matrix: str, model: str, reconstruction_genes: str, reconstruction_samples: str
+) -> None:
+    """Compare every gene and every sample with its deterministic reconstruction.
+
+    Parameters
+    ----------
+    matrix, model
+        Inputs ``matrix.h5ad`` and ``model.zip``.
+    reconstruction_genes
+        Output: gene, the mean squared error over the samples of each part (``mse_train`` ...) and
+        the correlation over the samples of the part that judges (``pearson_test``); NaN where a
+        gene is constant.
+    reconstruction_samples
+        Output: sample, split, cancer_type and sample_type (where the data have them), mse,
+        mse_of_mean (that of the mean training sample, which every model must beat), pearson over
+        the genes, and as `cross_entropy` has them bce, bce_floor and bce_clipped (NaN where
+        the matrix is not in 0..1).
+    """
+    bundle = load_for(matrix, model)
+    obs = read_obs(matrix)
+    parts = read_parts(matrix)
+    judge = held_out_part(obs["split"])
+    genes = pd.DataFrame({"gene": bundle.genes.index})
+    labels = [name for name in ("split", "cancer_type", "sample_type") if name in obs]
+    samples = obs[labels].assign(**dict.fromkeys(SAMPLE_MEASURES, np.nan))
+    typical = parts["train"].mean(axis=0, keepdims=True)
+    for part in present_parts(obs["split"]):
+        X = parts[part]
+        X_hat = bundle.autoencoder.reconstruct(X)
+        rows = obs["split"] == part
+        samples.loc[rows, SAMPLE_MEASURES] = np.column_stack(
+            [
+                mean_squared_error(X, X_hat, axis=1),
+                mean_squared_error(X, typical, axis=1),
+                correlation(X, X_hat, axis=1),
+                *cross_entropy(X, X_hat),
+            ]
+        )
+        genes[f"mse_{part}"] = mean_squared_error(X, X_hat, axis=0)
+        if part == judge:
+            pearson = correlation(X, X_hat, axis=0)
+        log.info("%s: mean squared error %.6g", part, genes[f"mse_{part}"].mean())
+    genes[f"pearson_{judge}"] = pearson
+    write_table(genes, reconstruction_genes)
+    write_table(samples.rename_axis("sample").reset_index(), reconstruction_samples)
+
+
+def tabulate_values(matrix: str, model: str, values: str) -> None:
+    """Write every value beside its reconstruction; for matrices of a few genes.
+
+    Parameters
+    ----------
+    matrix, model
+        Inputs ``matrix.h5ad`` and ``model.zip``.
+    values
+        Output: sample, split, gene, true, reconstructed; a row for each value.
+    """
+    bundle = load_for(matrix, model)
+    obs, X = read_obs(matrix), read_values(matrix)
+    X_hat = bundle.autoencoder.reconstruct(X)
+    n_samples, n_genes = X.shape
+    table = pd.DataFrame(
+        {
+            "sample": np.repeat(obs.index.to_numpy(), n_genes),
+            "split": np.repeat(obs["split"].to_numpy(), n_genes),
+            "gene": np.tile(bundle.genes.index.to_numpy(), n_samples),
+            "true": X.ravel(),
+            "reconstructed": X_hat.ravel(),
+        }
+    )
+    write_table(table, values)
+
+
+def load_for(matrix: str, model: str) -> Bundle:
+    """Load a model, and check that the matrix has its genes in its order; else InputError."""
+    bundle = load_bundle(model)
+    genes = list(read_var(matrix).index)
+    if genes != list(bundle.genes.index):
+        missing = set(bundle.genes.index) - set(genes)
+        found = f"lacks {len(missing)} of its genes" if missing else "has them in another order"
+        raise InputError(f"{matrix}: {found} compared with {model}; train the model again")
+    return bundle

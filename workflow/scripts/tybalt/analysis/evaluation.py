@@ -1,0 +1,219 @@
+"""Every model on one scale: what its code gives back, and what it knows of the samples."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tybalt.analysis.stratified_tests import draw_patients
+from tybalt.data.matrix import held_out_part, read_obs
+from tybalt.jobs.files import read_json, read_samples, read_table, write_json, write_table
+from tybalt.training.bundle import read_record
+
+log = logging.getLogger(__name__)
+
+#: Neighbours of the nearest-neighbour classifier.
+NEIGHBOURS = 5
+
+#: A cancer type with fewer training samples is not asked for.
+MINIMUM_PER_TYPE = 5
+
+#: A model that explains less of the variance than this has hardly learned anything.
+LEAST_EXPLAINED = 0.05
+
+#: Columns of the leaderboard, before and after those of the contrasts.
+LEADING = ["model", "tuner", "module", "evaluated_on", "mse", "explained", "bce_above_floor"]
+LEADING += ["bce_clipped", "pearson_samples", "pearson_genes"]
+LEADING += ["knn_accuracy", "knn_low", "knn_high"]
+LEADING += ["logistic_accuracy", "logistic_low", "logistic_high"]
+TRAILING = ["active_units", "parameters", "epochs", "objective", "score"]
+TRAILING += ["configurations", "trainings", "warnings"]
+
+
+def evaluate_model(
+    matrix: str,
+    encoding: str,
+    best: str,
+    model: str,
+    history: str,
+    reconstruction_genes: str,
+    reconstruction_samples: str,
+    associations: str,
+    seed: int,
+    evaluation: str,
+) -> None:
+    """Judge one model on the test samples.
+
+    With the published split, which has no test part, the validation samples judge; they have
+    also chosen the epoch and the setting, and `evaluated_on` says so.
+
+    Parameters
+    ----------
+    matrix
+        matrix.h5ad; its clinical columns and split are read.
+    encoding, best, model, history, reconstruction_genes, reconstruction_samples, associations
+        The experiment's files.
+    seed
+        Of the bootstrap.
+    evaluation
+        Output JSON, one row of the leaderboard: `evaluated_on`; means over the judged samples of
+        `mse`, `explained` (1 - mse / mean squared error of the mean training sample),
+        `bce_above_floor` (genes x binary cross-entropy minus its entropy floor; values in
+        0..1 only), `bce_clipped` (share of reconstructed values clipped), `pearson_samples` and
+        `pearson_genes` (medians); balanced accuracies `knn_accuracy` and `logistic_accuracy` of the
+        cancer type with 95 % bootstrap intervals; `auroc_{contrast}` of the feature chosen on
+        training samples; `active_units`, `parameters`, `epochs`; `warnings` of the training
+        (posterior collapse, dead features), joined by "; ".
+    """
+    obs = read_obs(matrix)
+    codes = read_samples(encoding, obs.index)
+    record = {"evaluated_on": held_out_part(obs["split"])}
+    record |= reconstruction_quality(
+        read_table(reconstruction_genes),
+        read_table(reconstruction_samples),
+        record["evaluated_on"],
+    )
+    if "cancer_type" in obs:
+        record |= type_accuracy(codes, obs, record["evaluated_on"], seed)
+    record |= contrast_strength(read_table(associations))
+    record |= training_facts(read_json(best), read_table(history))
+    warnings = list(read_record(model)["warnings"])
+    if record["explained"] < LEAST_EXPLAINED:
+        warnings.append(f"explains {record['explained']:.1%} beyond the mean training sample")
+    record["warnings"] = "; ".join(warnings)
+    write_json({name: _plain(value) for name, value in record.items()}, evaluation)
+
+
+def compare_models(
+    evaluations: Sequence[str], experiments: Sequence[Sequence[str]], leaderboard: str
+) -> None:
+    """Put the models of a dataset into one table, the best reconstruction first.
+
+    Parameters
+    ----------
+    evaluations
+        JSON files of `evaluate_model`.
+    experiments
+        (model, tuner) of each, in the same order.
+    leaderboard
+        Output table.
+    """
+    rows = [
+        {"model": model, "tuner": tuner, **read_json(path)}
+        for (model, tuner), path in zip(experiments, evaluations, strict=True)
+    ]
+    table = pd.DataFrame(rows).sort_values(["mse", "model", "tuner"], ignore_index=True)
+    contrasts = [name for name in table if name.startswith("auroc_")]
+    columns = [name for name in (*LEADING, *contrasts, *TRAILING) if name in table]
+    write_table(table[columns], leaderboard)
+
+
+def reconstruction_quality(
+    genes: pd.DataFrame, samples: pd.DataFrame, part: str
+) -> dict[str, float]:
+    """Summarise the reconstruction of the judged samples."""
+    judged = samples[samples["split"] == part]
+    quality = {
+        "mse": judged["mse"].mean(),
+        "explained": 1 - judged["mse"].mean() / judged["mse_of_mean"].mean(),
+        "pearson_samples": judged["pearson"].median(),
+        "pearson_genes": genes[f"pearson_{part}"].median(),
+    }
+    if judged["bce"].notna().all():
+        quality["bce_above_floor"] = (judged["bce"] - judged["bce_floor"]).mean() * len(genes)
+        quality["bce_clipped"] = judged["bce_clipped"].mean()
+    return quality
+
+
+def type_accuracy(codes: pd.DataFrame, obs: pd.DataFrame, part: str, seed: int) -> dict[str, float]:
+    """Predict the cancer type of judged samples from codes of training samples.
+
+    Returns
+    -------
+    dict
+        Balanced accuracy (mean over types of the share found; 0..1) of a 5-nearest-neighbour
+        classifier on the codes and of a logistic regression on standardised codes, each with a
+        bootstrap interval over the patients of the judged samples.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    types = obs["cancer_type"].astype("object")
+    counts = types[(obs["split"] == "train")].value_counts()
+    asked = types.isin(counts.index[counts >= MINIMUM_PER_TYPE]) & (types != "")
+    train, judged = (asked & (obs["split"] == name) for name in ("train", part))
+    if types[train].nunique() < 2 or not judged.any():
+        return {}
+    classifiers = {
+        "knn": KNeighborsClassifier(NEIGHBOURS),
+        "logistic": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
+    }
+    truth, patients = (column[judged].to_numpy(object) for column in (types, obs["patient"]))
+    result = {}
+    for name, classifier in classifiers.items():
+        classifier.fit(codes[train].to_numpy(), types[train].to_numpy())
+        hits = classifier.predict(codes[judged].to_numpy()) == truth
+        low, high = accuracy_interval(hits, truth, patients, seed)
+        result |= {
+            f"{name}_accuracy": balanced_accuracy(hits, truth),
+            f"{name}_low": low,
+            f"{name}_high": high,
+        }
+    return result
+
+
+def balanced_accuracy(hits: np.ndarray, truth: np.ndarray) -> float:
+    """Mean over types of the share of samples whose type was found."""
+    return float(pd.Series(hits).groupby(truth).mean().mean())
+
+
+def accuracy_interval(
+    hits: np.ndarray, truth: np.ndarray, patients: np.ndarray, seed: int
+) -> tuple[float, float]:
+    """Bootstrap 95 % interval of the balanced accuracy, resampling patients within types."""
+    rng = np.random.default_rng(seed)
+    shares = []
+    for name in np.unique(truth):
+        counts = draw_patients(patients[truth == name], rng)
+        shares.append(counts @ hits[truth == name] / counts.sum(axis=1))
+    low, high = np.percentile(np.mean(shares, axis=0), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def contrast_strength(associations: pd.DataFrame) -> dict[str, float]:
+    """Judged AUROC of the feature chosen for each contrast, in the direction seen in training."""
+    named = (associations["named"] == "yes") & (associations["verdict"] != "not testable")
+    result = {}
+    for _, row in associations[named & (associations["rank"] == 1)].iterrows():
+        values = row[["effect_test", "effect_test_low", "effect_test_high"]].tolist()
+        if row["effect_train"] < 0.5:
+            values = [1 - values[0], 1 - values[2], 1 - values[1]]
+        name = f"auroc_{row['contrast']}"
+        result |= dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
+    return result
+
+
+def training_facts(best: Mapping[str, Any], history: pd.DataFrame) -> dict[str, Any]:
+    """Say what the model cost and how many of its features are in use."""
+    kept = history[history["best"]].iloc[0]
+    return {
+        "module": best["module"],
+        "objective": best["objective"],
+        "score": best["score"],
+        "active_units": int(kept["active_units"]),
+        "parameters": best["parameters"],
+        "epochs": len(history),
+        "configurations": best["configurations"],
+        "trainings": best["trainings"],
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Turn a numpy number into Python's, and a missing one into null."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not np.isfinite(value) else value

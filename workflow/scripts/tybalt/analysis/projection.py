@@ -1,0 +1,493 @@
+"""New samples in the code and on the map of a trained model, with what speaks for and against it.
+
+A code can be had from `model.zip` alone::
+
+    from tybalt.training.bundle import load_bundle
+    from tybalt.analysis.projection import encode_expression
+    codes = encode_expression(load_bundle("model.zip"), expression)  # DataFrame, samples x genes
+
+Values are those of the training data before scaling, log2(x + 1) for TCGA. `project_samples` also
+places the samples on the map and says how far they can be trusted.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tybalt.analysis.embedding import PERPLEXITY
+from tybalt.analysis.encoding import mean_squared_error
+from tybalt.analysis.evaluation import MINIMUM_PER_TYPE
+from tybalt.data.features import clean_name
+from tybalt.data.matrix import read_obs, read_values
+from tybalt.data.readers.raw_matrix import read_header, stream_blocks
+from tybalt.data.tables.clinical import read_sample_ids
+from tybalt.jobs.files import read_table, write_json, write_table
+from tybalt.plan.errors import InputError
+from tybalt.training.bundle import Bundle, feature_table, load_bundle
+
+log = logging.getLogger(__name__)
+
+#: With fewer of the model's genes a code means nothing; below the second share there is a warning.
+LEAST_GENES, MANY_GENES = 0.5, 0.95
+
+#: Share of values outside of the training range that is refused, and that is worth a warning.
+REFUSED_OUTSIDE, MUCH_OUTSIDE = 0.5, 0.05
+
+#: Share of negative values that is refused where the training values have none. In z-scores about
+#: half of the values are negative.
+REFUSED_NEGATIVE = 0.05
+
+#: A sample is far if its distance is larger than that of this share of the training cohort's
+#: held-out samples; more far samples than the second share are worth a warning.
+FAR, MANY_FAR = 0.99, 0.05
+
+#: An error this many times that of held-out samples says that the new ones are of another make.
+MUCH_ERROR = 1.5
+
+#: A predicted cancer type with a lower probability is unsure; a larger share of such samples than
+#: the second is worth a warning.
+SURE, MANY_UNSURE = 0.8, 0.1
+
+
+def project_samples(
+    expression: str,
+    model: str,
+    matrix: str,
+    encoding: str,
+    embedding: str,
+    duplicates: str,
+    target: str,
+    seed: int,
+    projection: str,
+    projected_encoding: str,
+    diagnostics: str,
+    threads: int,
+) -> None:
+    """Encode a new cohort with a trained model, place it on the model's map and judge the fit.
+
+    Parameters
+    ----------
+    expression
+        Genes x samples as text, on the scale of the training data before scaling.
+    model, matrix, encoding, embedding
+        ``model.zip`` of an experiment, the matrix it was trained on, the codes and the map of its
+        samples.
+    duplicates
+        What becomes of a gene in several rows: drop, first or mean.
+    target
+        Name of the experiment, for messages.
+    seed
+        Of the map.
+    projection
+        Output table: sample, tsne_1, tsne_2, nearest_sample and nearest_type (the nearest
+        training sample by code), distance to it, distance_rank (share of the training cohort's
+        held-out samples that are nearer to their nearest training sample), far (yes or no),
+        outside (share of the genes whose value lies outside the training range), mse (of the
+        reconstruction, over the genes found, scaled), predicted_type and confidence (logistic
+        regression on the training codes; 0..1).
+    projected_encoding
+        Output table: sample, z1 ... zK.
+    diagnostics
+        Output JSON: what was found, what the missing genes cost, and warnings in words.
+
+    Raises
+    ------
+    InputError
+        If genes, samples or values cannot be those that the model knows.
+    """
+    bundle = load_bundle(model)
+    values = read_expression(expression, bundle.genes.index, duplicates)
+    check_genes(values.columns, bundle.genes.index, expression, target)
+    check_values(values, bundle.genes, expression)
+    found = bundle.genes.index.isin(values.columns)
+    X = scale_samples(bundle, values)
+    codes = bundle.autoencoder.encode(X)
+
+    obs, reference = read_obs(matrix), read_table(encoding, index="sample")
+    obs = obs.loc[reference.index]
+    is_train = (obs["split"] == "train").to_numpy()
+    known = reference.to_numpy(dtype=np.float32)
+    held_out = read_values(matrix)[~is_train]
+    hidden = hide_genes(bundle, held_out, found)
+    hidden_codes = bundle.autoencoder.encode(hidden)
+
+    nearest, distance = nearest_samples(codes, known[is_train])
+    _, usual = nearest_samples(hidden_codes, known[is_train])
+    positions = place_on_map(codes, known, read_table(embedding, index="sample"), seed, threads)
+    types = obs["cancer_type"].astype(object) if "cancer_type" in obs else None
+    predicted, confidence, accuracy = predict_types(
+        codes, known, types, is_train, known[~is_train], hidden_codes
+    )
+    outside = outside_range(values, bundle.genes)
+    table = pd.DataFrame(
+        {
+            "sample": values.index,
+            "tsne_1": positions[:, 0],
+            "tsne_2": positions[:, 1],
+            "nearest_sample": obs.index[is_train][nearest],
+            "nearest_type": "" if types is None else types[is_train].iloc[nearest].to_numpy(),
+            "distance": distance,
+            "distance_rank": rank_among(distance, usual),
+            "far": np.where(distance > np.quantile(usual, FAR), "yes", "no"),
+            "outside": outside,
+            "mse": mean_squared_error(
+                X[:, found], bundle.autoencoder.reconstruct(X)[:, found], axis=1
+            ),
+            "predicted_type": predicted,
+            "confidence": confidence,
+        }
+    )
+    record = {
+        "onto": target,
+        "samples": len(values),
+        "genes_of_model": len(found),
+        "genes_missing": int((~found).sum()),
+        "missing_genes": list(bundle.genes.index[~found]),
+        "outside_share": float(outside.mean()),
+        "mse": float(table["mse"].mean()),
+        "held_out": cost_of_missing(bundle, held_out, hidden, found) | accuracy,
+        "held_out_distances": np.quantile(usual, np.linspace(0, 1, 101)).tolist(),
+        "far_share": float((table["far"] == "yes").mean()),
+        "unsure_share": float((confidence < SURE).mean()) if predicted[0] else None,
+    }
+    record["warnings"] = find_warnings(record)
+    for line in record["warnings"]:
+        log.warning("%s", line)
+    write_table(table, projection)
+    write_table(feature_table(codes, "sample", values.index), projected_encoding)
+    write_json(record, diagnostics)
+
+
+def encode_expression(bundle: Bundle, expression: pd.DataFrame) -> pd.DataFrame:
+    """Encode samples that the model has not seen.
+
+    Parameters
+    ----------
+    bundle
+        From `tybalt.training.bundle.load_bundle`.
+    expression
+        Samples x genes, on the scale of the training data before scaling. Genes that the model
+        does not know are ignored, missing ones take their training mean.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Samples x features.
+
+    Raises
+    ------
+    InputError
+        If fewer than `LEAST_GENES` of the genes are there, or the values are on another scale.
+    """
+    check_genes(expression.columns, bundle.genes.index, "expression", "the model")
+    check_values(expression, bundle.genes, "expression")
+    codes = bundle.autoencoder.encode(scale_samples(bundle, expression))
+    return feature_table(codes, "sample", expression.index).set_index("sample")
+
+
+# Reading and checking
+
+
+def read_expression(path: str, genes: pd.Index, duplicates: str) -> pd.DataFrame:
+    """Read the rows of a raw matrix whose genes a model knows: samples x genes found, float64.
+
+    Raises
+    ------
+    InputError
+        For a damaged file, and where nothing of it is known to the model: the rows of other
+        genes are not kept.
+    """
+    header = read_header(path)
+    samples = read_sample_ids(header, "none", path)
+    rows: dict[str, list[np.ndarray]] = {}
+    names: list[str] = []
+    for block, _ in stream_blocks(path, header):
+        for row_name, values in zip(block.names, block.values, strict=True):
+            gene = clean_name(row_name)
+            names += [gene] if gene not in ("?", "") else []
+            if gene in genes:
+                rows.setdefault(gene, []).append(values.copy())
+    if len(rows) < LEAST_GENES * len(genes):
+        raise InputError(explain_genes(names, samples, genes, path, len(rows)))
+    if duplicates == "drop":
+        rows = {gene: found for gene, found in rows.items() if len(found) == 1}
+    merged = {
+        gene: found[0] if duplicates == "first" else np.mean(found, axis=0)
+        for gene, found in rows.items()
+    }
+    found = [gene for gene in genes if gene in merged]
+    return pd.DataFrame(np.array([merged[gene] for gene in found]).T, samples, found)
+
+
+def check_genes(found: pd.Index, genes: pd.Index, path: str, target: str) -> None:
+    """Check that enough of the model's genes are there; else InputError."""
+    present = int(genes.isin(found).sum())
+    if present < LEAST_GENES * len(genes):
+        raise InputError(explain_genes(list(found), [], genes, path, present))
+    log.info("%d of the %d genes of %s were found", present, len(genes), target)
+
+
+def explain_genes(
+    names: Sequence[str], samples: Sequence[str], genes: pd.Index, path: str, present: int
+) -> str:
+    """Say why names are not those of the model's genes, as far as it can be told."""
+    wanted = {gene.upper(): gene for gene in genes}
+    message = (
+        f"{path}: found {present} of the model's {len(genes)} genes, expected at least "
+        f"{LEAST_GENES:.0%}"
+    )
+    alike = [name for name in names if name not in genes and name.upper() in wanted]
+    if len(alike) + present >= LEAST_GENES * len(genes):
+        pairs = ", ".join(f"{name} for {wanted[name.upper()]}" for name in alike[:3])
+        return (
+            f"{message}; {len(alike)} names differ in upper and lower case only ({pairs}), as "
+            "symbols of another species do; a model of one species does not hold for another: "
+            "translate the genes to their orthologues first, and expect a poor fit"
+        )
+    if sum(name in genes for name in samples) > len(samples) / 2:
+        return f"{message}; the header holds genes: rows must be genes and columns samples"
+    if sum(name.startswith("ENS") for name in names) > len(names) / 2:
+        return (
+            f"{message}; the rows have Ensembl ids ({names[0]}), the model has symbols "
+            f"({genes[0]}): translate them"
+        )
+    if sum(name.isdigit() for name in names) > len(names) / 2:
+        return (
+            f"{message}; the rows have numbers for names ({names[0]}), as Entrez ids are, the "
+            f"model has symbols ({genes[0]}): translate them"
+        )
+    return (
+        f"{message}; the rows begin with {', '.join(names[:3])}, the model's genes with "
+        f"{', '.join(genes[:3])}: use the same names"
+    )
+
+
+def check_values(values: pd.DataFrame, genes: pd.DataFrame, path: str) -> None:
+    """Check that values are on the scale of the training data before scaling; else InputError.
+
+    Parameters
+    ----------
+    values
+        Samples x genes; genes that the model does not know are ignored.
+    genes
+        Of the model: minimum and maximum of the training values.
+    """
+    shared = genes.index.intersection(values.columns)
+    found, known = values[shared].to_numpy(), genes.loc[shared]
+    if not np.isfinite(found).all():
+        raise InputError(f"{path}: {np.sum(~np.isfinite(found))} values are missing or infinite")
+    low, high = known["minimum"].min(), known["maximum"].max()
+    expected = f"the model was trained on values from {low:.3g} to {high:.3g}"
+    negative = float((found < 0).mean())
+    if low >= 0 and negative > REFUSED_NEGATIVE:
+        middle = f"a gene has mean {np.median(found.mean(axis=0)):.2g} and standard deviation "
+        middle += f"{np.median(found.std(axis=0)):.2g}"
+        raise InputError(
+            f"{path}: {negative:.0%} of the values are negative ({middle}, typically), as z-scores "
+            f"or centred values are, but {expected}; give the values before that step, as "
+            "log2(x + 1) where the training data were so"
+        )
+    if found.max() <= 1 and high > 2:
+        raise InputError(
+            f"{path}: all values lie between {found.min():.3g} and {found.max():.3g}, as if scaled "
+            f"already, but {expected}; give the values before scaling, the model scales them itself"
+        )
+    share = float(outside_range(values, genes).mean())
+    if share > REFUSED_OUTSIDE:
+        hint = "take the logarithm, log2(x + 1)" if found.max() > 4 * high else "check the units"
+        raise InputError(
+            f"{path}: {share:.0%} of the values lie outside the training range of their gene "
+            f"(values up to {found.max():.3g}), but {expected}; {hint}"
+        )
+
+
+def outside_range(values: pd.DataFrame, genes: pd.DataFrame) -> np.ndarray:
+    """Share of each sample's genes whose value is outside the training range, shape (samples,)."""
+    shared = genes.index.intersection(values.columns)
+    found, known = values[shared].to_numpy(), genes.loc[shared]
+    below = found < known["minimum"].to_numpy()
+    return (below | (found > known["maximum"].to_numpy())).mean(axis=1)
+
+
+# Scaling and judging
+
+
+def scale_samples(bundle: Bundle, values: pd.DataFrame) -> np.ndarray:
+    """Scale new samples as the training samples were; missing genes take their training mean.
+
+    Returns
+    -------
+    array of shape (samples, genes of the model), float32
+    """
+    genes = bundle.genes
+    raw = values.reindex(columns=genes.index).fillna(genes["mean"])
+    scaled = (raw.to_numpy() - genes["offset"].to_numpy()) / genes["scale"].to_numpy()
+    if bundle.notes["scaling"] == "zero_one":
+        scaled = np.clip(scaled, 0, 1)
+    return scaled.astype(np.float32)
+
+
+def hide_genes(bundle: Bundle, X: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Put the training mean in the place of the genes that were not found."""
+    genes = bundle.genes
+    typical = ((genes["mean"] - genes["offset"]) / genes["scale"]).to_numpy(dtype=np.float32)
+    return np.where(found, X, typical)
+
+
+def cost_of_missing(
+    bundle: Bundle, X: np.ndarray, hidden: np.ndarray, found: np.ndarray
+) -> dict[str, float]:
+    """Measure the error of held-out samples: whole, with genes hidden, and of the others then."""
+    reconstruct = bundle.autoencoder.reconstruct
+    given_back = reconstruct(hidden)
+    whole = given_back if np.array_equal(X, hidden) else reconstruct(X)
+    return {
+        "mse": float(mean_squared_error(X, whole, axis=1).mean()),
+        "mse_genes_hidden": float(mean_squared_error(X, given_back, axis=1).mean()),
+        "mse_genes_found": float(
+            mean_squared_error(X[:, found], given_back[:, found], axis=1).mean()
+        ),
+    }
+
+
+def nearest_samples(codes: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Position of, and Euclidean distance to, the nearest known code of every code."""
+    from sklearn.neighbors import NearestNeighbors
+
+    distance, position = NearestNeighbors(n_neighbors=1).fit(known).kneighbors(codes)
+    return position[:, 0], distance[:, 0].astype(np.float64)
+
+
+def rank_among(values: np.ndarray, usual: np.ndarray) -> np.ndarray:
+    """Share of the usual values that are smaller, 0..1."""
+    return np.searchsorted(np.sort(usual), values) / len(usual)
+
+
+def predict_types(
+    codes: np.ndarray,
+    known: np.ndarray,
+    types: pd.Series | None,
+    is_train: np.ndarray,
+    whole: np.ndarray,
+    hidden: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
+    """Predict cancer types by logistic regression on the standardised training codes.
+
+    Types with fewer than `MINIMUM_PER_TYPE` training samples are never predicted.
+
+    Parameters
+    ----------
+    codes, known
+        Codes of the new and of all known samples.
+    types, is_train
+        Of the known samples; None without cancer types.
+    whole, hidden
+        Codes of the held-out known samples, from all genes and from the genes found.
+
+    Returns
+    -------
+    tuple
+        Predicted types (empty texts without any), their probabilities (NaN), and the share of
+        held-out samples whose type is found: `type_accuracy`, `type_accuracy_genes_hidden`.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    nothing = np.full(len(codes), ""), np.full(len(codes), np.nan), {}
+    if types is None:
+        return nothing
+    counts = types[is_train].value_counts()
+    asked = types.isin(counts.index[counts >= MINIMUM_PER_TYPE]).to_numpy()
+    if types[is_train & asked].nunique() < 2:
+        return nothing
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    classifier.fit(known[is_train & asked], types[is_train & asked].to_numpy())
+    probability = classifier.predict_proba(codes)
+    predicted = classifier.classes_[probability.argmax(axis=1)]
+    judged = asked[~is_train]
+    accuracy = {}
+    if judged.any():
+        truth = types[~is_train].to_numpy()[judged]
+        accuracy = {
+            "type_accuracy": float((classifier.predict(whole[judged]) == truth).mean()),
+            "type_accuracy_genes_hidden": float(
+                (classifier.predict(hidden[judged]) == truth).mean()
+            ),
+        }
+    return predicted, probability.max(axis=1), accuracy
+
+
+def place_on_map(
+    codes: np.ndarray, known: np.ndarray, embedding: pd.DataFrame, seed: int, threads: int
+) -> np.ndarray:
+    """Place new codes on a t-SNE map without moving it, shape (samples, 2).
+
+    Each new sample starts at the median of its 25 nearest neighbours and is then moved by the
+    forces of the map alone, not of other new samples (Policar, Strazar and Zupan 2023, Mach.
+    Learn. 112:721; `openTSNE.TSNEEmbedding.transform`). That function first moves the map so that
+    its range is centred at 0, and answers there; the move is undone. A constant code has no map:
+    all missing.
+    """
+    from openTSNE import TSNEEmbedding
+    from openTSNE.affinity import PerplexityBasedNN
+
+    positions = embedding[["tsne_1", "tsne_2"]].to_numpy()
+    if np.isnan(positions).any():
+        return np.full((len(codes), 2), np.nan)
+    perplexity = min(PERPLEXITY, (len(known) - 1) / 3)
+    affinities = PerplexityBasedNN(
+        known.astype(np.float64), perplexity=perplexity, n_jobs=threads, random_state=seed
+    )
+    placed = TSNEEmbedding(
+        positions, affinities, negative_gradient_method="bh", n_jobs=threads, random_state=seed
+    )
+    middle = (positions.max(axis=0) + positions.min(axis=0)) / 2
+    return np.asarray(placed.transform(codes.astype(np.float64), perplexity=5)) + middle
+
+
+def find_warnings(record: dict[str, Any]) -> list[str]:
+    """Say in words what speaks against the projection."""
+    lines = []
+    held_out = record["held_out"]
+    found = 1 - record["genes_missing"] / record["genes_of_model"]
+    if record["genes_missing"]:
+        more = held_out["mse_genes_hidden"] / held_out["mse"] - 1
+        line = (
+            f"{record['genes_missing']} of the model's {record['genes_of_model']} genes are "
+            f"missing and take their training mean; hiding the same genes from held-out samples of "
+            f"the training cohort raises their error by {more:.0%}"
+        )
+        if "type_accuracy" in held_out:
+            line += (
+                " and changes the share of cancer types found from "
+                f"{held_out['type_accuracy']:.1%} to {held_out['type_accuracy_genes_hidden']:.1%}"
+            )
+        lines.append(line if found >= MANY_GENES else line + "; look for the genes' former names")
+    if record["outside_share"] > MUCH_OUTSIDE:
+        lines.append(
+            f"{record['outside_share']:.1%} of the values lie outside the training range of their "
+            "gene: the units or the processing may differ"
+        )
+    times = record["mse"] / max(held_out["mse_genes_found"], 1e-12)
+    if times > MUCH_ERROR:
+        lines.append(
+            f"the model gives the samples back with {times:.1f} times the error of held-out "
+            "samples of the training cohort: they vary in ways that it has not learned, so codes, "
+            "places and predicted types mean little"
+        )
+    if record["far_share"] > MANY_FAR:
+        lines.append(
+            f"{record['far_share']:.0%} of the samples are farther from the nearest training "
+            f"sample than {FAR:.0%} of the training cohort's held-out samples: the model may not "
+            "know their kind, or the processing differs"
+        )
+    if (record["unsure_share"] or 0) > MANY_UNSURE:
+        lines.append(
+            f"{record['unsure_share']:.0%} of the predicted cancer types have a probability below "
+            f"{SURE}; a type that the training cohort lacks is never predicted"
+        )
+    return lines

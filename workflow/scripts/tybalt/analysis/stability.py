@@ -1,0 +1,144 @@
+"""How far a code is a matter of chance: the same training with other seeds, features matched."""
+
+import logging
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import linear_sum_assignment
+
+from tybalt.data.matrix import held_out_part, read_obs
+from tybalt.jobs.files import read_samples, write_table
+from tybalt.training.metrics import correlations
+
+log = logging.getLogger(__name__)
+
+#: Share of a code's variance that SVCCA keeps (Raghu 2017, https://arxiv.org/abs/1706.05806).
+KEPT_VARIANCE = 0.99
+
+STABILITY_COLUMNS = ["replicate", "feature", "matched", "r", "svcca"]
+MATCH_COLUMNS = ["model_a", "tuner_a", "feature_a", "model_b", "tuner_b", "feature_b", "r", "svcca"]
+
+
+def measure_stability(
+    matrix: str, encoding: str, replicates: Sequence[str], stability: str
+) -> None:
+    """Find each feature of the model again in trainings with other seeds.
+
+    Parameters
+    ----------
+    matrix
+        matrix.h5ad; its split is read.
+    encoding
+        encoding.tsv.gz of the model.
+    replicates
+        Codes of the same samples by models trained with other seeds.
+    stability
+        Output table, one row per replicate and feature: the feature that it is matched with, their
+        correlation on the judged samples, and `svcca`, how alike the two codes are as a whole.
+    """
+    split = read_obs(matrix)["split"]
+    codes = read_samples(encoding, split.index)
+    tables = []
+    for number, path in enumerate(replicates, start=1):
+        again = read_samples(path, split.index)
+        table = match_features(codes, again, split.to_numpy(dtype=object))
+        tables.append(table.assign(replicate=number))
+        log.info("replicate %d: mean |r| %.3f", number, table["r"].abs().mean())
+    write_table(pd.concat(tables, ignore_index=True)[STABILITY_COLUMNS], stability)
+
+
+def match_models(
+    matrix: str,
+    encodings: Sequence[str],
+    experiments: Sequence[Sequence[str]],
+    matched_features: str,
+) -> None:
+    """Match the features of every pair of models of a dataset.
+
+    Parameters
+    ----------
+    matrix
+        matrix.h5ad; its split is read.
+    encodings
+        encoding.tsv.gz of each experiment.
+    experiments
+        (model, tuner) of each, in the same order.
+    matched_features
+        Output table: model_a, tuner_a, feature_a, model_b, tuner_b, feature_b, the correlation of
+        the two on the judged samples, and the svcca of the two codes. The smaller code decides how
+        many features are matched.
+    """
+    split = read_obs(matrix)["split"]
+    codes = [read_samples(path, split.index) for path in encodings]
+    tables = [pd.DataFrame(columns=MATCH_COLUMNS)]
+    for a, b in combinations(range(len(codes)), 2):
+        table = match_features(codes[a], codes[b], split.to_numpy(dtype=object))
+        table = table[table["matched"] != ""]
+        table = table.rename(columns={"feature": "feature_a", "matched": "feature_b"})
+        (model_a, tuner_a), (model_b, tuner_b) = experiments[a], experiments[b]
+        table = table.assign(model_a=model_a, tuner_a=tuner_a, model_b=model_b, tuner_b=tuner_b)
+        tables.append(table[MATCH_COLUMNS])
+    table = pd.concat(tables[1:], ignore_index=True) if len(tables) > 1 else tables[0]
+    write_table(table, matched_features)
+
+
+def match_features(codes: pd.DataFrame, others: pd.DataFrame, split: np.ndarray) -> pd.DataFrame:
+    """Match features one to one, so that the sum of |r| on the training samples is largest.
+
+    Parameters
+    ----------
+    codes, others
+        Codes of the same samples, of any widths.
+    split
+        Part of each sample.
+
+    Returns
+    -------
+    pandas.DataFrame
+        feature (of `codes`), matched (of `others`; "" if none is left), r (on the samples that
+        judge; 0 without a match or where a feature is constant), svcca (see `svcca`).
+    """
+    train, judged = split == "train", split == held_out_part(split)
+    a, b = codes.to_numpy(dtype=float), others.to_numpy(dtype=float)
+    rows, columns = linear_sum_assignment(np.abs(correlations(a[train], b[train])), maximize=True)
+    on_judged = correlations(a[judged], b[judged])
+    matched, r = np.full(len(codes.columns), "", dtype=object), np.zeros(len(codes.columns))
+    matched[rows], r[rows] = others.columns[columns], on_judged[rows, columns]
+    return pd.DataFrame(
+        {"feature": codes.columns, "matched": matched, "r": r, "svcca": svcca(a[train], b[train])}
+    )
+
+
+def svcca(a: np.ndarray, b: np.ndarray) -> float:
+    """Mean canonical correlation of two codes, each reduced to 99 % of its variance.
+
+    Raghu 2017 (https://arxiv.org/abs/1706.05806): 1 if the one with fewer directions is a
+    linear function of the other; each pair of directions counts the same.
+
+    Parameters
+    ----------
+    a, b
+        The same samples x features.
+
+    Returns
+    -------
+    float
+        In 0..1; 0 if a code is constant.
+    """
+    directions = [_main_directions(values) for values in (a, b)]
+    if not all(part.shape[1] for part in directions):
+        return 0.0
+    canonical = np.linalg.svd(directions[0].T @ directions[1], compute_uv=False)
+    return float(np.clip(canonical, 0, 1).mean())
+
+
+def _main_directions(values: np.ndarray) -> np.ndarray:
+    """Orthonormal directions (samples x k) that hold most of the variance."""
+    centred = values - values.mean(axis=0)
+    left, size, _ = np.linalg.svd(centred, full_matrices=False)
+    if size[0] <= 1e-7 * max(np.linalg.norm(values), 1e-30):
+        return left[:, :0]
+    share = np.cumsum(size**2) / np.sum(size**2)
+    return left[:, : np.searchsorted(share, KEPT_VARIANCE) + 1]

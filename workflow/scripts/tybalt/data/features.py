@@ -1,0 +1,205 @@
+"""The genes of a raw matrix: names cleaned, doubled ones resolved, the most variable chosen."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from tybalt.data.readers.best_rows import BestRows
+from tybalt.data.readers.raw_matrix import Block, read_row_names, stream_blocks
+from tybalt.plan.errors import InputError
+
+LOG = logging.getLogger(__name__)
+
+#: What becomes of a gene that is listed more than once.
+DUPLICATES = ("drop", "first", "mean")
+
+_UNNAMED = ("?", "")
+_SPARE_ROWS = 64  # kept beyond the asked-for number, for doubled genes that are found late
+
+#: Genes x samples -> one number per gene.
+RowStatistic = Callable[[np.ndarray], np.ndarray]
+
+
+def mean_absolute_deviation(values: np.ndarray) -> np.ndarray:
+    """Mean of |x - mean| of each row (genes x samples)."""
+    return np.abs(values - values.mean(axis=1, keepdims=True)).mean(axis=1)
+
+
+def variance(values: np.ndarray) -> np.ndarray:
+    """Mean of (x - mean)^2 of each row (genes x samples)."""
+    return values.var(axis=1)
+
+
+RANK_STATISTICS = {"mean_absolute_deviation": mean_absolute_deviation, "variance": variance}
+
+
+class Row(NamedTuple):
+    """A row of the file: the position of the gene's first row, its name, statistic and values."""
+
+    position: int
+    gene: str
+    statistic: float
+    values: np.ndarray
+
+
+def clean_name(row_name: str) -> str:
+    """Return the gene symbol: the row name up to the first ``|``."""
+    return row_name.partition("|")[0]
+
+
+def select_genes(
+    path: str,
+    header: list[str],
+    count: int,
+    statistic: RowStatistic,
+    duplicates: str,
+    threads: int = 1,
+) -> tuple[BestRows, dict[str, int]]:
+    """Choose the `count` genes of largest statistic in one pass over the file.
+
+    Parameters
+    ----------
+    path, header, threads
+        See `tybalt.data.readers.raw_matrix.stream_blocks`.
+    statistic
+        Sees all samples in file order.
+    duplicates
+        ``drop`` all rows of a gene that is listed twice, keep the ``first``, or take their
+        ``mean`` (then the row names are read once before).
+
+    Returns
+    -------
+    best
+        The rows, at least `count` of them.
+    counts
+        ``rows``, ``named_rows``, ``distinct_genes``, ``doubled_genes``, ``genes`` (left after
+        cleaning) and ``missing_cells`` (of all rows).
+
+    Raises
+    ------
+    InputError
+        If fewer genes than `count` are left.
+    """
+    rows_of = _rows_of_doubled_genes(path) if duplicates == "mean" else {}
+    best, counts, n_removed = _stream(path, header, count, statistic, duplicates, rows_of, threads)
+    if n_removed > _SPARE_ROWS:
+        # More kept rows turned out to be doubled than there are spare ones, so a gene that was
+        # let go may belong to the best. With the names known, none is kept in vain.
+        LOG.info("genes: %d of the best are doubled, reading once more", n_removed)
+        rows_of = _rows_of_doubled_genes(path)
+        best, counts, _ = _stream(path, header, count, statistic, duplicates, rows_of, threads)
+    if counts["genes"] < count:
+        raise InputError(
+            f"{path}: {counts['genes']} genes are left after cleaning, but genes.count is {count}; "
+            f"set genes.count to at most {counts['genes']}"
+        )
+    return best, counts
+
+
+def _rows_of_doubled_genes(path: str) -> dict[str, int]:
+    """Count the rows of each gene that has several."""
+    rows = Counter(clean_name(name) for name in read_row_names(path))
+    return {gene: n for gene, n in rows.items() if n > 1 and gene not in _UNNAMED}
+
+
+def _stream(
+    path: str,
+    header: list[str],
+    count: int,
+    statistic: RowStatistic,
+    duplicates: str,
+    rows_of: Mapping[str, int],
+    threads: int,
+) -> tuple[BestRows, dict[str, int], int]:
+    """Pass over the file once.
+
+    Parameters
+    ----------
+    rows_of
+        How many rows each doubled gene has; empty if that is not known beforehand.
+
+    Returns
+    -------
+    tuple
+        The best rows; counts; how many rows were kept for a while and turned out to be doubled.
+    """
+    rows_seen: Counter[str] = Counter()
+    read = Counter(rows=0, missing_cells=0)
+    rows = _named_rows(stream_blocks(path, header, statistic, threads), rows_seen, read)
+    if duplicates == "mean":
+        rows = _average_doubled(rows, rows_of, statistic)
+    elif duplicates == "drop":
+        rows = (row for row in rows if row.gene not in rows_of)
+    best = BestRows(count + _SPARE_ROWS, len(header))
+    n_removed = _keep_best(rows, best, drop_doubled=duplicates == "drop")
+    return best, _count_steps(read, rows_seen, duplicates), n_removed
+
+
+def _named_rows(
+    blocks: Iterable[tuple[Block, np.ndarray]], rows_seen: Counter, read: Counter
+) -> Iterator[Row]:
+    """Take blocks apart into rows, leave out those without a name, and count."""
+    positions: dict[str, int] = {}
+    for block, statistics in blocks:
+        read["rows"] += len(block.names)
+        read["missing_cells"] += block.n_missing
+        for row_name, statistic, values in zip(block.names, statistics, block.values, strict=True):
+            gene = clean_name(row_name)
+            if gene not in _UNNAMED:
+                rows_seen[gene] += 1
+                position = positions.setdefault(gene, len(positions))
+                yield Row(position, gene, float(statistic), values)
+
+
+def _average_doubled(
+    rows: Iterable[Row], rows_of: Mapping[str, int], statistic: RowStatistic
+) -> Iterator[Row]:
+    """Put the mean of a gene's rows in the place of its last one."""
+    collected: dict[str, list[np.ndarray]] = {}
+    for row in rows:
+        if row.gene not in rows_of:
+            yield row
+            continue
+        collected.setdefault(row.gene, []).append(row.values.copy())
+        if len(collected[row.gene]) == rows_of[row.gene]:
+            mean = np.mean(collected.pop(row.gene), axis=0)
+            yield row._replace(statistic=float(statistic(mean[None])[0]), values=mean)
+
+
+def _keep_best(rows: Iterable[Row], best: BestRows, drop_doubled: bool) -> int:
+    """Offer the first row of each gene; return how many kept ones were dropped again."""
+    offered: set[str] = set()
+    n_removed = 0
+    for row in rows:
+        if row.gene not in offered:
+            offered.add(row.gene)
+            best.offer(row.gene, row.position, row.statistic, row.values)
+        elif drop_doubled:
+            n_removed += best.remove(row.gene)
+    return n_removed
+
+
+def _count_steps(read: Counter, rows_seen: Counter, duplicates: str) -> dict[str, int]:
+    doubled = [gene for gene, n in rows_seen.items() if n > 1]
+    counts = {
+        "rows": read["rows"],
+        "named_rows": rows_seen.total(),
+        "distinct_genes": len(rows_seen),
+        "doubled_genes": len(doubled),
+        "genes": len(rows_seen) - (len(doubled) if duplicates == "drop" else 0),
+        "missing_cells": read["missing_cells"],
+    }
+    LOG.info("genes: %d rows", counts["rows"])
+    LOG.info("genes: %d rows after those named '?' are dropped", counts["named_rows"])
+    LOG.info(
+        "genes: %d after doubled ones are resolved (%s): %s%s",
+        counts["genes"],
+        duplicates,
+        ", ".join(doubled[:10]) or "none is doubled",
+        ", ..." if len(doubled) > 10 else "",
+    )
+    LOG.info("genes: %d missing cells are set to 0", counts["missing_cells"])
+    return counts

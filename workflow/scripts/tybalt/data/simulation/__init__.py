@@ -1,0 +1,1 @@
+"""Data with planted structure, in the formats of the real sources."""

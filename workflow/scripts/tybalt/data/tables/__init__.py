@@ -1,0 +1,1 @@
+"""Companion tables: clinical columns, mutations, copy number, status."""

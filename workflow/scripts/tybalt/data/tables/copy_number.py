@@ -1,0 +1,125 @@
+"""Which genes are gained or lost in which sample.
+
+Source of the definition: process_data.ipynb of https://github.com/greenelab/tybalt
+(Way & Greene 2018). The table is thresholded GISTIC 2 output (Mermel et al. 2011): -2 deep loss,
+-1 loss, 0 neutral, 1 gain, 2 high gain.
+"""
+
+import logging
+from array import array
+
+import numpy as np
+
+from tybalt.data.readers.raw_files import open_raw
+from tybalt.data.tables.clinical import read_sample_ids
+from tybalt.data.tables.events import make_events, write_events
+from tybalt.plan.errors import InputError
+
+log = logging.getLogger(__name__)
+
+_CALLS = (-2, -1, 0, 1, 2)
+_TWO, _MINUS = b"2-"
+
+
+def call_copy_number(table: str, barcodes: str, gain: str, loss: str) -> None:
+    """Turn thresholded copy number into two tables of events, sample x gene.
+
+    Parameters
+    ----------
+    table
+        TSV or TSV.gz, genes x samples, integers -2 to 2. Read row by row.
+    barcodes
+        ``tcga``: sample ids are cut to 15 characters; ``none``: left alone.
+    gain, loss
+        Outputs, .h5ad: sparse uint8; 1 = the call is +2 (gain) or -2 (loss). A gene in several
+        rows has an event if one of its rows has it.
+
+    Raises
+    ------
+    InputError
+        For doubled samples, a ragged row, or a value other than the integers -2 to 2.
+    """
+    genes: dict[str, int] = {}
+    gains, losses = (array("i"), array("i")), (array("i"), array("i"))
+    with open_raw(table) as file:
+        header = file.readline().rstrip(b"\r\n").decode().split("\t")[1:]
+        samples = read_sample_ids(header, barcodes, table)
+        n_rows = 0
+        for number, line in enumerate(file, start=2):
+            name, _, row = line.rstrip(b"\r\n").partition(b"\t")
+            if not name and not row:
+                continue
+            found = _read_row(row, samples, f"{table}, line {number:,}")
+            gene = genes.setdefault(name.decode(), len(genes))
+            n_rows += 1
+            for (sample_of_event, gene_of_event), hits in zip((gains, losses), found, strict=True):
+                sample_of_event.frombytes(hits.astype(np.intc).tobytes())
+                gene_of_event.frombytes(np.full(len(hits), gene, np.intc).tobytes())
+    if n_rows == 0:
+        raise InputError(f"{table}: found a header and no row, expected one row per gene")
+    write_events(make_events(*gains, samples, list(genes)), gain)
+    write_events(make_events(*losses, samples, list(genes)), loss)
+    log.info(
+        "%s: %s samples, %s genes in %s rows, %s gains, %s losses",
+        table,
+        f"{len(samples):,}",
+        f"{len(genes):,}",
+        f"{n_rows:,}",
+        f"{len(gains[0]):,}",
+        f"{len(losses[0]):,}",
+    )
+
+
+def _read_row(row: bytes, samples: list[str], where: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positions of the samples with a gain and of those with a loss."""
+    if not _is_plain(row, len(samples)):
+        calls = _read_cells(row, samples, where)
+        return np.flatnonzero(calls == 2), np.flatnonzero(calls == -2)
+    characters = np.frombuffer(row, np.uint8)
+    twos = np.flatnonzero(characters == _TWO)
+    negative = (characters[twos - 1] == _MINUS) & (twos > 0)
+    # Without signs every call is one character, and every second character a tab.
+    unsigned = np.frombuffer(row.translate(None, b"-"), np.uint8)
+    positions = np.flatnonzero(unsigned == _TWO) // 2
+    return positions[~negative], positions[negative]
+
+
+def _is_plain(row: bytes, n_samples: int) -> bool:
+    """Prove that a row is `n_samples` cells of the form -2, -1, -0, 0, 1 or 2.
+
+    Without its signs it alternates between one digit and one tab, and every sign stands at the
+    start of a cell: so each cell is one digit with at most one sign before it.
+    """
+    unsigned = row.translate(None, b"-")
+    digits, tabs = unsigned[::2], unsigned[1::2]
+    n_signs = len(row) - len(unsigned)
+    return (
+        len(digits) == n_samples
+        and tabs.count(b"\t") == len(tabs) == n_samples - 1
+        and not digits.translate(None, b"012")
+        and n_signs == row.count(b"\t-") + row.startswith(b"-")
+    )
+
+
+def _read_cells(row: bytes, samples: list[str], where: str) -> np.ndarray:
+    cells = row.split(b"\t")
+    if len(cells) != len(samples):
+        raise InputError(
+            f"{where}: found {len(cells)} values, expected {len(samples)}, one per sample of the "
+            "header; mend or get the file again"
+        )
+    named = zip(cells, samples, strict=True)
+    return np.array([_read_cell(cell, f"{where}, column {sample}") for cell, sample in named])
+
+
+def _read_cell(cell: bytes, where: str) -> int:
+    try:
+        value = float(cell)
+    except ValueError:
+        value = None
+    if value not in _CALLS:
+        raise InputError(
+            f"{where}: found {cell.decode(errors='replace')!r}, expected an integer from "
+            f"{_CALLS[0]} to {_CALLS[-1]}; give thresholded calls (all_thresholded.by_genes)"
+        )
+    return int(value)

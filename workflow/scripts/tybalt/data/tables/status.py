@@ -1,0 +1,121 @@
+"""Which genes are hit in which sample, by a mutation or by a change of copy number.
+
+Source of the definition: process_data.ipynb of https://github.com/greenelab/tybalt
+(Way & Greene 2018); gene types: OncoKB (Chakravarty et al. 2017).
+"""
+
+import logging
+from collections.abc import Collection
+
+import numpy as np
+import pandas as pd
+import scipy.sparse
+
+from tybalt.data.readers.raw_files import open_raw
+from tybalt.data.tables.events import Events, read_events, write_events
+from tybalt.data.tables.overlap import shared_samples
+from tybalt.plan.errors import InputError, suggest
+
+log = logging.getLogger(__name__)
+
+
+def combine_status(
+    mutations: str,
+    gain: str,
+    loss: str,
+    genetypes: str,
+    left_out: Collection[str],
+    minimum_overlap: float,
+    status: str,
+) -> None:
+    """Combine mutations with gains of oncogenes and losses of tumour suppressors.
+
+    Parameters
+    ----------
+    mutations, gain, loss
+        .h5ad of `tabulate_mutations` and `call_copy_number`.
+    genetypes
+        TSV or TSV.gz with the columns `hugoSymbol`, `oncogene` and `tsg` (True or False).
+    left_out
+        Genes whose copy number is not looked at (published: NOTCH1, NOTCH2, which are both
+        oncogene and tumour suppressor); their mutations count.
+    minimum_overlap
+        Least allowed share (0..1) of the samples with mutations that have copy numbers.
+    status
+        Output, .h5ad: sparse uint8, samples of both tables x genes of the mutation table; 1 =
+        mutated, or an oncogene with a high gain, or a tumour suppressor with a deep loss.
+
+    Raises
+    ------
+    InputError
+        For tables with too few samples in common, or a table of gene types of another form.
+    """
+    mutated, gained, lost = read_events(mutations), read_events(gain), read_events(loss)
+    samples = shared_samples(mutated.samples, gained.samples, (mutations, gain), minimum_overlap)
+    oncogenes, suppressors = _read_gene_types(genetypes)
+    hit = (
+        _rows(mutated, samples)
+        + _copy_events(gained, oncogenes - set(left_out), samples, mutated.genes)
+        + _copy_events(lost, suppressors - set(left_out), samples, mutated.genes)
+    )
+    X = (hit > 0).astype(np.uint8)
+    X.sort_indices()
+    write_events(Events(X, samples, mutated.genes), status)
+    log.info(
+        "status: %s samples x %s genes; %s events, of which %s by copy number alone",
+        *(f"{n:,}" for n in (*X.shape, X.nnz, X.nnz - _rows(mutated, samples).nnz)),
+    )
+
+
+def _read_gene_types(path: str) -> tuple[set[str], set[str]]:
+    """Return oncogenes and tumour suppressors."""
+    with open_raw(path) as file:
+        table = pd.read_csv(file, sep="\t", dtype=str)
+    for name in ("hugoSymbol", "oncogene", "tsg"):
+        if name not in table:
+            raise InputError(
+                f"{path}, line 1: found no column {name!r}; {suggest(name, table.columns)}; "
+                "expected gene types in the form of OncoKB"
+            )
+    return _genes_with(table, "oncogene", path), _genes_with(table, "tsg", path)
+
+
+def _genes_with(table: pd.DataFrame, flag: str, path: str) -> set[str]:
+    words = table[flag].str.strip().str.lower()
+    wrong = ~words.isin(["true", "false"])
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise InputError(
+            f"{path}, line {row + 2}, column {flag}: found {table[flag].iloc[row]!r}, "
+            "expected True or False"
+        )
+    return set(table["hugoSymbol"][words == "true"])
+
+
+def _rows(events: Events, samples: list[str]) -> scipy.sparse.csr_matrix:
+    position = {sample: i for i, sample in enumerate(events.samples)}
+    return events.X[[position[sample] for sample in samples]]
+
+
+def _copy_events(
+    events: Events, wanted: set[str], samples: list[str], genes: list[str]
+) -> scipy.sparse.csr_matrix:
+    """Return events in the `wanted` genes as a table of `samples` x `genes`."""
+    column = {gene: i for i, gene in enumerate(genes)}
+    source = {gene: i for i, gene in enumerate(events.genes)}
+    both = sorted(wanted & set(column) & set(source))
+    if len(both) < len(wanted):
+        log.info(
+            "%d of %d genes of this type are not in both tables: %s",
+            len(wanted) - len(both),
+            len(wanted),
+            ", ".join(sorted(wanted - set(both))[:20]),
+        )
+    selector = scipy.sparse.csr_matrix(
+        (
+            np.ones(len(both), np.uint8),
+            ([source[gene] for gene in both], [column[gene] for gene in both]),
+        ),
+        shape=(len(source), len(column)),
+    )
+    return _rows(events, samples) @ selector

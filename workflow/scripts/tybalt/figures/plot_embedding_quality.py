@@ -1,0 +1,53 @@
+"""Do the maps tell the truth? What each keeps of the samples' neighbours and cancer types."""
+
+from matplotlib.figure import Figure
+
+from tybalt.analysis.embedding_quality import FEW, MANY, NEIGHBOURS, read_maps
+from tybalt.figures.shares import draw_shares
+from tybalt.figures.style import SMALL, add_note, new_figure, saves_figure, say_instead
+
+#: Column of the table -> heading.
+MEASURES = {
+    f"kept_{FEW}": f"{FEW} nearest kept",
+    f"kept_{MANY}": f"{MANY} nearest kept",
+    "trustworthiness": "trustworthiness",
+    "type_accuracy": "type by neighbours",
+}
+
+
+@saves_figure
+def plot_embedding_quality(embedding_quality: str, embedding_purity: str, title: str) -> Figure:
+    """Draw what every map keeps, and how pure the surroundings of each cancer type are on it.
+
+    Parameters
+    ----------
+    embedding_quality, embedding_purity
+        Outputs of `tybalt.analysis.embedding_quality.measure_embeddings`.
+    title
+        Whose maps they are.
+    """
+    table, purity = (read_maps(path) for path in (embedding_quality, embedding_purity))
+    figure = new_figure("What each map keeps of the truth", title)
+    if table.empty:
+        say_instead(figure, "There is no map: every code is constant.")
+        return figure
+    types = purity.pivot(index="name", columns="label", values="purity").reindex(table["name"])
+    widths = [len(MEASURES), max(types.shape[1], len(MEASURES))]
+    panels = figure.subplots(1, 2, sharey=True, width_ratios=widths)
+    measures = table.set_index("name")[list(MEASURES)].rename(columns=MEASURES)
+    image = draw_shares(panels[0], measures, "all samples")
+    if types.empty:
+        panels[1].remove()
+    else:
+        draw_shares(panels[1], types, "own cancer type nearby")
+    panels[0].set_yticks(range(len(table)), table["name"], fontsize=SMALL)
+    figure.colorbar(image, ax=figure.axes, shrink=0.6, pad=0.01)
+    add_note(
+        figure,
+        "Neighbours are compared with those among the genes (their principal components) or the "
+        "features of the code that the map is of. Trustworthiness: 1 if no sample that is near on "
+        f"the map is far in truth. Type by neighbours: vote of the {NEIGHBOURS} nearest, mean over "
+        "cancer types of the share that is right. Own cancer type nearby: share of the "
+        f"{FEW} nearest on the map that have it.",
+    )
+    return figure

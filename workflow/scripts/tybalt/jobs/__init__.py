@@ -1,0 +1,1 @@
+"""Snakemake's side of a job: arguments, staging, logs, checkpoints, provenance, small files."""

@@ -1,0 +1,175 @@
+"""The one door between Snakemake and the library.
+
+`run(function, snakemake)` binds a rule to a function by name, so that an argument cannot end up
+in the wrong place; sends log messages and tracebacks to the rule's log; limits threads; stops a job
+that was granted a GPU which its framework does not see; lets the function write under temporary
+names and renames the files when it has succeeded; and writes the provenance record where the rule
+asks for one.
+
+Two names of a rule are reserved: the parameter `code` (a hash of the code, for reruns) and the
+output `provenance` are the adapter's and never reach the function. Two arguments of a function
+are filled by the adapter and named by no rule: `threads`, the rule's threads, and `checkpoint`,
+where and how often to keep an unfinished result (see `checkpoint`).
+"""
+
+import inspect
+import logging
+import os
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tybalt.jobs import accelerator, orphans
+from tybalt.jobs.environment import choose_framework, limit_threads, start_log
+from tybalt.jobs.files import write_json
+from tybalt.jobs.provenance import provenance
+
+log = logging.getLogger(__name__)
+
+
+def run(function: Callable[..., None], snakemake: Any) -> None:
+    """Call a library function with the values of a Snakemake job.
+
+    Parameters
+    ----------
+    function
+        Its argument names are the names of the rule's input, params and output.
+    snakemake
+        The object that Snakemake puts into a script.
+    """
+    start_log(str(snakemake.log[0]))
+    choose_framework()
+    limit_threads(snakemake.threads)
+    started = time.time()
+    outputs = dict(snakemake.output.items())
+    staged = {name: stage(path) for name, path in outputs.items()}
+    arguments = bind(function, snakemake, staged)
+    log.info("%s: %s", snakemake.rule, describe_wildcards(snakemake.wildcards))
+    if snakemake.resources.get("accelerator"):
+        accelerator.demand(snakemake.config["training"]["backend"])
+    orphans.release(input_files(snakemake))
+    try:
+        if "checkpoint" in arguments:
+            make_once(function, snakemake, arguments, staged, started)
+        else:
+            make(function, snakemake, arguments, staged, started)
+        for name, path in outputs.items():
+            Path(staged[name]).replace(path)
+    finally:
+        for path in staged.values():
+            Path(path).unlink(missing_ok=True)
+    log.info("done in %.1f s", time.time() - started)
+
+
+def make(
+    function: Callable[..., None],
+    snakemake: Any,
+    arguments: Mapping[str, Any],
+    staged: Mapping[str, str],
+    started: float,
+) -> None:
+    """Call the function and, where the rule asks for it, write the provenance record."""
+    function(**arguments)
+    if "provenance" in staged:
+        write_json(provenance(snakemake, started), staged["provenance"])
+
+
+def make_once(
+    function: Callable[..., None],
+    snakemake: Any,
+    arguments: Mapping[str, Any],
+    staged: Mapping[str, str],
+    started: float,
+) -> None:
+    """As `make`, for trainings: not beside another process, not again (`tybalt.jobs.orphans`)."""
+    folder = Path(arguments["checkpoint"]["folder"])
+    job = orphans.identity(
+        dict(snakemake.params.items()), input_files(snakemake), snakemake.threads
+    )
+    with orphans.claim(folder):
+        if not orphans.adopt(folder, job, staged):
+            make(function, snakemake, arguments, staged, started)
+            orphans.keep(folder, job, staged)
+
+
+def input_files(snakemake: Any) -> list[str]:
+    """List the input files of a job; a name of the rule may stand for several."""
+    values = [value for _, value in snakemake.input.items()]
+    return [
+        str(path)
+        for value in values
+        for path in ([value] if isinstance(value, str | Path) else value)
+    ]
+
+
+def bind(
+    function: Callable[..., None], snakemake: Any, outputs: Mapping[str, str]
+) -> dict[str, Any]:
+    """Collect the function's keyword arguments from the job.
+
+    Raises
+    ------
+    TypeError
+        If names of the rule and of the function differ, or one name is used twice.
+    """
+    groups = [dict(snakemake.input.items()), dict(snakemake.params.items()), dict(outputs)]
+    values: dict[str, Any] = {}
+    for group in groups:
+        for name, value in group.items():
+            if name in values:
+                raise TypeError(f"rule {snakemake.rule}: {name!r} is named twice")
+            values[name] = value
+    values.pop("code", None)
+    values.pop("provenance", None)
+    accepted = inspect.signature(function).parameters
+    if "threads" in accepted:
+        values["threads"] = snakemake.threads
+    if "checkpoint" in accepted:
+        values["checkpoint"] = checkpoint(snakemake)
+    if set(values) != set(accepted):
+        raise TypeError(
+            f"rule {snakemake.rule} gives {sorted(values)}, "
+            f"{function.__name__} takes {sorted(accepted)}"
+        )
+    return values
+
+
+def stage(path: str) -> str:
+    """Return a unique temporary name beside `path`, with the same suffix.
+
+    Left-overs of earlier jobs of this machine that are no longer alive are removed.
+    """
+    final = Path(path)
+    host = os.uname().nodename
+    for stale in final.parent.glob(f".{host}-*-{final.name}"):
+        if not Path("/proc", stale.name[len(host) + 2 :].split("-")[0]).exists():
+            stale.unlink(missing_ok=True)
+    unique = f".{host}-{os.getpid()}-{uuid.uuid4().hex[:6]}-{final.name}"
+    return str(final.with_name(unique))
+
+
+def checkpoint(snakemake: Any) -> dict[str, Any]:
+    """Say where a job keeps an unfinished result, and what makes it the same job.
+
+    Returns
+    -------
+    dict
+        `folder`: beside the job's first output and named after it, so that the next attempt finds
+        it (outputs themselves are staged under names that change); removed when the job succeeds.
+        `every`: epochs between checkpoints. It comes from the config and not from the params,
+        because a change of it must not rerun anything. `code` and `threads` of the job.
+    """
+    output = Path(next(iter(dict(snakemake.output.items()).values())))
+    return {
+        "folder": str(orphans.folder_of(output)),
+        "every": snakemake.config["training"]["checkpoint_every"],
+        "code": dict(snakemake.params.items())["code"],
+        "threads": snakemake.threads,
+    }
+
+
+def describe_wildcards(wildcards: Any) -> str:
+    """Write a job's wildcards as `dataset=demo, model=vae`."""
+    return ", ".join(f"{name}={value}" for name, value in wildcards.items()) or "no wildcards"

@@ -1,0 +1,79 @@
+"""What a job runs in: its log, its threads, the framework under Keras."""
+
+import hashlib
+import logging
+import os
+import stat
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tybalt.jobs.provenance import version_of
+from tybalt.plan.errors import InputError
+
+log = logging.getLogger(__name__)
+
+
+def start_log(path: str) -> None:
+    """Send log messages and uncaught errors to the rule's log file; errors also to the terminal."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.captureWarnings(True)
+
+    def report(kind: type[BaseException], error: BaseException, traceback: Any) -> None:
+        if issubclass(kind, InputError):
+            log.error("ERROR %s", error)
+        else:
+            log.error("ERROR %s", error, exc_info=(kind, error, traceback))
+        print(f"\nERROR: {error}\n(log: {path})\n", file=sys.stderr)
+
+    sys.excepthook = report
+
+
+def choose_framework() -> None:
+    """Put TensorFlow under Keras, whatever the user's ~/.keras says, and keep its chatter out.
+
+    On a GPU, either framework takes memory as it needs it, not all of it at once.
+    """
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
+    os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if folder := compilations():
+        flags = f"--tf_xla_persistent_cache_directory={folder}"
+        os.environ.setdefault("TF_XLA_FLAGS", f"{flags} --tf_xla_persistent_cache_device_types=CPU")
+
+
+def compilations() -> Path | None:
+    """Make a folder in which XLA keeps what it compiles for this machine's kind of CPU.
+
+    A trial whose network has the shape of an earlier one need not compile it again, which takes
+    longer than a short training; the numbers are the same to the last bit. The folder is this
+    user's alone; None if it cannot be.
+    """
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        kind = sorted({line for line in lines if line.startswith(("model name", "flags"))})
+        text = "\n".join([*kind, *(str(version_of(name)) for name in ("tensorflow", "keras"))])
+        name = f"tybalt-xla-{os.getuid()}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+        folder = Path(tempfile.gettempdir(), name)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        own = folder.lstat()
+    except OSError:
+        return None
+    return folder if stat.S_ISDIR(own.st_mode) and own.st_uid == os.getuid() else None
+
+
+def limit_threads(threads: int) -> None:
+    """Hold every numerical library to the rule's threads, also those loaded later."""
+    from threadpoolctl import threadpool_limits
+
+    for name in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
+        os.environ[f"{name}_NUM_THREADS"] = str(threads)
+    os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
+    os.environ["TF_NUM_INTEROP_THREADS"] = "1"
+    os.environ["NPROC"] = str(threads)  # the pool of XLA on the CPU, as JAX starts it
+    threadpool_limits(threads)

@@ -1,0 +1,77 @@
+"""Reading and writing the workflow's small files: TSV tables and JSON records."""
+
+import gzip
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tybalt.plan.errors import InputError
+
+
+def read_json(path: str) -> Any:
+    """Read a JSON file."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def write_json(record: Any, path: str) -> None:
+    """Write a record as sorted, indented JSON; NaN and infinity are refused (ValueError)."""
+    text = json.dumps(record, indent=1, sort_keys=True, allow_nan=False)
+    Path(path).write_text(text + "\n", encoding="utf-8")
+
+
+def group_by_trial(paths: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """Read the results of trainings, ``.../{round}/{trial}/{execution}.json``.
+
+    Returns
+    -------
+    dict
+        ``{round}/{trial}`` -> the records of its executions, in their order; rounds, trials and
+        executions are numbered, and s100 comes behind s99.
+    """
+    records: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted(paths, key=lambda path: [(len(part), part) for part in Path(path).parts]):
+        records.setdefault("/".join(Path(path).parts[-3:-1]), []).append(read_json(path))
+    return records
+
+
+def read_table(path: str, index: str | None = None) -> pd.DataFrame:
+    """Read a TSV or TSV.gz table; `index` names the column that becomes the index."""
+    table = pd.read_csv(path, sep="\t", float_precision="round_trip")
+    return table if index is None else table.set_index(index)
+
+
+def read_samples(path: str, samples: pd.Index) -> pd.DataFrame:
+    """Read a table by sample, in the order of the matrix; InputError where samples are missing."""
+    table = read_table(path, index="sample")
+    missing = samples.difference(table.index)
+    if len(missing):
+        raise InputError(
+            f"{path}: {len(missing)} samples of the matrix are missing ({missing[0]}); make both "
+            "from the same dataset"
+        )
+    return table.loc[samples]
+
+
+def write_table(table: pd.DataFrame, path: str) -> None:
+    """Write columns (not the index) as TSV, or TSV.gz with a fixed time stamp.
+
+    Floats are written so that reading them gives back the same bits: 9 significant
+    digits for float32, the shortest exact form for float64.
+    """
+    buffer = io.StringIO()
+    float32 = [name for name in table if table[name].dtype == "float32"]
+    shown = table.assign(**{name: _shortest(table[name]) for name in float32})
+    shown.to_csv(buffer, sep="\t", index=False, lineterminator="\n")
+    data = buffer.getvalue().encode()
+    if str(path).endswith(".gz"):
+        data = gzip.compress(data, compresslevel=6, mtime=0)
+    Path(path).write_bytes(data)
+
+
+def _shortest(column: pd.Series) -> pd.Series:
+    """Write float32 by its own digits, not by those of the float64 beside it."""
+    return column.map(lambda value: "" if value != value else f"{value:.9g}")

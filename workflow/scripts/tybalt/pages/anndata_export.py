@@ -1,0 +1,112 @@
+"""Everything known of a dataset's samples in one AnnData file: `study.h5ad`.
+
+::
+
+    X                       the matrix, as in matrix.h5ad
+    obs                     clinical columns and `split`
+    obsm/X_tsne, X_pca      maps of the samples by their genes; X_umap where there is one
+    obsm/X_code_{experiment}      codes of an experiment, which is written {model}_{tuner}
+    obsm/X_tsne_{experiment}, X_pca_{experiment}    maps of those codes
+    var                     per-gene statistics, offset and scale
+    varm/{experiment}             weight of each gene in each feature of the decoder
+    uns/associations/{experiment}, uns/findings/{experiment}, uns/leaderboard    tables
+    uns/tybalt              how the matrix was made
+    uns/cancer_type_colors  TCGA's colours, in the order of the categories
+
+The names are scanpy's, so ``scanpy.pl.tsne(study, color="cancer_type")`` draws the map by genes and
+``scanpy.pl.embedding(study, "tsne_vae_grid")`` that of a model. cellxgene offers every two-column
+array of `obsm` whose name begins with ``X_`` and refuses missing coordinates
+(https://github.com/chanzuckerberg/cellxgene-documentation/blob/main/desktop/data-reqs.md).
+"""
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from tybalt.data.matrix import read_notes, read_obs, read_values, read_var
+from tybalt.figures.palette import cancer_type_looks
+from tybalt.jobs.files import read_samples, read_table
+
+log = logging.getLogger(__name__)
+
+#: Maps of an embedding table, under the names of scanpy.
+MAPS = ("tsne", "pca", "umap")
+
+
+def assemble_study(
+    matrix: str,
+    gene_embedding: str,
+    leaderboard: str,
+    encodings: Sequence[str],
+    embeddings: Sequence[str],
+    gene_weights: Sequence[str],
+    associations: Sequence[str],
+    findings: Sequence[str],
+    colours: str,
+    experiments: Sequence[Sequence[str]],
+    study: str,
+) -> None:
+    """Put the matrix, the codes, the maps and what was found into one file.
+
+    Parameters
+    ----------
+    matrix, gene_embedding, leaderboard
+        Files of the dataset.
+    encodings, embeddings, gene_weights, associations, findings
+        Files of every experiment.
+    colours
+        Cohort table with columns acronym and color.
+    experiments
+        (model, tuner) of every experiment, in the order of its files.
+    study
+        Output, compressed; the same bytes for the same input.
+    """
+    import anndata
+
+    names = ["_".join(experiment) for experiment in experiments]
+    obs, var = read_obs(matrix), read_var(matrix)
+    data = anndata.AnnData(X=read_values(matrix), obs=obs, var=var)
+    add_maps(data, read_samples(gene_embedding, obs.index), "")
+    for name, codes, positions, weights in zip(
+        names, encodings, embeddings, gene_weights, strict=True
+    ):
+        data.obsm[f"X_code_{name}"] = values_of(read_samples(codes, obs.index))
+        add_maps(data, read_samples(positions, obs.index), f"_{name}")
+        data.varm[name] = values_of(read_table(weights, index="gene").loc[var.index])
+    data.uns["tybalt"] = read_notes(matrix)
+    data.uns["leaderboard"] = plain(read_table(leaderboard))
+    for table, paths in (("associations", associations), ("findings", findings)):
+        data.uns[table] = {
+            name: plain(read_table(path)) for name, path in zip(names, paths, strict=True)
+        }
+    if "cancer_type" in obs:
+        types = list(obs["cancer_type"].cat.categories)
+        looks = cancer_type_looks(types, colours)
+        data.uns["cancer_type_colors"] = [looks[name].colour for name in types]
+    data.write_h5ad(study, compression="gzip", compression_opts=1)
+    log.info("%d samples x %d genes, %d codes", *data.shape, len(names))
+
+
+def add_maps(data, table: pd.DataFrame, suffix: str) -> None:
+    """Add the maps of an embedding table; a constant code has none, and that is logged."""
+    for name in MAPS:
+        columns = [f"{name}_1", f"{name}_2"]
+        if columns[0] not in table:
+            continue
+        if table[columns].isna().any(axis=None):
+            log.warning("X_%s%s: no map, as the code is constant", name, suffix)
+        else:
+            data.obsm[f"X_{name}{suffix}"] = values_of(table[columns])
+
+
+def values_of(table: pd.DataFrame) -> np.ndarray:
+    """Return a table's values, float32."""
+    return table.to_numpy(dtype=np.float32)
+
+
+def plain(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table that AnnData can write: a text index, text columns without missing values."""
+    text = {name: table[name].fillna("").astype(str) for name in table if table[name].dtype == "O"}
+    return table.assign(**text).set_axis(table.index.astype(str))

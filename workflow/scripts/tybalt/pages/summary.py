@@ -1,0 +1,380 @@
+"""One page for a dataset: what was trained, what was found, what to beware of, how to cite it."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from tybalt.analysis.embedding_quality import FEW, MANY, read_maps, write_number, write_share
+from tybalt.analysis.findings import Answer, read_answers
+from tybalt.data.matrix import PARTS, read_notes, read_obs
+from tybalt.jobs.files import read_json, read_table
+from tybalt.pages.html import asset, inline_image, render
+from tybalt.plan.names import experiment_name
+
+log = logging.getLogger(__name__)
+
+#: Values clipped to 0..1 are worth a warning above this share: test samples lie outside the range.
+CLIPPED = 0.01
+
+#: Width in pixels of the pictures on the page.
+PICTURE_WIDTH = 900
+
+#: Rules named in the table of costs; the others are summed.
+RULES_SHOWN = 6
+
+#: Confirmed answers to further contrasts that are named for each model.
+OTHERS_SHOWN = 4
+
+#: Columns of the leaderboard that the page shows, with their headings.
+SHOWN = {
+    "explained": "variance explained",
+    "knn_accuracy": "cancer type found",
+    "active_units": "features in use",
+    "parameters": "parameters",
+    "trainings": "trainings",
+}
+
+
+def write_summary(
+    matrix: str,
+    leaderboard: str,
+    best: Sequence[str],
+    trials: Sequence[str],
+    findings: Sequence[str],
+    embedding_quality: str,
+    provenances: Sequence[str],
+    pictures: Sequence[str],
+    citation: str,
+    experiments: Sequence[Sequence[str]],
+    title: str,
+    benchmarks: str,
+    summary: str,
+) -> None:
+    """Write one page that can be sent on: no other file is needed to read it.
+
+    Parameters
+    ----------
+    matrix, leaderboard
+        Files of the dataset.
+    best, trials, findings
+        Files of every experiment.
+    embedding_quality
+        Output of `measure_embeddings`.
+    provenances
+        Records of the matrix and of every model.
+    pictures
+        The map by genes and the map of every experiment, PNG; none where samples have no cancer
+        type.
+    citation
+        CITATION.cff.
+    experiments
+        (model, tuner) of every experiment, in the order of its files.
+    title
+        Name of the dataset.
+    benchmarks
+        Folder of Snakemake's benchmark files. They are read as they are found, and are no input,
+        because a benchmark that is missing must not train a model again.
+    summary
+        Output, an HTML page.
+    """
+    obs, notes, board = read_obs(matrix), read_notes(matrix), read_table(leaderboard)
+    searches = {
+        tuple(experiment): (read_json(path), read_table(ranking))
+        for experiment, path, ranking in zip(experiments, best, trials, strict=True)
+    }
+    answers = {
+        tuple(experiment): read_answers(path)
+        for experiment, path in zip(experiments, findings, strict=True)
+    }
+    records = [read_json(path) for path in provenances]
+    found = named_findings(answers)
+    page = render(
+        "summary.html",
+        title=title,
+        style=asset("summary.css"),
+        headline=headline(title, obs, notes, board),
+        parts={part: int((obs["split"] == part).sum()) for part in PARTS},
+        board=board_rows(board, searches),
+        headings=[heading for name, heading in SHOWN.items() if name in board],
+        evaluated_on=board["evaluated_on"].iloc[0],
+        findings=found,
+        others=[other_findings(experiment, judged) for experiment, judged in answers.items()],
+        maps=map_rows(read_maps(embedding_quality)),
+        warnings=warnings(board, searches, notes, records, found),
+        pictures=[inline_image(path, PICTURE_WIDTH) for path in chosen_pictures(pictures, board)],
+        costs=costs(Path(benchmarks), title),
+        made=how_made(records),
+        citations=citations(citation, board["module"]),
+    )
+    Path(summary).write_text(page, encoding="utf-8")
+    log.info("%d models, %d findings, %.0f kB", len(board), len(found), len(page) / 1e3)
+
+
+def headline(
+    title: str, obs: pd.DataFrame, notes: Mapping[str, Any], board: pd.DataFrame
+) -> list[str]:
+    """Say in two or three sentences what was done and what came out."""
+    counts = notes["counts"]
+    first = board.iloc[0]
+    judged = f"{first['evaluated_on']} samples"
+    lines = [
+        f"{len(board)} models were trained on {title}: {len(obs):,} samples, "
+        f"{counts['chosen_genes']:,} genes, {int(board['trainings'].sum()):,} trainings.",
+        f"On {judged}, {experiment_name(first['model'], first['tuner'])} gives the genes back "
+        "best: it "
+        f"explains {percent(first['explained'])} of their variance beyond the mean training "
+        "sample.",
+    ]
+    if "knn_accuracy" in board and board["knn_accuracy"].notna().any():
+        named = board.sort_values("knn_accuracy", ascending=False, kind="stable").iloc[0]
+        lines.append(
+            "The nearest training samples by the code of "
+            f"{experiment_name(named['model'], named['tuner'])} "
+            f"name the cancer type of {percent(named['knn_accuracy'])} of the {judged} "
+            f"({100 * named['knn_low']:.0f} to {percent(named['knn_high'])}, mean over types)."
+        )
+    return lines
+
+
+def board_rows(
+    board: pd.DataFrame, searches: Mapping[tuple[str, str], Any]
+) -> list[dict[str, Any]]:
+    """List the models with their measures, and the setting that won each search."""
+    rows = []
+    for row in board.to_dict("records"):
+        best, ranking = searches[row["model"], row["tuner"]]
+        columns = list(ranking)
+        searched = columns[columns.index("rank") + 1 : columns.index("round")]
+        setting = ", ".join(f"{name} {best['hyperparameters'][name]}" for name in searched)
+        rows.append(
+            {
+                "name": experiment_name(row["model"], row["tuner"]),
+                "values": [measure(name, row) for name in SHOWN if name in row],
+                "setting": setting or "not searched",
+            }
+        )
+    return rows
+
+
+def measure(name: str, row: Mapping[str, Any]) -> str:
+    """Write one measure of the leaderboard for people."""
+    value = row[name]
+    if pd.isna(value):
+        return "–"
+    if name == "knn_accuracy":
+        return f"{percent(value)} ({100 * row['knn_low']:.0f}–{percent(row['knn_high'])})"
+    return percent(value, 1) if name == "explained" else f"{int(value):,}"
+
+
+def percent(share: float, decimals: int = 0) -> str:
+    """Write a share as percent."""
+    return f"{100 * share:.{decimals}f} %"
+
+
+def named_findings(answers: Mapping[tuple[str, str], Sequence[Answer]]) -> list[dict[str, str]]:
+    """Write what all models say to the config's contrasts, by contrast."""
+    rows = [
+        {
+            "contrast": found.contrast,
+            "model": experiment_name(*experiment),
+            "feature": f"{found.feature}, {'higher' if found.higher else 'lower'}",
+            "train": f"{found.train:.2f}",
+            "test": effect(found),
+            "samples": found.samples,
+            "stability": write_number(found.stability),
+            "genes": found.genes,
+            "verdict": found.verdict,
+        }
+        for experiment, judged in answers.items()
+        for found in judged
+        if found.named
+    ]
+    return sorted(rows, key=lambda row: row["contrast"])
+
+
+def map_rows(maps: pd.DataFrame) -> list[dict[str, str]]:
+    """List what the maps keep, the first seed of each."""
+    return [
+        {
+            "name": row["name"],
+            "kept": [write_share(row[f"kept_{count}"]) for count in (FEW, MANY)],
+            "trustworthiness": write_number(row["trustworthiness"]),
+            "purity": write_share(row["purity"]),
+        }
+        for row in maps.to_dict("records")
+        if row["seed"] == 1
+    ]
+
+
+def effect(found: Answer) -> str:
+    """Write the effect on the judged samples with its interval."""
+    if pd.isna(found.test):
+        return "–"
+    interval = "" if pd.isna(found.low) else f" ({found.low:.2f}–{found.high:.2f})"
+    return f"{found.test:.2f}{interval}"
+
+
+def other_findings(experiment: tuple[str, str], judged: Sequence[Answer]) -> str:
+    """Count a model's confirmed answers to the contrasts that no one named; show the first."""
+    others = [found for found in judged if not found.named]
+    confirmed = [found for found in others if found.confirmed]
+    shown = [
+        f"{found.contrast} ({found.feature}, {found.measure} {found.test:.2f})"
+        for found in confirmed[:OTHERS_SHOWN]
+    ]
+    return (
+        f"{experiment_name(*experiment)}: {len(confirmed)} of {len(others)} further contrasts "
+        "have a confirmed "
+        "answer" + (f", among them {', '.join(shown)}." if shown else ".")
+    )
+
+
+def warnings(
+    board: pd.DataFrame,
+    searches: Mapping[tuple[str, str], Any],
+    notes: Mapping[str, Any],
+    records: Sequence[Mapping[str, Any]],
+    found: Sequence[Mapping[str, str]],
+) -> list[str]:
+    """List what a reader should know before trusting the page."""
+    lines = []
+    if board["evaluated_on"].iloc[0] != "test":
+        lines.append(
+            "There is no test part: the validation samples judge, which also chose settings and "
+            "epochs."
+        )
+    for row in board.to_dict("records"):
+        if isinstance(row["warnings"], str) and row["warnings"]:
+            lines.append(f"{experiment_name(row['model'], row['tuner'])}: {row['warnings']}.")
+    for experiment, (_, ranking) in searches.items():
+        lines += [f"{experiment_name(*experiment)}: {line}" for line in search_warnings(ranking)]
+    if notes["clipped_share"] > CLIPPED:
+        lines.append(
+            f"{percent(notes['clipped_share'], 1)} of the values were clipped: held-out samples "
+            "lie outside the range of the training samples."
+        )
+    unsure = [row for row in found if row["verdict"] != "confirmed"]
+    lines += [
+        f"{row['contrast']} in {row['model']}: {row['verdict']} (AUROC {row['test']})."
+        for row in unsure
+    ]
+    return lines + drift(records)
+
+
+def search_warnings(ranking: pd.DataFrame) -> list[str]:
+    """Say what a search leaves open: ties, diverged trainings, warm-ups that had not ended."""
+    lines = []
+    if len(ranking) > 1:
+        tied = int((ranking["tied"] == "yes").sum()) - 1
+        if tied > 0:
+            lines.append(f"{tied} other settings cannot be told from the best.")
+        if (ranking["tied"] == "not tested").all():
+            lines.append(
+                "each setting was trained once, so that ties with the best are not tested."
+            )
+    diverged = int((ranking["status"] == "diverged").sum())
+    if diverged:
+        lines.append(f"{diverged} settings diverged.")
+    late = int(ranking["warnings"].notna().sum())
+    if late:
+        lines.append(f"the warm-up had not ended in {late} settings.")
+    return lines
+
+
+def drift(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say which packages, Pythons or commits differ among the files behind the page."""
+    lines = []
+    for what in ("python", "git_commit"):
+        values = sorted({str(record[what]) for record in records})
+        if len(values) > 1:
+            lines.append(f"Files behind this page differ in {what}: {', '.join(values)}.")
+    for package in sorted({name for record in records for name in record["packages"]}):
+        values = sorted({str(record["packages"].get(package)) for record in records})
+        if len(values) > 1:
+            lines.append(f"Files behind this page were made with {package} {' and '.join(values)}.")
+    return lines
+
+
+def chosen_pictures(pictures: Sequence[str], board: pd.DataFrame) -> list[str]:
+    """Choose the map by genes and, of the models that were trained, that of the best VAE or other.
+
+    The first model of the leaderboard that is not fitted in closed form (PCA, NMF: more than one
+    epoch) is shown, else the first.
+    """
+    if not pictures:
+        return []
+    trained = board[board["epochs"] > 1]
+    row = (trained if len(trained) else board).iloc[0]
+    wanted = f"/{row['model']}/{row['tuner']}/"
+    return [path for path in pictures if path.endswith("gene_embedding.png") or wanted in path]
+
+
+def costs(folder: Path, dataset: str) -> list[dict[str, str]]:
+    """Sum Snakemake's benchmarks of a dataset by rule, the most expensive rule first."""
+    rows = []
+    for rule in sorted(path for path in folder.glob("*") if path.is_dir()):
+        files = [rule / f"{dataset}.tsv", *(rule / dataset).rglob("*.tsv")]
+        tables = [read_table(str(path)) for path in files if path.exists()]
+        if tables:
+            jobs = pd.concat(tables)
+            rows.append((rule.name, len(jobs), jobs["s"].sum(), jobs["max_rss"].max()))
+    rows.sort(key=lambda row: -row[2])
+    shown, others = rows[:RULES_SHOWN], rows[RULES_SHOWN:]
+    if others:
+        _, jobs, seconds, memory = zip(*others, strict=True)
+        shown.append((f"{len(others)} other rules", sum(jobs), sum(seconds), max(memory)))
+    if rows:
+        _, jobs, seconds, memory = zip(*rows, strict=True)
+        shown.append(("all", sum(jobs), sum(seconds), max(memory)))
+    return [
+        {"rule": name, "jobs": f"{n:,}", "time": duration(s), "memory": f"{mib / 1024:.1f} GiB"}
+        for name, n, s, mib in shown
+    ]
+
+
+def duration(seconds: float) -> str:
+    """Write a time as seconds, minutes or hours."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def how_made(records: Sequence[Mapping[str, Any]]) -> str:
+    """Say when, where and with which versions the last of the files was made."""
+    last = max(records, key=lambda record: record["started"])
+    names = ("tensorflow", "keras", "numpy", "scikit-learn", "openTSNE", "snakemake")
+    versions = ", ".join(f"{name} {last['packages'].get(name)}" for name in names)
+    commit = last["git_commit"] or "not under git"
+    return (
+        f"{last['started'][:10]}, {last['machine']}; Python {last['python']}, {versions}; "
+        f"workflow commit {commit}."
+    )
+
+
+def citations(path: str, modules: Iterable[str]) -> list[str]:
+    """List the papers of CITATION.cff whose notes name a module of the study, and the workflow."""
+    record = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    modules = set(modules)
+    lines = [f"{authors(record['authors'])}: {record['title']}."]
+    for reference in record["references"]:
+        named = {module for module in modules if f"module {module}" in reference.get("notes", "")}
+        if named:
+            place = reference.get("journal") or reference.get("conference", {}).get("name", "")
+            link = f"https://doi.org/{reference['doi']}" if "doi" in reference else reference["url"]
+            lines.append(
+                f"{authors(reference['authors'])} ({reference['year']}): {reference['title']}. "
+                f"{place}. {link}"
+            )
+    return lines
+
+
+def authors(people: Sequence[Mapping[str, str]]) -> str:
+    """Write the first author's name, with `et al.` for more than two."""
+    names = [person.get("family-names") or person["name"] for person in people]
+    if len(names) == 2:
+        return names[0] + (" et al." if names[1].startswith("and ") else f" and {names[1]}")
+    return names[0] + (" et al." if len(names) > 2 else "")

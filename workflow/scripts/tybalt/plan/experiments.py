@@ -1,0 +1,406 @@
+"""config -> Study: experiments, plans, trial names, seeds (PURE: standard library only).
+
+An *experiment* is ``{dataset}/{model}/{tuner}``. Everything that Snakemake must know before the
+first job runs (which trials exist, what each trains, what its seed is) is computed here.
+"""
+
+import dataclasses
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from tybalt.plan import hyperparameters as hps
+from tybalt.plan.datasets import check_cancer_types, complete_dataset, declared_covariates
+from tybalt.plan.errors import InputError, suggest
+from tybalt.plan.models_and_tuners import (
+    check_model,
+    check_scaling,
+    coerce_space,
+    load_plugin,
+    named_files,
+    tuner_options,
+)
+from tybalt.plan.search import Slot, configurations, size, slot_name
+
+#: The tuner that every config has: one trial, the model's fixed values and defaults.
+UNTUNED = "none"
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """One training to run: a distinct model, at the largest `epochs` anyone asked of it.
+
+    Attributes
+    ----------
+    name
+        Path component: the hash of the setting, or a slot (s00) of a closed loop.
+    hyperparameters
+        All fields of the model's HParams; None where earlier rounds decide them.
+    settings
+        (epochs, number of configurations of the space) that this one training answers; none
+        where earlier rounds decide them.
+    slot
+        What is known of such a trial beforehand; None in an open loop.
+    """
+
+    name: str
+    hyperparameters: Mapping[str, Any] | None
+    settings: tuple[tuple[int, int], ...]
+    slot: Slot | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """One `{dataset}/{model}/{tuner}` of the study.
+
+    Attributes
+    ----------
+    module, tuner_module
+        Files of tybalt/models and tybalt/tuners.
+    space
+        Hyperparameter -> values that are searched; empty for a single training.
+    fixed
+        The other hyperparameters that the config gives.
+    options
+        Options of the tuner that `ask` needs.
+    configurations
+        How many settings the search asks for, before those of equal models are merged.
+    """
+
+    dataset: str
+    model: str
+    tuner: str
+    module: str
+    tuner_module: str
+    objective: str
+    executions: int
+    space: Mapping[str, Sequence[Any]]
+    fixed: Mapping[str, Any]
+    options: Mapping[str, Any]
+    files: tuple[Path, ...]
+    configurations: int
+    rounds: tuple[tuple[Trial, ...], ...]
+
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """The hyperparameters of the space; none for a single training."""
+        return tuple(self.space)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether each round is proposed in the light of the earlier ones."""
+        return self.rounds[0][0].slot is not None
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """The experiment's three wildcards."""
+        return (self.dataset, self.model, self.tuner)
+
+    def trial(self, round_: str, name: str) -> Trial:
+        """Find a trial by its two path components."""
+        return next(trial for trial in self.rounds[int(round_[1:])] if trial.name == name)
+
+    def trial_files(self, before: int | None = None) -> list[tuple[str, str, str]]:
+        """List (round, trial, execution) of the training jobs of all rounds, or of the first."""
+        return [
+            (f"r{number}", trial.name, f"e{execution}")
+            for number, trials in enumerate(self.rounds[:before])
+            for trial in trials
+            for execution in range(self.executions)
+        ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """What the config asks for, in the form that the rules read."""
+
+    config: Mapping[str, Any]
+    experiments: Mapping[tuple[str, str, str], Experiment]
+
+    @property
+    def datasets(self) -> list[str]:
+        """Datasets that some experiment uses, in the order of the config."""
+        used = {experiment.dataset for experiment in self.experiments.values()}
+        return [name for name in self.config["datasets"] if name in used]
+
+    def dataset(self, name: str) -> Mapping[str, Any]:
+        """Return the config entry of a dataset."""
+        return self.config["datasets"][name]
+
+    def experiment(self, dataset: str, model: str, tuner: str) -> Experiment:
+        """Return the experiment with these wildcards; InputError if the study does not have it."""
+        if (dataset, model, tuner) not in self.experiments:
+            wanted = f"{dataset}/{model}/{tuner}"
+            known = ["/".join(key) for key in self.experiments]
+            raise InputError(
+                f"{wanted} is not an experiment of the study; {suggest(wanted, known)}"
+            )
+        return self.experiments[dataset, model, tuner]
+
+    @property
+    def projections(self) -> dict[str, tuple[str, ...]]:
+        """Datasets of new samples, and the experiment that each is projected onto."""
+        return {
+            name: tuple(entry["project_onto"].split("/"))
+            for name, entry in self.config["datasets"].items()
+            if "project_onto" in entry
+        }
+
+    def target(self, dataset: str) -> Experiment:
+        """Return the experiment that a dataset is projected onto; InputError if there is none."""
+        if dataset not in self.projections:
+            raise InputError(
+                f"datasets.{dataset}.project_onto: missing; name the experiment to project "
+                f"{dataset} onto"
+            )
+        return self.experiments[self.projections[dataset]]
+
+    def has(self, dataset: str, *covariates: str) -> bool:
+        """Tell whether a dataset declares these covariates."""
+        return set(covariates) <= declared_covariates(self.dataset(dataset))
+
+    def seed(self, *names: str) -> int:
+        """Derive a seed from the study's seed and names."""
+        return derive_seed(self.config["seed"], *names)
+
+
+def derive_seed(study_seed: int, *names: str) -> int:
+    """Derive a seed in 0..2^31-1 from names, never from run order.
+
+    Returns
+    -------
+    int
+        The first 31 bits of the sha256 of ``study_seed/name/name/...``.
+    """
+    text = "/".join([str(study_seed), *names])
+    return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) & 0x7FFFFFFF
+
+
+def build_study(
+    config: Mapping[str, Any], sources: Mapping[str, Any], cancer_types: Collection[str]
+) -> Study:
+    """Turn a checked config (defaults filled in) into a Study.
+
+    Parameters
+    ----------
+    config
+        As `tybalt.plan.config.check_config` returns it.
+    sources
+        The studies of resources/sources.yaml, by name.
+    cancer_types
+        Acronyms that can be simulated (resources/cohorts.tsv).
+
+    Raises
+    ------
+    InputError
+        Naming the config key, what was found and what is allowed.
+    """
+    if UNTUNED in config["tuners"]:
+        raise InputError(
+            f"tuners.{UNTUNED}: this name always means one training without a search; "
+            "choose another"
+        )
+    tuners = {UNTUNED: {"module": "fixed"}, **config["tuners"]}
+    datasets = {
+        name: complete_dataset(name, dataset, sources)
+        for name, dataset in config["datasets"].items()
+    }
+    config = {**config, "tuners": tuners, "datasets": datasets}
+    for name, dataset in datasets.items():
+        check_cancer_types(name, dataset, cancer_types)
+    for name, model in config["models"].items():
+        check_model(name, model)
+    for name, tuner in tuners.items():
+        tuner_options(name, tuner)
+    experiments = {}
+    for number, study in enumerate(config["experiments"]):
+        for key in study_experiments(config, study, f"experiments[{number}]"):
+            if key not in experiments:
+                experiments[key] = build_experiment(config, *key)
+    for name, dataset in datasets.items():
+        check_projection(name, dataset, experiments)
+    return Study(config=config, experiments=experiments)
+
+
+def check_projection(
+    name: str, dataset: Mapping[str, Any], experiments: Collection[tuple[str, str, str]]
+) -> None:
+    """Check that new samples are projected onto an experiment of the study, and only projected."""
+    if "project_onto" not in dataset:
+        return
+    where, known = f"datasets.{name}", ["/".join(key) for key in experiments]
+    if any(key[0] == name for key in experiments):
+        raise InputError(
+            f"{where}.project_onto: `experiments` trains models on {name}; give its samples a "
+            "second "
+            "entry to project them"
+        )
+    if dataset["project_onto"] not in known:
+        raise InputError(
+            f"{where}.project_onto: {dataset['project_onto']} is not an experiment of the study; "
+            f"{suggest(dataset['project_onto'], known)}"
+        )
+    if dataset["kind"] == "logic-genes":
+        raise InputError(f"{where}.project_onto: logic genes are no samples; leave this key out")
+    for key in ("tables", "contrasts"):
+        if dataset[key]:
+            raise InputError(
+                f"{where}.{key}: found in a dataset with project_onto, of which only the "
+                "expression is used; leave this key out"
+            )
+
+
+def study_experiments(
+    config: Mapping[str, Any], study: Mapping[str, Sequence[str]], where: str
+) -> list[tuple[str, str, str]]:
+    """List the experiments of one entry; a model without a space has the tuner `none`."""
+    for vocabulary in ("datasets", "models", "tuners"):
+        for name in study[vocabulary]:
+            if name not in config[vocabulary]:
+                raise InputError(
+                    f"{where}.{vocabulary}: there is no {name!r} under `{vocabulary}`; "
+                    f"{suggest(name, config[vocabulary])}"
+                )
+    return [
+        (dataset, model, tuner if config["models"][model]["space"] else UNTUNED)
+        for dataset in study["datasets"]
+        for model in study["models"]
+        for tuner in study["tuners"]
+    ]
+
+
+def build_experiment(config: Mapping[str, Any], dataset: str, model: str, tuner: str) -> Experiment:
+    """Plan one experiment: ask its tuner for settings and merge those that train the same model."""
+    entry, tuner_entry = config["models"][model], config["tuners"][tuner]
+    where = f"models.{model}"
+    module = load_plugin("models", entry["module"], where)
+    tuner_module = load_plugin("tuners", tuner_entry["module"], f"tuners.{tuner}")
+    space = coerce_space(module.HParams, entry["space"], f"{where}.space")
+    options = tuner_options(tuner, tuner_entry)
+    seed = derive_seed(config["seed"], dataset, model, tuner)
+    plan = tuner_module.plan(space, options, seed, f"tuners.{tuner}")
+    first = {name: values[0] for name, values in space.items()}
+    check_scaling(config["datasets"][dataset], dataset, module, {**entry["fixed"], **first}, where)
+    if isinstance(plan[0][0], Slot):
+        check_slots(entry, module, space, plan, tuner, where)
+        rounds = tuple(
+            tuple(Trial(slot_name(n), None, (), slot) for n, slot in enumerate(slots))
+            for slots in plan
+        )
+    else:
+        rounds = tuple(
+            merge_settings(entry["module"], module.HParams, entry["fixed"], settings, where)
+            for settings in plan
+        )
+    only_plan = getattr(tuner_module, "PLAN_ONLY", ())
+    return Experiment(
+        dataset=dataset,
+        model=model,
+        tuner=tuner,
+        module=entry["module"],
+        tuner_module=tuner_entry["module"],
+        objective=entry.get("objective", module.OBJECTIVE),
+        # A model without build() is fitted in closed form: repeating it would tell nothing.
+        executions=config["training"]["executions_per_trial"] if hasattr(module, "build") else 1,
+        space=space if plan != [[{}]] else {},
+        fixed=entry["fixed"],
+        options={k: v for k, v in dataclasses.asdict(options).items() if k not in only_plan},
+        files=named_files(module, {**entry["fixed"], **space}, where),
+        configurations=len(new_trainings(plan)),
+        rounds=rounds,
+    )
+
+
+def new_trainings(plan: Sequence[Sequence[Any]]) -> list[Any]:
+    """List the settings or slots of a plan that do not go on from an earlier round."""
+    return [each for each in chain(*plan) if not (isinstance(each, Slot) and each.epochs_before)]
+
+
+def check_slots(
+    model: Mapping[str, Any],
+    module: ModuleType,
+    space: Mapping[str, Sequence[Any]],
+    plan: Sequence[Sequence[Slot]],
+    tuner: str,
+    where: str,
+) -> None:
+    """Check that a space can fill the slots of a closed loop; raise InputError."""
+    shares_epochs = plan[0][0].epochs is not None
+    fields = {field.name for field in dataclasses.fields(module.HParams)}
+    if shares_epochs and "epochs" in space:
+        raise InputError(
+            f"{where}.space.epochs: found {space['epochs']}, but the tuner {tuner} itself decides "
+            "how long a setting is trained; take `epochs` out of the space (its largest value "
+            f"is tuners.{tuner}.max_epochs)"
+        )
+    if shares_epochs and "epochs" not in fields:
+        raise InputError(
+            f"experiments: the tuner {tuner} decides how many epochs a setting is trained, but "
+            f"{where} "
+            f"({model['module']}) has no `epochs`; use grid, random or bayesian"
+        )
+    asked = len(new_trainings(plan))
+    # A rung that cannot be filled would never be complete, so there it is models that count.
+    found = count_models(model, module, space, asked) if shares_epochs else size(space)
+    if asked > found:
+        what = "distinct models" if shares_epochs else "configurations"
+        raise InputError(
+            f"tuners.{tuner}: asks for {asked} new trials, but {where}.space has {found} {what}; "
+            "expected no more than these: ask for fewer trials, or use the tuner grid"
+        )
+
+
+def count_models(
+    model: Mapping[str, Any], module: ModuleType, space: Mapping[str, Sequence[Any]], enough: int
+) -> int:
+    """Count the distinct models of a space, up to `enough`."""
+    found: set[str] = set()
+    for setting in configurations(space):
+        hp = hps.coerce(module.HParams, {**model["fixed"], **setting}, "space")
+        found.add(hps.trial_id(model["module"], hp))
+        if len(found) == enough:
+            break
+    return len(found)
+
+
+def merge_settings(
+    module: str,
+    HParams: type,
+    fixed: Mapping[str, Any],
+    settings: Sequence[Mapping[str, Any]],
+    where: str,
+) -> tuple[Trial, ...]:
+    """Merge settings into trials: equal models are one, at the largest `epochs` asked of it.
+
+    Raises
+    ------
+    InputError
+        If two different models share the 8 hex digits of their name.
+    """
+    groups: dict[str, list[Any]] = {}
+    for setting in settings:
+        hp = hps.coerce(HParams, {**fixed, **setting}, where)
+        groups.setdefault(hps.trial_id(module, hp), []).append(hp)
+    return tuple(_merge(name, group, where) for name, group in groups.items())
+
+
+def _merge(name: str, group: Sequence[Any], where: str) -> Trial:
+    named = {tuple(i for i in hps.effective(hp).items() if i[0] != "epochs") for hp in group}
+    if len(named) > 1:
+        raise InputError(
+            f"{where}: two settings share the trial name {name}; change any value of the "
+            "space slightly"
+        )
+    # Fields without effect take their defaults: whichever setting came first must not show.
+    longest = max(group, key=lambda hp: getattr(hp, "epochs", 1))
+    hyperparameters = hps.without_effectless(longest)
+    settings = Counter(getattr(hp, "epochs", 1) for hp in group)
+    return Trial(
+        name=name,
+        hyperparameters=hyperparameters,
+        settings=tuple(sorted(settings.items())),
+    )

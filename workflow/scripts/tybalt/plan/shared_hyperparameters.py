@@ -1,0 +1,54 @@
+"""Hyperparameters that several models share, each declared once (PURE: standard library only).
+
+A model keeps its own list of fields; what is said here is what they have in common.
+"""
+
+from typing import Any
+
+from tybalt.plan.hyperparameters import hyperparameter
+
+_SWEEP = "https://github.com/greenelab/tybalt, parameter sweep"
+
+
+def latent_dim(default: int = 100) -> Any:
+    """Declare the number of features of the code."""
+    return hyperparameter(
+        default,
+        "Number of features of the code.",
+        low=1,
+        unit="features",
+        source="Way and Greene 2018, https://doi.org/10.1142/9789813235533_0008",
+    )
+
+
+def learning_rate(default: float, source: str = _SWEEP) -> Any:
+    """Declare the optimizer's step size."""
+    return hyperparameter(
+        default, "Step size of the optimizer.", low=0, open_low=True, source=source
+    )
+
+
+def batch_size(default: int = 50) -> Any:
+    """Declare the number of samples of a minibatch."""
+    return hyperparameter(
+        default,
+        "Samples of a minibatch; the last minibatch of an epoch may be smaller.",
+        low=1,
+        unit="samples",
+        source=_SWEEP,
+    )
+
+
+def epochs(default: int) -> Any:
+    """Declare the number of passes over the training samples."""
+    return hyperparameter(
+        default, "Passes over the training samples.", low=1, unit="epochs", source=_SWEEP
+    )
+
+
+def refuse_outside_unit_range(limits: tuple[float, float]) -> str | None:
+    """Say that a matrix with these limits cannot be the output of a sigmoid; None if it can."""
+    low, high = limits
+    if low >= 0 and high <= 1:
+        return None
+    return f"found values from {low:g} to {high:g}, expected 0 to 1; use scaling method zero_one"

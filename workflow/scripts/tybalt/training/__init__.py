@@ -1,0 +1,1 @@
+"""Build, train, score and keep one model."""

@@ -1,0 +1,1 @@
+"""Searches: proposals, ranking, importance."""

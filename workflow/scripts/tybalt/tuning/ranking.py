@@ -1,0 +1,304 @@
+"""From trials to a ranking and a winner."""
+
+import dataclasses
+import logging
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tybalt.jobs.files import group_by_trial, write_json, write_table
+from tybalt.plan.hyperparameters import coerce, effective
+from tybalt.training.model import load_module
+
+#: Columns of whole numbers that are missing where nothing was trained, or a training diverged.
+WHOLE_NUMBERS = ("best_epoch", "parameters", "cost", "configurations", "seed", "run_epochs")
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """The score of one setting in one execution."""
+
+    status: str
+    score: float
+    best_epoch: int | None
+    settled: bool = True
+
+
+def rank_trials(
+    trials: Sequence[str],
+    settings: Mapping[str, Sequence[tuple[int, int]]],
+    space: Mapping[str, Sequence[Any]],
+    configurations: int,
+    states: str,
+    ranking: str,
+    best: str,
+) -> None:
+    """Rank every setting of a search by its validation score and name the winner.
+
+    A setting stands in the ranking once, with all epochs that it was trained: Hyperband's shorter
+    rungs are the beginnings of the longer ones. Its score is that of its best epoch, so settings
+    of different lengths are compared by the best that each has shown, as KerasTuner does.
+
+    Parameters
+    ----------
+    trials
+        Paths ``.../{round}/{trial}/{execution}.json``, one per training.
+    settings
+        ``{round}/{trial}`` -> (epochs, number of configurations of the space) that its trainings
+        answer. A setting with fewer epochs is read off the history of the longest run. An empty
+        list: the one setting that was proposed for this slot.
+    space
+        Hyperparameters that were searched (the columns of the table) and their values.
+    configurations
+        Size of the search as asked for, before equal models were merged.
+    states
+        Folder of what trainings have left for later ones; removed.
+    ranking, best
+        Outputs ``trials.tsv`` and ``best.json``.
+
+    Raises
+    ------
+    RuntimeError
+        If no setting has a finite score.
+    """
+    records = group_by_trial(trials)
+    table = pd.DataFrame(
+        [
+            row(name, records[name], epochs, count, list(space))
+            for name, answered in settings.items()
+            for epochs, count in answered or [(run_epochs(records[name]), 1)]
+        ]
+    )
+    table = table.astype(dict.fromkeys(WHOLE_NUMBERS, "Int64"))
+    table = add_effort(one_row_each(table, records), records)
+    if not np.isfinite(table["mean"]).any():
+        raise RuntimeError(
+            "no setting has a finite score: every training diverged; lower learning_rate"
+        )
+    table = choose(order(table))
+    write_table(table, ranking)
+    inert = inert_hyperparameters(table, space)
+    write_json(winner(table, records, configurations, inert), best)
+    shutil.rmtree(states, ignore_errors=True)
+
+
+def row(
+    name: str,
+    records: Sequence[Mapping[str, Any]],
+    epochs: int,
+    configurations: int,
+    searched: Sequence[str],
+) -> dict[str, Any]:
+    """Summarise one setting over its executions."""
+    first = records[0]
+    place = {"round": name.split("/")[0], "trial": name.split("/")[1]}
+    if first["status"] == "empty":
+        numbers = dict.fromkeys(("mean", "sd"), math.nan) | {"n": 0, "status": "empty"}
+        numbers |= dict.fromkeys(WHOLE_NUMBERS) | {"configurations": 0, "run_epochs": 0}
+        return {**dict.fromkeys(searched), **place, **numbers, "warnings": ""}
+    scores = [score_at(record, epochs) for record in records]
+    values = np.array([score.score for score in scores])
+    HParams = load_module(first["module"]).HParams
+    known = effective(coerce(HParams, first["hyperparameters"], "hyperparameters"))
+    shown = {key: known.get(key) for key in searched if key != "epochs"}
+    if "epochs" in searched:
+        shown["epochs"] = epochs
+    return {
+        **shown,
+        **place,
+        "mean": values.mean(),
+        "sd": values.std(ddof=1) if len(values) > 1 else math.nan,
+        "n": len(values),
+        "status": "ok" if np.isfinite(values).all() else "diverged",
+        "best_epoch": scores[0].best_epoch,
+        "parameters": first["parameters"],
+        "cost": first["parameters"] * epochs,
+        "configurations": configurations,
+        "seed": first["seed"],
+        "run_epochs": epochs,
+        "warnings": "" if scores[0].settled else "the warm-up had not ended",
+    }
+
+
+def run_epochs(records: Sequence[Mapping[str, Any]]) -> int:
+    """Return the epochs that a trial was to train; 1 in closed form, 0 in an empty slot."""
+    if records[0]["status"] == "empty":
+        return 0
+    return records[0]["hyperparameters"].get("epochs", 1)
+
+
+def parent_of(records: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return the trial whose training a trial goes on with."""
+    return (records[0]["proposal"] or {}).get("continues")
+
+
+def one_row_each(
+    table: pd.DataFrame, records: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> pd.DataFrame:
+    """Drop trials that another goes on from, unless that one diverged.
+
+    Adds `started`, which numbers the settings in the order in which they were first tried.
+    """
+    parents = {name: parent_of(executions) for name, executions in records.items()}
+    names = table["round"] + "/" + table["trial"]
+
+    def began(name: str) -> str:
+        return name if parents[name] is None else began(parents[name])
+
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names), 1)}
+    went_on = {parents[name] for name in names[table["status"] == "ok"]}
+    return table.assign(started=[numbers[began(name)] for name in names])[~names.isin(went_on)]
+
+
+def add_effort(
+    table: pd.DataFrame, records: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> pd.DataFrame:
+    """Add `epochs_spent`: epochs trained for a row, over all executions; 0 if it is read off."""
+    names = table["round"] + "/" + table["trial"]
+    is_longest = table["run_epochs"] == table.groupby(names)["run_epochs"].transform("max")
+
+    def spent(name: str) -> int:
+        shared = parent_of(records[name]) in set(names)
+        before = records[name][0]["proposal"]["epochs_before"] if shared else 0
+        return sum(max(0, record["epochs"] - before) for record in records[name])
+
+    return table.assign(epochs_spent=names.map(spent).where(is_longest, 0).astype(int))
+
+
+def score_at(record: Mapping[str, Any], epochs: int) -> Score:
+    """Read the score of a run of `epochs` epochs off the history of a run of at least as many.
+
+    As in `tybalt.training.train`, the score is that of the best eligible epoch (the warm-up has
+    ended), or of the last one if none is eligible. A run that was stopped early counts with its
+    best; one that diverged counts up to the epoch before.
+    """
+    scores = record["history"].get("score", [])[:epochs]
+    if record["status"] != "ok" and len(scores) < epochs:
+        return Score(record["status"], math.nan, None)
+    numbers = range(1, len(scores) + 1)
+    eligible = [number for number in numbers if record["history"]["eligible"][number - 1]]
+    best = min(eligible or [len(scores)], key=lambda number: scores[number - 1])
+    return Score("ok", scores[best - 1], best, settled=bool(eligible))
+
+
+def order(table: pd.DataFrame) -> pd.DataFrame:
+    """Sort settings, best first, and mark those that cannot be told from the best.
+
+    `tied` is `yes` where the mean lies within one standard error of the best mean (standard
+    deviation pooled over all settings), `no` elsewhere, `not tested` with one execution.
+    The order is by mean, then by cost (parameters x epochs), then by name.
+    """
+    table = table.sort_values(["mean", "cost", "trial"], na_position="last", ignore_index=True)
+    error = standard_error(table)
+    if math.isnan(error):
+        tied = pd.Series("not tested", index=table.index)
+    else:
+        within = table["mean"] <= table["mean"].iloc[0] + error
+        tied = within.map({True: "yes", False: "no"})
+    table.insert(0, "rank", range(1, len(table) + 1))
+    return table.assign(tied=tied.where(table["status"] == "ok", "no"))
+
+
+def equals_of_the_best(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the settings tied with the best; untested, those of the very same score."""
+    return table[(table["tied"] == "yes") | (table["mean"] == table["mean"].iloc[0])]
+
+
+def choose(table: pd.DataFrame) -> pd.DataFrame:
+    """Mark the cheapest (parameters x epochs) of the settings that equal the best."""
+    cheapest = equals_of_the_best(table).sort_values(["cost", "rank"]).index[0]
+    return table.assign(chosen=np.where(table.index == cheapest, "yes", "no"))
+
+
+def standard_error(table: pd.DataFrame) -> float:
+    """Return the pooled standard deviation over root n; NaN if no setting was repeated."""
+    repeated = table[(table["n"] > 1) & np.isfinite(table["mean"])]
+    if repeated.empty:
+        return math.nan
+    freedom = repeated["n"] - 1
+    pooled = math.sqrt((freedom * repeated["sd"] ** 2).sum() / freedom.sum())
+    return pooled / math.sqrt(repeated["n"].max())
+
+
+def inert_hyperparameters(table: pd.DataFrame, space: Mapping[str, Sequence[Any]]) -> list[str]:
+    """Name the hyperparameters that changed nothing.
+
+    That is: with several values in the space, and without effect in every setting that was tried;
+    or, wherever settings differ in nothing else, of the very same score.
+    """
+    tried = table[np.isfinite(table["mean"])]
+    return [
+        name
+        for name, values in space.items()
+        if len(values) > 1 and _changes_nothing(tried, name, [key for key in space if key != name])
+    ]
+
+
+def _changes_nothing(tried: pd.DataFrame, name: str, others: Sequence[str]) -> bool:
+    if tried[name].isna().all():
+        return True
+    known = tried[tried[name].notna()]
+    alike = known.groupby(list(others), dropna=False) if others else [((), known)]
+    compared = [group["mean"] for _, group in alike if group[name].nunique() > 1]
+    return bool(compared) and all(scores.nunique() == 1 for scores in compared)
+
+
+def winner(
+    table: pd.DataFrame,
+    records: Mapping[str, Sequence[Mapping[str, Any]]],
+    configurations: int,
+    inert: Sequence[str],
+) -> dict[str, Any]:
+    """Describe the cheapest of the settings that are as good as the best."""
+    chosen = table[table["chosen"] == "yes"].iloc[0]
+    rivals = equals_of_the_best(table)
+    first = records[f"{chosen['round']}/{chosen['trial']}"][0]
+    hyperparameters = dict(first["hyperparameters"])
+    if "epochs" in hyperparameters:
+        hyperparameters["epochs"] = int(chosen["run_epochs"])
+    trained = [r for executions in records.values() for r in executions if r["status"] != "empty"]
+    record = {
+        "module": first["module"],
+        "objective": first["objective"],
+        "hyperparameters": hyperparameters,
+        "parameters": int(chosen["parameters"]),
+        "round": chosen["round"],
+        "trial": chosen["trial"],
+        "seed": int(chosen["seed"]),
+        "score": float(chosen["mean"]),
+        "sd": None if math.isnan(chosen["sd"]) else float(chosen["sd"]),
+        "n": int(chosen["n"]),
+        "rank": int(chosen["rank"]),
+        "tied": bool(chosen["tied"] == "yes" and len(rivals) > 1),
+        "equals": sorted(rivals["trial"].unique()),
+        "configurations": configurations,
+        "trainings": len(trained),
+        "epochs": int(table["epochs_spent"].sum()),
+        "inert": list(inert),
+        "note": describe(table, rivals, inert),
+    }
+    log.info(
+        "%d configurations, %d trainings, %d epochs; %s",
+        *(record[key] for key in ("configurations", "trainings", "epochs", "note")),
+    )
+    return record
+
+
+def describe(table: pd.DataFrame, rivals: pd.DataFrame, inert: Sequence[str]) -> str:
+    """Say in words how the winner was chosen, and what a reader should know of the search."""
+    tried = table[table["status"] != "empty"]
+    parts = [f"best of {len(tried)} distinct settings"]
+    if len(rivals) > 1:
+        same = "tied with the best" if (rivals["tied"] == "yes").all() else "of the same score"
+        parts = [f"cheapest (parameters x epochs) of {len(rivals)} settings {same}"]
+    if len(tried) < len(table):
+        parts.append(f"{len(table) - len(tried)} slots left empty: nothing new to try")
+    if inert:
+        parts.append(f"changed nothing: {', '.join(inert)}")
+    return "; ".join(parts)
