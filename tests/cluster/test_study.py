@@ -76,7 +76,6 @@ def test_accounting_shows_what_each_rule_asked_for(study):
         counts = range(len(rules), 6) if drawing else {1, *map(len, search)}
         got = (int(job["AllocCPUS"]), job["ReqMem"], int(job["TimelimitRaw"]))
         assert got in [asked_together(rules, count, plan) for count in counts], job
-        assert {job["Partition"]} == {plan[rule]["slurm_partition"] for rule in rules}, job
         assert gpus(job) == any("gres" in plan[rule] for rule in rules), job
     assert {
         "train_trial",
@@ -94,7 +93,7 @@ def test_what_trains_is_on_the_gpu_partition_and_nothing_else_is(study):
     for job in study.jobs():
         trains = rules_of(job, plan) <= {"train_trial", "train_model", "train_replicate"}
         assert (job["Partition"] == "gpu") == (gpus(job) == 1) == trains, job
-        assert trains or job["Partition"] in ("norm", "quick"), job
+        assert trains or job["Partition"] == "quick", "nothing of the demo takes four hours"
 
 
 def test_a_search_is_one_job_with_one_gpu_and_the_time_of_all_its_trials(study):

@@ -1,15 +1,18 @@
 """Each profile as Snakemake resolves it: where jobs go, what they ask for, what reruns them."""
 
+import logging
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 import yaml
 from conftest import ROOT
+from snakemake_executor_plugin_slurm.partitions import get_best_partition, read_partition_file
 
 #: The walltime limit of Biowulf's partition quick, in minutes.
 QUICK_LIMIT = 240
@@ -65,7 +68,7 @@ def resolved(text: str) -> dict[str, dict[str, str]]:
     rules: dict[str, dict[str, str]] = {}
     for name, words in jobs:
         found = dict(word.split("=", 1) for word in words.split(", "))
-        wanted = {key: found.get(key) for key in ("slurm_partition", "gres", "mem_mb", "runtime")}
+        wanted = {key: found.get(key) for key in ("gres", "mem_mb", "runtime")}
         wanted["accelerator"] = found.get("accelerator")
         assert rules.setdefault(name, wanted) == wanted, (
             f"{name}: its jobs ask for different things"
@@ -92,24 +95,32 @@ def submitted(pristine):
     text = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
     blocks = re.findall(r"^localrules:\n((?:    \w+,\n)+)", text, re.M)
     local = set(re.findall(r"\w+", "".join(blocks)))
-    return set(re.findall(r"^(?:use rule \w+ as|rule) (\w+)", text, re.M)) - local
+    rules = set(re.findall(r"^(?:use rule \w+ as|rule) (\w+)", text, re.M))
+    return rules - local - {"draw_dataset", "draw_experiment"}
 
 
-@pytest.mark.parametrize("profile", CLUSTERS)
-def test_every_submitted_rule_has_its_own_memory_and_time(profile, submitted):
-    named = read_profile(profile)["set-resources"]
-    assert set(named) == submitted
+def test_every_submitted_rule_has_its_own_memory_and_time(submitted, plans):
+    assert submitted <= set(plans["local"]), "these rules have no job in the study of this test"
     for rule in submitted:
-        assert {"mem_mb", "runtime"} <= set(named[rule]), rule
+        assert plans["local"][rule]["mem_mb"] and plans["local"][rule]["runtime"], rule
 
 
 @pytest.mark.parametrize("profile", CLUSTERS)
 def test_the_first_attempt_asks_for_what_the_rule_says(profile, submitted, plans):
-    assert submitted <= set(plans["local"]), "these rules have no job in the study of this test"
     for rule in submitted:
         for resource in ("mem_mb", "runtime", "accelerator"):
             asked, said = plans[profile][rule][resource], plans["local"][rule][resource]
             assert asked == said, f"{rule}: {resource}"
+
+
+def partition_of(asked, attempt=1, together=1):
+    """Ask the SLURM plugin which of Biowulf's partitions a job goes to."""
+    path = ROOT / "profiles" / "biowulf" / "partitions.yaml"
+    wanted = {"runtime": int(asked["runtime"]) * attempt * together}
+    wanted |= {"mem_mb": int(asked["mem_mb"]) * attempt}
+    wanted |= {"gres": asked["gres"]} if asked["gres"] else {}
+    job = SimpleNamespace(resources=wanted, threads=1, name="job")
+    return get_best_partition(read_partition_file(path), job, logging.getLogger("plugin"))
 
 
 def test_training_on_biowulf_gets_one_gpu_and_nothing_else_does(submitted, plans):
@@ -118,15 +129,19 @@ def test_training_on_biowulf_gets_one_gpu_and_nothing_else_does(submitted, plans
         trains = asked["accelerator"] == "1"
         assert trains == (rule in ("train_trial", "train_model", "train_replicate"))
         assert asked["gres"] == ("gpu:v100x:1" if trains else None), rule
-        assert (asked["slurm_partition"] == "gpu") == trains, rule
-        assert asked["slurm_partition"] in ("gpu", "norm", "quick"), rule
+        assert partition_of(asked) == ("gpu" if trains else "quick"), rule
 
 
-def test_jobs_on_the_partition_quick_fit_into_it_on_their_last_attempt(plans):
-    attempts = read_profile("biowulf")["retries"] + 1
-    for rule, asked in plans["biowulf"].items():
-        if asked["slurm_partition"] == "quick":
-            assert int(asked["runtime"]) * attempts <= QUICK_LIMIT, rule
+def test_jobs_that_do_not_fit_into_quick_go_to_norm(plans):
+    asked = {**plans["biowulf"]["preprocess_expression"], "runtime": QUICK_LIMIT}
+    assert partition_of(asked) == "quick"
+    assert partition_of(asked, attempt=2) == "norm"
+
+
+def test_a_search_of_any_length_stays_on_a_gpu(plans):
+    components = read_profile("biowulf")["group-components"]
+    together = components["trials_{dataset}_{model}_{tuner}_{round}"]
+    assert partition_of(plans["biowulf"]["train_trial"], attempt=3, together=together) == "gpu"
 
 
 def test_the_type_of_the_gpu_is_written_once():
@@ -135,12 +150,11 @@ def test_the_type_of_the_gpu_is_written_once():
 
 
 @pytest.mark.parametrize("profile", CLUSTERS)
-def test_a_retry_asks_for_more_memory_and_time(profile, pristine, plans):
+def test_a_retry_asks_for_more_memory_and_time(profile, pristine, plans, submitted):
     again = resolved(plan(pristine, "--profile", f"profiles/{profile}", "--attempt", "2"))
-    for rule, asked in plans[profile].items():
+    for rule in submitted:
         for resource in ("mem_mb", "runtime"):
-            if rule in read_profile(profile)["set-resources"]:
-                assert int(again[rule][resource]) == 2 * int(asked[resource]), rule
+            assert int(again[rule][resource]) == 2 * int(plans[profile][rule][resource]), rule
 
 
 @pytest.mark.parametrize("profile", CLUSTERS)
@@ -148,26 +162,22 @@ def test_trials_share_an_allocation_within_their_round_only(profile, texts):
     groups = set(re.findall(r"Group job (\S+)", texts[profile]))
     assert {"trials_demo_demo-vae_grid_r0", "fits_tcga_demo-pca_none_r0"} <= groups
     settings = read_profile(profile)
-    for rule in ("train_trial", "fit_trial"):
-        name = settings["groups"][rule]
-        assert all(f"{{{word}}}" in name for word in ("dataset", "model", "tuner", "round"))
-        assert settings["group-components"][name] > 1
+    for kind in ("trials", "fits"):
+        together = settings["group-components"][f"{kind}_{{dataset}}_{{model}}_{{tuner}}_{{round}}"]
+        assert together > 1
     # One accelerator in each SLURM job puts the trials of a group one after another.
     assert settings["resources"] == {"accelerator": 1, "drawing": 1}
     assert settings["set-resource-scopes"] == {"accelerator": "local", "drawing": "local"}
 
 
 @pytest.mark.parametrize("profile", CLUSTERS)
-def test_figures_share_an_allocation_and_fit_into_the_partition_quick(profile, texts, submitted):
-    figures = {rule for rule in submitted if rule.startswith("plot_")}
+def test_figures_share_an_allocation_and_fit_into_the_partition_quick(profile, texts, plans):
     settings = read_profile(profile)
-    assert {rule for rule in settings["groups"] if rule.startswith("plot_")} == figures
-    for rule in figures:
-        together = settings["group-components"][settings["groups"][rule]]
-        minutes, _, by = settings["set-resources"][rule]["runtime"].partition(" * ")
-        assert by == "attempt"
-        assert together * int(minutes) * (settings["retries"] + 1) <= QUICK_LIMIT, rule
-    assert all(settings["set-resources"][rule]["drawing"] == 1 for rule in figures)
+    for rule, asked in plans[profile].items():
+        if rule.startswith("plot_"):
+            together = settings["group-components"]["figures_{dataset}_{model}_{tuner}"]
+            minutes = together * int(asked["runtime"]) * (settings["retries"] + 1)
+            assert minutes <= QUICK_LIMIT, rule
     groups = re.findall(r"Group job (\S+)", texts[profile])
     assert {"figures_demo", "figures_demo_demo-vae_grid"} <= set(groups)
     alone = re.findall(r"^rule (plot_\w+):", texts[profile], re.M)

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -63,16 +64,61 @@ def one_of(names):
     return "|".join(sorted(set(names))) or "(?!)"
 
 
-wildcard_constraints:
-    dataset=one_of(STUDY.config["datasets"]),
-    model=one_of(STUDY.config["models"]),
-    tuner=one_of(STUDY.config["tuners"]),
-    round="r[0-9]+",
-    execution="e[0-9]+",
-    replicate="[0-9]+",
-    contrast=one_of(
+NAMES = {
+    "dataset": one_of(STUDY.config["datasets"]),
+    "model": one_of(STUDY.config["models"]),
+    "tuner": one_of(STUDY.config["tuners"]),
+    "round": "r[0-9]+",
+    "execution": "e[0-9]+",
+    "replicate": "[0-9]+",
+    "contrast": one_of(
         name for entry in STUDY.config["datasets"].values() for name in entry["contrasts"]
     ),
+}
+
+# Every path begins with one of these.
+RESULTS = STUDY.config["results_dir"]
+DATASET = f"{RESULTS}/{{dataset}}"
+EXPERIMENT = f"{DATASET}/{{model}}/{{tuner}}"
+
+
+def log_of(rule_name, place):
+    """The log of a rule whose outputs lie in `place`."""
+    return f"{RESULTS}/logs/{rule_name}/{place.removeprefix(f'{RESULTS}/')}.log"
+
+
+def benchmark_of(rule_name, place):
+    """What a job of a rule took, in time and memory."""
+    return f"{RESULTS}/benchmarks/{rule_name}/{place.removeprefix(f'{RESULTS}/')}.tsv"
+
+
+def needs(mem_mb, runtime, **others):
+    """Memory in MB and time in minutes, which grow with each attempt, and other resources."""
+    return {
+        "mem_mb": lambda wildcards, attempt: mem_mb * attempt,
+        "runtime": lambda wildcards, attempt: runtime * attempt,
+        **others,
+    }
+
+
+def figure(rule_name, place, category, label, name=None):
+    """The two files of a figure, with its entry in the report; `name` without the suffix."""
+    stem = f"{place}/figures/{name or rule_name.removeprefix('plot_')}"
+    wildcards = re.findall(r"{(dataset|model|tuner)}", stem)
+    return {
+        "png": report(
+            f"{stem}.png",
+            caption=f"../report/{rule_name}.rst",
+            category=category,
+            labels={name: f"{{{name}}}" for name in wildcards} | {"figure": label},
+        ),
+        "pdf": f"{stem}.pdf",
+    }
+
+
+def drawing(rule_name, **values):
+    """The params of a figure: its script's name, the hash of its code, and what it draws with."""
+    return {"script": rule_name, "code": code_hash(rule_name), **values}
 
 
 def experiment_of(wildcards):
@@ -109,7 +155,7 @@ def models_with(verb):
 def experiment_file(key, name):
     """A file of one experiment; `key` is its dataset, model and tuner."""
     dataset, model, tuner = key
-    return f"results/{dataset}/{model}/{tuner}/{name}"
+    return f"{RESULTS}/{dataset}/{model}/{tuner}/{name}"
 
 
 def experiment_files(*names):
@@ -172,7 +218,7 @@ def raw_file(table):
             return downloaded(dataset["source"], table)
         if table == "gene_types":
             return resource("gene_types.tsv")
-        return f"results/{wildcards.dataset}/raw/{RAW_FILES[table]}"
+        return f"{RESULTS}/{wildcards.dataset}/raw/{RAW_FILES[table]}"
 
     return path
 
@@ -205,7 +251,7 @@ def dataset_files():
             names[dataset].append("published_check.json")
         for table in entry["tables"]:
             names[dataset] += TABLE_FILES[table]
-    return [f"results/{dataset}/{name}" for dataset in names for name in names[dataset]]
+    return [f"{RESULTS}/{dataset}/{name}" for dataset in names for name in names[dataset]]
 
 
 def of_dataset(*keys):
@@ -237,7 +283,7 @@ def all_clinical_columns(wildcards):
 
 # matrix -> trials -> best
 
-TRIALS = "results/{dataset}/{model}/{tuner}/trials"
+TRIALS = f"{EXPERIMENT}/trials"
 
 
 def trial_of(wildcards):
@@ -313,7 +359,7 @@ def of_tables(table, name):
 
     def path(wildcards):
         has = table in STUDY.dataset(wildcards.dataset)["tables"]
-        return f"results/{wildcards.dataset}/{name}" if has else []
+        return f"{RESULTS}/{wildcards.dataset}/{name}" if has else []
 
     return path
 
@@ -357,9 +403,9 @@ def finding_files():
         experiment_file(key, "findings.tsv") for key in STUDY.experiments if has_contrasts(key[0])
     ]
     for dataset in STUDY.datasets:
-        files.append(f"results/{dataset}/matched_features.tsv")
+        files.append(f"{RESULTS}/{dataset}/matched_features.tsv")
         if STUDY.has(dataset, "cancer_type"):
-            files.append(f"results/{dataset}/embedding_quality.tsv")
+            files.append(f"{RESULTS}/{dataset}/embedding_quality.tsv")
     return files
 
 
@@ -396,7 +442,7 @@ def searches_of(dataset, model):
 def dataset_figures():
     """Figures of whole datasets, without their suffix."""
     return [
-        f"results/{dataset}/figures/{name}"
+        f"{RESULTS}/{dataset}/figures/{name}"
         for dataset in STUDY.datasets
         for name in figures_of_dataset(dataset)
     ]
@@ -483,18 +529,18 @@ def shared_files():
     kinds = {dataset: STUDY.dataset(dataset)["kind"] for dataset in STUDY.datasets}
     return [
         *(
-            f"results/{dataset}/{name}"
+            f"{RESULTS}/{dataset}/{name}"
             for dataset in kinds
             if kinds[dataset] != "logic-genes"
             for name in ("explorer.html", "summary.html", "study.h5ad")
         ),
-        *(f"results/{dataset}/projection.tsv" for dataset in STUDY.projections),
+        *(f"{RESULTS}/{dataset}/projection.tsv" for dataset in STUDY.projections),
     ]
 
 
 def projection_figures():
     """The figures of new samples, without their suffix."""
-    return [f"results/{dataset}/figures/projection" for dataset in STUDY.projections]
+    return [f"{RESULTS}/{dataset}/figures/projection" for dataset in STUDY.projections]
 
 
 def citation_file():
@@ -519,7 +565,7 @@ def of_every_experiment(name):
 
 def records_of_dataset(wildcards):
     """How the matrix and the models of a dataset were made."""
-    matrix = f"results/{wildcards.dataset}/matrix.provenance.json"
+    matrix = f"{RESULTS}/{wildcards.dataset}/matrix.provenance.json"
     return [matrix, *files_of_experiments(wildcards.dataset, "model.provenance.json")]
 
 
@@ -527,7 +573,7 @@ def maps_of_dataset(wildcards):
     """The drawn maps of a dataset, where they are drawn."""
     if not STUDY.has(wildcards.dataset, "cancer_type"):
         return []
-    genes = f"results/{wildcards.dataset}/figures/gene_embedding.png"
+    genes = f"{RESULTS}/{wildcards.dataset}/figures/gene_embedding.png"
     return [genes, *files_of_experiments(wildcards.dataset, "figures/embedding.png")]
 
 

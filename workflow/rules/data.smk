@@ -23,15 +23,13 @@ rule download_source:
         file="resources/downloads/{source}/{table}.tsv.gz",
         record="resources/downloads/{source}/{table}.json",
     log:
-        "results/logs/download_source/{source}/{table}.log",
+        log_of("download_source", "{source}/{table}"),
     benchmark:
-        "results/benchmarks/download_source/{source}/{table}.tsv"
+        benchmark_of("download_source", "{source}/{table}")
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=240,
+        **needs(2000, 240),
     params:
         name="{table}",
         urls=lambda wildcards: SOURCES[wildcards.source]["tables"][wildcards.table]["urls"],
@@ -52,21 +50,22 @@ rule simulate_cohort:
         driver_mutations=resource("driver_mutations.tsv"),
         copy_number_events=resource("copy_number_events.tsv"),
     output:
-        expression=f"results/{{dataset}}/raw/{RAW_FILES['expression']}",
-        clinical=f"results/{{dataset}}/raw/{RAW_FILES['clinical']}",
-        mutations=f"results/{{dataset}}/raw/{RAW_FILES['mutations']}",
-        copy_number=f"results/{{dataset}}/raw/{RAW_FILES['copy_number']}",
-        planted_factors="results/{dataset}/raw/planted_factors.h5ad",
+        expression=f"{DATASET}/raw/{RAW_FILES['expression']}",
+        clinical=f"{DATASET}/raw/{RAW_FILES['clinical']}",
+        mutations=f"{DATASET}/raw/{RAW_FILES['mutations']}",
+        copy_number=f"{DATASET}/raw/{RAW_FILES['copy_number']}",
+        planted_factors=f"{DATASET}/raw/planted_factors.h5ad",
     log:
-        "results/logs/simulate_cohort/{dataset}.log",
+        log_of("simulate_cohort", DATASET),
     benchmark:
-        "results/benchmarks/simulate_cohort/{dataset}.tsv"
+        benchmark_of("simulate_cohort", DATASET)
+    wildcard_constraints:
+        **NAMES,
     conda:
         "../../envs/cpu.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=30,
+        **needs(4000, 30),
     params:
         n_samples=of_dataset("simulation", "samples"),
         n_genes=of_dataset("simulation", "genes"),
@@ -80,20 +79,18 @@ rule simulate_cohort:
 rule generate_logic_genes:
     """Make a few genes that follow from each other, for basic autoencoders."""
     output:
-        matrix="results/{dataset}/matrix.h5ad",
-        provenance="results/{dataset}/matrix.provenance.json",
+        matrix=f"{DATASET}/matrix.h5ad",
+        provenance=f"{DATASET}/matrix.provenance.json",
     log:
-        "results/logs/generate_logic_genes/{dataset}.log",
+        log_of("generate_logic_genes", DATASET),
     benchmark:
-        "results/benchmarks/generate_logic_genes/{dataset}.tsv"
+        benchmark_of("generate_logic_genes", DATASET)
     wildcard_constraints:
-        dataset=one_of(LOGIC_DATASETS),
+        **(NAMES | {"dataset": one_of(LOGIC_DATASETS)}),
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **needs(2000, 10),
     params:
         logic=of_dataset("logic"),
         split=of_dataset("split"),
@@ -109,20 +106,19 @@ rule preprocess_expression:
         expression=raw_file("expression"),
         clinical=raw_file("clinical"),
     output:
-        matrix="results/{dataset}/matrix.h5ad",
-        provenance="results/{dataset}/matrix.provenance.json",
+        matrix=f"{DATASET}/matrix.h5ad",
+        provenance=f"{DATASET}/matrix.provenance.json",
     log:
-        "results/logs/preprocess_expression/{dataset}.log",
+        log_of("preprocess_expression", DATASET),
     benchmark:
-        "results/benchmarks/preprocess_expression/{dataset}.tsv"
+        benchmark_of("preprocess_expression", DATASET)
     wildcard_constraints:
-        dataset=one_of(set(STUDY.config["datasets"]) - set(LOGIC_DATASETS)),
+        **(NAMES | {"dataset": one_of(set(STUDY.config["datasets"]) - set(LOGIC_DATASETS))}),
     conda:
         "../../envs/cpu.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=30,
+        **needs(4000, 30),
     params:
         genes=of_dataset("genes"),
         scaling=of_dataset("scaling"),
@@ -139,27 +135,27 @@ rule preprocess_expression:
 rule check_published:
     """Hold the matrix of the published freeze against published facts."""
     input:
-        matrix="results/{dataset}/matrix.h5ad",
+        matrix=f"{DATASET}/matrix.h5ad",
         record=lambda wildcards: downloaded(
             STUDY.dataset(wildcards.dataset)["source"], "expression"
         ).replace(".tsv.gz", ".json"),
     output:
         published_check=report(
-            "results/{dataset}/published_check.json",
+            f"{DATASET}/published_check.json",
             caption="../report/check_published.rst",
             category="0 Models compared",
             labels={"dataset": "{dataset}", "figure": "published matrix?"},
         ),
     log:
-        "results/logs/check_published/{dataset}.log",
+        log_of("check_published", DATASET),
     benchmark:
-        "results/benchmarks/check_published/{dataset}.tsv"
+        benchmark_of("check_published", DATASET)
+    wildcard_constraints:
+        **NAMES,
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **needs(2000, 10),
     params:
         expected=lambda wildcards: SOURCES[STUDY.dataset(wildcards.dataset)["source"]]["published"],
         genes=of_dataset("genes"),
@@ -174,17 +170,17 @@ rule tabulate_clinical:
     input:
         table=raw_file("clinical"),
     output:
-        clinical="results/{dataset}/clinical.tsv",
+        clinical=f"{DATASET}/clinical.tsv",
     log:
-        "results/logs/tabulate_clinical/{dataset}.log",
+        log_of("tabulate_clinical", DATASET),
     benchmark:
-        "results/benchmarks/tabulate_clinical/{dataset}.tsv"
+        benchmark_of("tabulate_clinical", DATASET)
+    wildcard_constraints:
+        **NAMES,
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=4000,
-        runtime=15,
+        **needs(4000, 15),
     params:
         columns=all_clinical_columns,
         barcodes=of_dataset("clinical", "barcodes"),
@@ -198,18 +194,18 @@ rule tabulate_mutations:
     input:
         table=raw_file("mutations"),
     output:
-        mutations="results/{dataset}/mutations.h5ad",
-        burden="results/{dataset}/mutation_burden.tsv",
+        mutations=f"{DATASET}/mutations.h5ad",
+        burden=f"{DATASET}/mutation_burden.tsv",
     log:
-        "results/logs/tabulate_mutations/{dataset}.log",
+        log_of("tabulate_mutations", DATASET),
     benchmark:
-        "results/benchmarks/tabulate_mutations/{dataset}.tsv"
+        benchmark_of("tabulate_mutations", DATASET)
+    wildcard_constraints:
+        **NAMES,
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        **needs(4000, 30),
     params:
         effects=of_source("mutations", "effects"),
         barcodes=of_dataset("clinical", "barcodes"),
@@ -223,18 +219,18 @@ rule call_copy_number:
     input:
         table=raw_file("copy_number"),
     output:
-        gain="results/{dataset}/copy_number_gain.h5ad",
-        loss="results/{dataset}/copy_number_loss.h5ad",
+        gain=f"{DATASET}/copy_number_gain.h5ad",
+        loss=f"{DATASET}/copy_number_loss.h5ad",
     log:
-        "results/logs/call_copy_number/{dataset}.log",
+        log_of("call_copy_number", DATASET),
     benchmark:
-        "results/benchmarks/call_copy_number/{dataset}.tsv"
+        benchmark_of("call_copy_number", DATASET)
+    wildcard_constraints:
+        **NAMES,
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        **needs(4000, 30),
     params:
         barcodes=of_dataset("clinical", "barcodes"),
         code=code_hash("call_copy_number"),
@@ -245,22 +241,22 @@ rule call_copy_number:
 rule combine_status:
     """Tell which genes of a sample are hit: mutated, or gained or lost as their type asks."""
     input:
-        mutations="results/{dataset}/mutations.h5ad",
-        gain="results/{dataset}/copy_number_gain.h5ad",
-        loss="results/{dataset}/copy_number_loss.h5ad",
+        mutations=f"{DATASET}/mutations.h5ad",
+        gain=f"{DATASET}/copy_number_gain.h5ad",
+        loss=f"{DATASET}/copy_number_loss.h5ad",
         genetypes=raw_file("gene_types"),
     output:
-        status="results/{dataset}/status.h5ad",
+        status=f"{DATASET}/status.h5ad",
     log:
-        "results/logs/combine_status/{dataset}.log",
+        log_of("combine_status", DATASET),
     benchmark:
-        "results/benchmarks/combine_status/{dataset}.tsv"
+        benchmark_of("combine_status", DATASET)
+    wildcard_constraints:
+        **NAMES,
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=4000,
-        runtime=15,
+        **needs(4000, 15),
     params:
         left_out=of_source("oncokb", "left_out"),
         minimum_overlap=of_dataset("minimum_overlap"),

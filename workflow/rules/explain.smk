@@ -29,19 +29,20 @@ localrules:
 rule embed_genes:
     """Map the samples by their genes."""
     input:
-        matrix="results/{dataset}/matrix.h5ad",
+        matrix=f"{DATASET}/matrix.h5ad",
     output:
-        gene_embedding="results/{dataset}/gene_embedding.tsv",
+        gene_embedding=f"{DATASET}/gene_embedding.tsv",
     log:
-        "results/logs/embed_genes/{dataset}.log",
+        log_of("embed_genes", DATASET),
     benchmark:
-        "results/benchmarks/embed_genes/{dataset}.tsv"
+        benchmark_of("embed_genes", DATASET)
+    wildcard_constraints:
+        **NAMES,
     conda:
         "../../envs/cpu.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=30,
+        **needs(4000, 30),
     params:
         kinds=STUDY.config["explain"]["embeddings"],
         n_seeds=STUDY.config["explain"]["map_seeds"],
@@ -54,19 +55,20 @@ rule embed_genes:
 rule embed_samples:
     """Map the samples by their codes."""
     input:
-        encoding="results/{dataset}/{model}/{tuner}/encoding.tsv.gz",
+        encoding=f"{EXPERIMENT}/encoding.tsv.gz",
     output:
-        embedding="results/{dataset}/{model}/{tuner}/embedding.tsv",
+        embedding=f"{EXPERIMENT}/embedding.tsv",
     log:
-        "results/logs/embed_samples/{dataset}/{model}/{tuner}.log",
+        log_of("embed_samples", EXPERIMENT),
     benchmark:
-        "results/benchmarks/embed_samples/{dataset}/{model}/{tuner}.tsv"
+        benchmark_of("embed_samples", EXPERIMENT)
+    wildcard_constraints:
+        **NAMES,
     conda:
         "../../envs/cpu.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=30,
+        **needs(4000, 30),
     params:
         kinds=STUDY.config["explain"]["embeddings"],
         n_seeds=STUDY.config["explain"]["map_seeds"],
@@ -79,24 +81,24 @@ rule embed_samples:
 rule associate_features:
     """Ask every latent feature every contrast of the dataset."""
     input:
-        matrix="results/{dataset}/matrix.h5ad",
-        encoding="results/{dataset}/{model}/{tuner}/encoding.tsv.gz",
+        matrix=f"{DATASET}/matrix.h5ad",
+        encoding=f"{EXPERIMENT}/encoding.tsv.gz",
         status=of_tables("status", "status.h5ad"),
         mutation_burden=of_tables("mutations", "mutation_burden.tsv"),
         driver_genes=resource("driver_mutations.tsv"),
     output:
-        associations="results/{dataset}/{model}/{tuner}/associations.tsv",
-        contrasts="results/{dataset}/{model}/{tuner}/contrasts.tsv",
+        associations=f"{EXPERIMENT}/associations.tsv",
+        contrasts=f"{EXPERIMENT}/contrasts.tsv",
     log:
-        "results/logs/associate_features/{dataset}/{model}/{tuner}.log",
+        log_of("associate_features", EXPERIMENT),
     benchmark:
-        "results/benchmarks/associate_features/{dataset}/{model}/{tuner}.tsv"
+        benchmark_of("associate_features", EXPERIMENT)
+    wildcard_constraints:
+        **NAMES,
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        **needs(2000, 15),
     params:
         declared=of_dataset("contrasts"),
         seed=lambda wildcards: STUDY.seed(wildcards.dataset, "bootstrap"),
@@ -108,21 +110,21 @@ rule associate_features:
 rule find_gene_sets:
     """List the genes behind every feature, and the gene sets among them."""
     input:
-        gene_weights="results/{dataset}/{model}/{tuner}/gene_weights.tsv.gz",
+        gene_weights=f"{EXPERIMENT}/gene_weights.tsv.gz",
         gmt=gene_set_files(),
     output:
-        high_weight_genes="results/{dataset}/{model}/{tuner}/high_weight_genes.tsv",
-        gene_sets="results/{dataset}/{model}/{tuner}/gene_sets.tsv",
+        high_weight_genes=f"{EXPERIMENT}/high_weight_genes.tsv",
+        gene_sets=f"{EXPERIMENT}/gene_sets.tsv",
     log:
-        "results/logs/find_gene_sets/{dataset}/{model}/{tuner}.log",
+        log_of("find_gene_sets", EXPERIMENT),
     benchmark:
-        "results/benchmarks/find_gene_sets/{dataset}/{model}/{tuner}.tsv"
+        benchmark_of("find_gene_sets", EXPERIMENT)
+    wildcard_constraints:
+        **NAMES,
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        **needs(2000, 15),
     params:
         code=code_hash("find_gene_sets"),
     script:
@@ -132,21 +134,20 @@ rule find_gene_sets:
 rule train_replicate:
     """Train the winning setting with another seed, and keep the codes."""
     input:
-        matrix="results/{dataset}/matrix.h5ad",
-        best="results/{dataset}/{model}/{tuner}/best.json",
+        matrix=f"{DATASET}/matrix.h5ad",
+        best=f"{EXPERIMENT}/best.json",
     output:
-        replicate="results/{dataset}/{model}/{tuner}/replicates/{replicate}.tsv.gz",
+        replicate=f"{EXPERIMENT}/replicates/{{replicate}}.tsv.gz",
     log:
-        "results/logs/train_replicate/{dataset}/{model}/{tuner}/{replicate}.log",
+        log_of("train_replicate", f"{EXPERIMENT}/{{replicate}}"),
     benchmark:
-        "results/benchmarks/train_replicate/{dataset}/{model}/{tuner}/{replicate}.tsv"
+        benchmark_of("train_replicate", f"{EXPERIMENT}/{{replicate}}")
+    wildcard_constraints:
+        **NAMES,
     conda:
         "../../envs/gpu.yaml"
-    threads: 1
     resources:
-        mem_mb=6000,
-        runtime=60,
-        accelerator=1,
+        **needs(6000, 60, accelerator=1),
     params:
         training=training_options,
         seed=lambda wildcards: STUDY.seed(
@@ -160,21 +161,21 @@ rule train_replicate:
 rule measure_stability:
     """Find each feature again in trainings with other seeds."""
     input:
-        matrix="results/{dataset}/matrix.h5ad",
-        encoding="results/{dataset}/{model}/{tuner}/encoding.tsv.gz",
+        matrix=f"{DATASET}/matrix.h5ad",
+        encoding=f"{EXPERIMENT}/encoding.tsv.gz",
         replicates=replicates_of_experiment,
     output:
-        stability="results/{dataset}/{model}/{tuner}/stability.tsv",
+        stability=f"{EXPERIMENT}/stability.tsv",
     log:
-        "results/logs/measure_stability/{dataset}/{model}/{tuner}.log",
+        log_of("measure_stability", EXPERIMENT),
     benchmark:
-        "results/benchmarks/measure_stability/{dataset}/{model}/{tuner}.tsv"
+        benchmark_of("measure_stability", EXPERIMENT)
+    wildcard_constraints:
+        **NAMES,
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        **needs(2000, 15),
     params:
         code=code_hash("measure_stability"),
     script:
@@ -184,23 +185,23 @@ rule measure_stability:
 rule list_findings:
     """Sum up every contrast in one row."""
     input:
-        associations="results/{dataset}/{model}/{tuner}/associations.tsv",
-        contrasts="results/{dataset}/{model}/{tuner}/contrasts.tsv",
-        high_weight_genes="results/{dataset}/{model}/{tuner}/high_weight_genes.tsv",
-        gene_sets="results/{dataset}/{model}/{tuner}/gene_sets.tsv",
+        associations=f"{EXPERIMENT}/associations.tsv",
+        contrasts=f"{EXPERIMENT}/contrasts.tsv",
+        high_weight_genes=f"{EXPERIMENT}/high_weight_genes.tsv",
+        gene_sets=f"{EXPERIMENT}/gene_sets.tsv",
         stability=stability_of_experiment,
     output:
-        findings="results/{dataset}/{model}/{tuner}/findings.tsv",
+        findings=f"{EXPERIMENT}/findings.tsv",
     log:
-        "results/logs/list_findings/{dataset}/{model}/{tuner}.log",
+        log_of("list_findings", EXPERIMENT),
     benchmark:
-        "results/benchmarks/list_findings/{dataset}/{model}/{tuner}.tsv"
+        benchmark_of("list_findings", EXPERIMENT)
+    wildcard_constraints:
+        **NAMES,
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **needs(1000, 10),
     params:
         code=code_hash("list_findings"),
     script:
@@ -210,20 +211,20 @@ rule list_findings:
 rule match_models:
     """Match the features of every pair of models."""
     input:
-        matrix="results/{dataset}/matrix.h5ad",
+        matrix=f"{DATASET}/matrix.h5ad",
         encodings=lambda wildcards: files_of_experiments(wildcards.dataset, "encoding.tsv.gz"),
     output:
-        matched_features="results/{dataset}/matched_features.tsv",
+        matched_features=f"{DATASET}/matched_features.tsv",
     log:
-        "results/logs/match_models/{dataset}.log",
+        log_of("match_models", DATASET),
     benchmark:
-        "results/benchmarks/match_models/{dataset}.tsv"
+        benchmark_of("match_models", DATASET)
+    wildcard_constraints:
+        **NAMES,
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        **needs(2000, 15),
     params:
         experiments=lambda wildcards: [list(key[1:]) for key in experiments_of(wildcards.dataset)],
         code=code_hash("match_models"),
@@ -234,23 +235,23 @@ rule match_models:
 rule measure_embeddings:
     """Measure every map against what it is a map of."""
     input:
-        matrix="results/{dataset}/matrix.h5ad",
-        gene_embedding="results/{dataset}/gene_embedding.tsv",
+        matrix=f"{DATASET}/matrix.h5ad",
+        gene_embedding=f"{DATASET}/gene_embedding.tsv",
         encodings=lambda wildcards: files_of_experiments(wildcards.dataset, "encoding.tsv.gz"),
         embeddings=lambda wildcards: files_of_experiments(wildcards.dataset, "embedding.tsv"),
     output:
-        embedding_quality="results/{dataset}/embedding_quality.tsv",
-        embedding_purity="results/{dataset}/embedding_purity.tsv",
+        embedding_quality=f"{DATASET}/embedding_quality.tsv",
+        embedding_purity=f"{DATASET}/embedding_purity.tsv",
     log:
-        "results/logs/measure_embeddings/{dataset}.log",
+        log_of("measure_embeddings", DATASET),
     benchmark:
-        "results/benchmarks/measure_embeddings/{dataset}.tsv"
+        benchmark_of("measure_embeddings", DATASET)
+    wildcard_constraints:
+        **NAMES,
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        **needs(4000, 30),
     params:
         experiments=lambda wildcards: [list(key[1:]) for key in experiments_of(wildcards.dataset)],
         seed=lambda wildcards: STUDY.seed(wildcards.dataset, "embedding"),
@@ -262,26 +263,26 @@ rule measure_embeddings:
 rule evaluate_model:
     """Judge one model on the test samples."""
     input:
-        matrix="results/{dataset}/matrix.h5ad",
-        encoding="results/{dataset}/{model}/{tuner}/encoding.tsv.gz",
-        best="results/{dataset}/{model}/{tuner}/best.json",
-        model="results/{dataset}/{model}/{tuner}/model.zip",
-        history="results/{dataset}/{model}/{tuner}/history.tsv",
-        reconstruction_genes="results/{dataset}/{model}/{tuner}/reconstruction_genes.tsv.gz",
-        reconstruction_samples="results/{dataset}/{model}/{tuner}/reconstruction_samples.tsv.gz",
-        associations="results/{dataset}/{model}/{tuner}/associations.tsv",
+        matrix=f"{DATASET}/matrix.h5ad",
+        encoding=f"{EXPERIMENT}/encoding.tsv.gz",
+        best=f"{EXPERIMENT}/best.json",
+        model=f"{EXPERIMENT}/model.zip",
+        history=f"{EXPERIMENT}/history.tsv",
+        reconstruction_genes=f"{EXPERIMENT}/reconstruction_genes.tsv.gz",
+        reconstruction_samples=f"{EXPERIMENT}/reconstruction_samples.tsv.gz",
+        associations=f"{EXPERIMENT}/associations.tsv",
     output:
-        evaluation="results/{dataset}/{model}/{tuner}/evaluation.json",
+        evaluation=f"{EXPERIMENT}/evaluation.json",
     log:
-        "results/logs/evaluate_model/{dataset}/{model}/{tuner}.log",
+        log_of("evaluate_model", EXPERIMENT),
     benchmark:
-        "results/benchmarks/evaluate_model/{dataset}/{model}/{tuner}.tsv"
+        benchmark_of("evaluate_model", EXPERIMENT)
+    wildcard_constraints:
+        **NAMES,
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        **needs(2000, 15),
     params:
         seed=lambda wildcards: STUDY.seed(wildcards.dataset, "bootstrap"),
         code=code_hash("evaluate_model"),
@@ -294,17 +295,17 @@ rule compare_models:
     input:
         evaluations=lambda wildcards: files_of_experiments(wildcards.dataset, "evaluation.json"),
     output:
-        leaderboard="results/{dataset}/leaderboard.tsv",
+        leaderboard=f"{DATASET}/leaderboard.tsv",
     log:
-        "results/logs/compare_models/{dataset}.log",
+        log_of("compare_models", DATASET),
     benchmark:
-        "results/benchmarks/compare_models/{dataset}.tsv"
+        benchmark_of("compare_models", DATASET)
+    wildcard_constraints:
+        **NAMES,
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **needs(1000, 10),
     params:
         experiments=lambda wildcards: [list(key[1:]) for key in experiments_of(wildcards.dataset)],
         code=code_hash("compare_models"),
@@ -315,21 +316,21 @@ rule compare_models:
 rule measure_planted_factors:
     """Measure how much of every planted factor a code explains."""
     input:
-        matrix="results/{dataset}/matrix.h5ad",
-        encoding="results/{dataset}/{model}/{tuner}/encoding.tsv.gz",
-        planted="results/{dataset}/raw/planted_factors.h5ad",
+        matrix=f"{DATASET}/matrix.h5ad",
+        encoding=f"{EXPERIMENT}/encoding.tsv.gz",
+        planted=f"{DATASET}/raw/planted_factors.h5ad",
     output:
-        planted_factors="results/{dataset}/{model}/{tuner}/planted_factors.tsv",
+        planted_factors=f"{EXPERIMENT}/planted_factors.tsv",
     log:
-        "results/logs/measure_planted_factors/{dataset}/{model}/{tuner}.log",
+        log_of("measure_planted_factors", EXPERIMENT),
     benchmark:
-        "results/benchmarks/measure_planted_factors/{dataset}/{model}/{tuner}.tsv"
+        benchmark_of("measure_planted_factors", EXPERIMENT)
+    wildcard_constraints:
+        **NAMES,
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        **needs(2000, 15),
     params:
         code=code_hash("measure_planted_factors"),
     script:
@@ -341,17 +342,17 @@ rule compare_planted_factors:
     input:
         found=lambda wildcards: files_of_experiments(wildcards.dataset, "planted_factors.tsv"),
     output:
-        planted_factors="results/{dataset}/planted_factors.tsv",
+        planted_factors=f"{DATASET}/planted_factors.tsv",
     log:
-        "results/logs/compare_planted_factors/{dataset}.log",
+        log_of("compare_planted_factors", DATASET),
     benchmark:
-        "results/benchmarks/compare_planted_factors/{dataset}.tsv"
+        benchmark_of("compare_planted_factors", DATASET)
+    wildcard_constraints:
+        **NAMES,
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **needs(1000, 10),
     params:
         experiments=lambda wildcards: [list(key[1:]) for key in experiments_of(wildcards.dataset)],
         code=code_hash("compare_planted_factors"),

@@ -12,533 +12,261 @@ localrules:
     list_settings,
 
 
-rule plot_gene_embedding:
+# What the figures of a dataset, and those of an experiment, have in common: one CPU, seconds, and on
+# a cluster an allocation that several share, one after another (`drawing`).
+rule draw_dataset:
+    log:
+        f"{RESULTS}/logs/draw_dataset.log",
+    wildcard_constraints:
+        **NAMES,
+    group:
+        "figures_{dataset}"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        **needs(2000, 15, drawing=1),
+    script:
+        "../scripts/{params.script}.py"
+
+
+use rule draw_dataset as draw_experiment with:
+    log:
+        f"{RESULTS}/logs/draw_experiment.log",
+    group:
+        "figures_{dataset}_{model}_{tuner}"
+
+
+use rule draw_dataset as plot_gene_embedding with:
     """Draw the samples mapped by their genes, coloured by cancer type."""
     input:
-        embedding="results/{dataset}/gene_embedding.tsv",
-        matrix="results/{dataset}/matrix.h5ad",
+        embedding=f"{DATASET}/gene_embedding.tsv",
+        matrix=f"{DATASET}/matrix.h5ad",
         colours=resource("cohorts.tsv"),
     output:
-        png=report(
-            "results/{dataset}/figures/gene_embedding.png",
-            caption="../report/plot_gene_embedding.rst",
-            category="1 Maps",
-            labels={"dataset": "{dataset}", "figure": "genes"},
-        ),
-        pdf="results/{dataset}/figures/gene_embedding.pdf",
+        **figure("plot_gene_embedding", DATASET, "1 Maps", "genes"),
     log:
-        "results/logs/plot_gene_embedding/{dataset}.log",
-    benchmark:
-        "results/benchmarks/plot_gene_embedding/{dataset}.tsv"
-    conda:
-        "../../envs/cpu.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=15,
+        log_of("plot_gene_embedding", DATASET),
     params:
-        title="{dataset}",
-        code=code_hash("plot_gene_embedding"),
-    script:
-        "../scripts/plot_gene_embedding.py"
+        **drawing("plot_gene_embedding", title="{dataset}"),
 
 
-rule plot_embedding:
+use rule draw_experiment as plot_embedding with:
     """Draw the samples mapped by their codes, coloured by cancer type."""
     input:
-        embedding="results/{dataset}/{model}/{tuner}/embedding.tsv",
-        matrix="results/{dataset}/matrix.h5ad",
+        embedding=f"{EXPERIMENT}/embedding.tsv",
+        matrix=f"{DATASET}/matrix.h5ad",
         colours=resource("cohorts.tsv"),
     output:
-        png=report(
-            "results/{dataset}/{model}/{tuner}/figures/embedding.png",
-            caption="../report/plot_embedding.rst",
-            category="1 Maps",
-            labels={
-                "dataset": "{dataset}",
-                "model": "{model}",
-                "tuner": "{tuner}",
-                "figure": "codes",
-            },
-        ),
-        pdf="results/{dataset}/{model}/{tuner}/figures/embedding.pdf",
+        **figure("plot_embedding", EXPERIMENT, "1 Maps", "codes"),
     log:
-        "results/logs/plot_embedding/{dataset}/{model}/{tuner}.log",
-    benchmark:
-        "results/benchmarks/plot_embedding/{dataset}/{model}/{tuner}.tsv"
-    conda:
-        "../../envs/cpu.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=15,
+        log_of("plot_embedding", EXPERIMENT),
     params:
-        title=experiment_title,
-        code=code_hash("plot_embedding"),
-    script:
-        "../scripts/plot_embedding.py"
+        **drawing("plot_embedding", title=experiment_title),
 
 
-rule plot_contrast:
+use rule draw_experiment as plot_contrast with:
     """Draw the pair of latent features that best separates a contrast."""
     input:
-        matrix="results/{dataset}/matrix.h5ad",
-        encoding="results/{dataset}/{model}/{tuner}/encoding.tsv.gz",
-        findings="results/{dataset}/{model}/{tuner}/findings.tsv",
+        matrix=f"{DATASET}/matrix.h5ad",
+        encoding=f"{EXPERIMENT}/encoding.tsv.gz",
+        findings=f"{EXPERIMENT}/findings.tsv",
     output:
-        png=report(
-            "results/{dataset}/{model}/{tuner}/figures/contrast_{contrast}.png",
-            caption="../report/plot_contrast.rst",
-            category="2 Biology",
-            labels={
-                "dataset": "{dataset}",
-                "model": "{model}",
-                "tuner": "{tuner}",
-                "figure": "{contrast}",
-            },
-        ),
-        pdf="results/{dataset}/{model}/{tuner}/figures/contrast_{contrast}.pdf",
+        **figure("plot_contrast", EXPERIMENT, "2 Biology", "{contrast}", "contrast_{contrast}"),
     log:
-        "results/logs/plot_contrast/{dataset}/{model}/{tuner}/{contrast}.log",
-    benchmark:
-        "results/benchmarks/plot_contrast/{dataset}/{model}/{tuner}/{contrast}.tsv"
-    conda:
-        "../../envs/cpu.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=15,
+        log_of("plot_contrast", f"{EXPERIMENT}/{{contrast}}"),
     params:
-        contrast="{contrast}",
-        definition=lambda wildcards: of_dataset("contrasts", wildcards.contrast)(wildcards),
-        title=experiment_title,
-        code=code_hash("plot_contrast"),
-    script:
-        "../scripts/plot_contrast.py"
+        **drawing(
+            "plot_contrast",
+            contrast="{contrast}",
+            definition=lambda wildcards: of_dataset("contrasts", wildcards.contrast)(wildcards),
+            title=experiment_title,
+        ),
 
 
-rule plot_genes:
+use rule draw_experiment as plot_genes with:
     """Draw the genes behind the feature of a contrast."""
     input:
-        gene_weights="results/{dataset}/{model}/{tuner}/gene_weights.tsv.gz",
-        gene_sets="results/{dataset}/{model}/{tuner}/gene_sets.tsv",
-        findings="results/{dataset}/{model}/{tuner}/findings.tsv",
+        gene_weights=f"{EXPERIMENT}/gene_weights.tsv.gz",
+        gene_sets=f"{EXPERIMENT}/gene_sets.tsv",
+        findings=f"{EXPERIMENT}/findings.tsv",
     output:
-        png=report(
-            "results/{dataset}/{model}/{tuner}/figures/genes_{contrast}.png",
-            caption="../report/plot_genes.rst",
-            category="2 Biology",
-            labels={
-                "dataset": "{dataset}",
-                "model": "{model}",
-                "tuner": "{tuner}",
-                "figure": "genes of {contrast}",
-            },
-        ),
-        pdf="results/{dataset}/{model}/{tuner}/figures/genes_{contrast}.pdf",
+        **figure("plot_genes", EXPERIMENT, "2 Biology", "genes of {contrast}", "genes_{contrast}"),
     log:
-        "results/logs/plot_genes/{dataset}/{model}/{tuner}/{contrast}.log",
-    benchmark:
-        "results/benchmarks/plot_genes/{dataset}/{model}/{tuner}/{contrast}.tsv"
-    conda:
-        "../../envs/cpu.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=15,
+        log_of("plot_genes", f"{EXPERIMENT}/{{contrast}}"),
     params:
-        contrast="{contrast}",
-        title=experiment_title,
-        code=code_hash("plot_genes"),
-    script:
-        "../scripts/plot_genes.py"
+        **drawing("plot_genes", contrast="{contrast}", title=experiment_title),
 
 
-rule plot_findings:
+use rule draw_experiment as plot_findings with:
     """Draw what the features of a code are found to mean."""
     input:
-        findings="results/{dataset}/{model}/{tuner}/findings.tsv",
+        findings=f"{EXPERIMENT}/findings.tsv",
     output:
-        png=report(
-            "results/{dataset}/{model}/{tuner}/figures/findings.png",
-            caption="../report/plot_findings.rst",
-            category="2 Biology",
-            labels={
-                "dataset": "{dataset}",
-                "model": "{model}",
-                "tuner": "{tuner}",
-                "figure": "all contrasts",
-            },
-        ),
-        pdf="results/{dataset}/{model}/{tuner}/figures/findings.pdf",
+        **figure("plot_findings", EXPERIMENT, "2 Biology", "all contrasts"),
     log:
-        "results/logs/plot_findings/{dataset}/{model}/{tuner}.log",
-    benchmark:
-        "results/benchmarks/plot_findings/{dataset}/{model}/{tuner}.tsv"
-    conda:
-        "../../envs/cpu.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=15,
+        log_of("plot_findings", EXPERIMENT),
     params:
-        title=experiment_title,
-        code=code_hash("plot_findings"),
-    script:
-        "../scripts/plot_findings.py"
+        **drawing("plot_findings", title=experiment_title),
 
 
-rule plot_encoding:
+use rule draw_experiment as plot_encoding with:
     """Draw the codes of all samples as a heat map."""
     input:
-        matrix="results/{dataset}/matrix.h5ad",
-        encoding="results/{dataset}/{model}/{tuner}/encoding.tsv.gz",
+        matrix=f"{DATASET}/matrix.h5ad",
+        encoding=f"{EXPERIMENT}/encoding.tsv.gz",
         colours=resource("cohorts.tsv"),
     output:
-        png=report(
-            "results/{dataset}/{model}/{tuner}/figures/encoding.png",
-            caption="../report/plot_encoding.rst",
-            category="2 Biology",
-            labels={
-                "dataset": "{dataset}",
-                "model": "{model}",
-                "tuner": "{tuner}",
-                "figure": "heat map of codes",
-            },
-        ),
-        pdf="results/{dataset}/{model}/{tuner}/figures/encoding.pdf",
+        **figure("plot_encoding", EXPERIMENT, "2 Biology", "heat map of codes"),
     log:
-        "results/logs/plot_encoding/{dataset}/{model}/{tuner}.log",
-    benchmark:
-        "results/benchmarks/plot_encoding/{dataset}/{model}/{tuner}.tsv"
-    conda:
-        "../../envs/cpu.yaml"
-    threads: 1
+        log_of("plot_encoding", EXPERIMENT),
     resources:
-        mem_mb=4000,
-        runtime=15,
+        **needs(4000, 15, drawing=1),
     params:
-        title=experiment_title,
-        code=code_hash("plot_encoding"),
-    script:
-        "../scripts/plot_encoding.py"
+        **drawing("plot_encoding", title=experiment_title),
 
 
-rule plot_reconstruction:
+use rule draw_experiment as plot_reconstruction with:
     """Draw the reconstruction error by gene and by cancer type."""
     input:
-        reconstruction_genes="results/{dataset}/{model}/{tuner}/reconstruction_genes.tsv.gz",
-        reconstruction_samples="results/{dataset}/{model}/{tuner}/reconstruction_samples.tsv.gz",
+        reconstruction_genes=f"{EXPERIMENT}/reconstruction_genes.tsv.gz",
+        reconstruction_samples=f"{EXPERIMENT}/reconstruction_samples.tsv.gz",
         colours=resource("cohorts.tsv"),
     output:
-        png=report(
-            "results/{dataset}/{model}/{tuner}/figures/reconstruction.png",
-            caption="../report/plot_reconstruction.rst",
-            category="3 Training",
-            labels={
-                "dataset": "{dataset}",
-                "model": "{model}",
-                "tuner": "{tuner}",
-                "figure": "reconstruction error",
-            },
-        ),
-        pdf="results/{dataset}/{model}/{tuner}/figures/reconstruction.pdf",
+        **figure("plot_reconstruction", EXPERIMENT, "3 Training", "reconstruction error"),
     log:
-        "results/logs/plot_reconstruction/{dataset}/{model}/{tuner}.log",
-    benchmark:
-        "results/benchmarks/plot_reconstruction/{dataset}/{model}/{tuner}.tsv"
-    conda:
-        "../../envs/cpu.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=15,
+        log_of("plot_reconstruction", EXPERIMENT),
     params:
-        title=experiment_title,
-        code=code_hash("plot_reconstruction"),
-    script:
-        "../scripts/plot_reconstruction.py"
+        **drawing("plot_reconstruction", title=experiment_title),
 
 
-rule plot_history:
+use rule draw_experiment as plot_history with:
     """Draw every loss term by epoch."""
     input:
-        history="results/{dataset}/{model}/{tuner}/history.tsv",
+        history=f"{EXPERIMENT}/history.tsv",
     output:
-        png=report(
-            "results/{dataset}/{model}/{tuner}/figures/history.png",
-            caption="../report/plot_history.rst",
-            category="3 Training",
-            labels={
-                "dataset": "{dataset}",
-                "model": "{model}",
-                "tuner": "{tuner}",
-                "figure": "loss curves",
-            },
-        ),
-        pdf="results/{dataset}/{model}/{tuner}/figures/history.pdf",
+        **figure("plot_history", EXPERIMENT, "3 Training", "loss curves"),
     log:
-        "results/logs/plot_history/{dataset}/{model}/{tuner}.log",
-    benchmark:
-        "results/benchmarks/plot_history/{dataset}/{model}/{tuner}.tsv"
-    conda:
-        "../../envs/cpu.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=15,
+        log_of("plot_history", EXPERIMENT),
     params:
-        objective=lambda wildcards: experiment_of(wildcards).objective,
-        title=experiment_title,
-        code=code_hash("plot_history"),
-    script:
-        "../scripts/plot_history.py"
+        **drawing(
+            "plot_history",
+            objective=lambda wildcards: experiment_of(wildcards).objective,
+            title=experiment_title,
+        ),
 
 
-rule plot_published:
+use rule draw_experiment as plot_published with:
     """Draw the loss curve of a model over the figures published for it."""
     input:
-        history="results/{dataset}/{model}/{tuner}/history.tsv",
+        history=f"{EXPERIMENT}/history.tsv",
         published=resource("published.tsv"),
     output:
-        png=report(
-            "results/{dataset}/{model}/{tuner}/figures/published.png",
-            caption="../report/plot_published.rst",
-            category="3 Training",
-            labels={
-                "dataset": "{dataset}",
-                "model": "{model}",
-                "tuner": "{tuner}",
-                "figure": "beside published figures",
-            },
-        ),
-        pdf="results/{dataset}/{model}/{tuner}/figures/published.pdf",
+        **figure("plot_published", EXPERIMENT, "3 Training", "beside published figures"),
     log:
-        "results/logs/plot_published/{dataset}/{model}/{tuner}.log",
-    benchmark:
-        "results/benchmarks/plot_published/{dataset}/{model}/{tuner}.tsv"
-    conda:
-        "../../envs/cpu.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=15,
+        log_of("plot_published", EXPERIMENT),
     params:
-        module=lambda wildcards: experiment_of(wildcards).module,
-        n_genes=of_dataset("genes", "count"),
-        title=experiment_title,
-        code=code_hash("plot_published"),
-    script:
-        "../scripts/plot_published.py"
+        **drawing(
+            "plot_published",
+            module=lambda wildcards: experiment_of(wildcards).module,
+            n_genes=of_dataset("genes", "count"),
+            title=experiment_title,
+        ),
 
 
-rule plot_agreement:
+use rule draw_experiment as plot_agreement with:
     """Draw true against reconstructed values, gene by gene."""
     input:
-        values="results/{dataset}/{model}/{tuner}/values.tsv.gz",
+        values=f"{EXPERIMENT}/values.tsv.gz",
     output:
-        png=report(
-            "results/{dataset}/{model}/{tuner}/figures/agreement.png",
-            caption="../report/plot_agreement.rst",
-            category="3 Training",
-            labels={
-                "dataset": "{dataset}",
-                "model": "{model}",
-                "tuner": "{tuner}",
-                "figure": "true and reconstructed",
-            },
-        ),
-        pdf="results/{dataset}/{model}/{tuner}/figures/agreement.pdf",
+        **figure("plot_agreement", EXPERIMENT, "3 Training", "true and reconstructed"),
     log:
-        "results/logs/plot_agreement/{dataset}/{model}/{tuner}.log",
-    benchmark:
-        "results/benchmarks/plot_agreement/{dataset}/{model}/{tuner}.tsv"
-    conda:
-        "../../envs/cpu.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=15,
+        log_of("plot_agreement", EXPERIMENT),
     params:
-        title=experiment_title,
-        code=code_hash("plot_agreement"),
-    script:
-        "../scripts/plot_agreement.py"
+        **drawing("plot_agreement", title=experiment_title),
 
 
-rule plot_published_search:
+use rule draw_experiment as plot_published_search with:
     """Draw the settings of a search beside the scores published for them."""
     input:
-        trials="results/{dataset}/{model}/{tuner}/trials.tsv",
+        trials=f"{EXPERIMENT}/trials.tsv",
         published=resource("published_basics.tsv"),
     output:
-        png=report(
-            "results/{dataset}/{model}/{tuner}/figures/published_search.png",
-            caption="../report/plot_published_search.rst",
-            category="4 Tuning",
-            labels={
-                "dataset": "{dataset}",
-                "model": "{model}",
-                "tuner": "{tuner}",
-                "figure": "beside the published search",
-            },
-        ),
-        pdf="results/{dataset}/{model}/{tuner}/figures/published_search.pdf",
+        **figure("plot_published_search", EXPERIMENT, "4 Tuning", "beside the published search"),
     log:
-        "results/logs/plot_published_search/{dataset}/{model}/{tuner}.log",
-    benchmark:
-        "results/benchmarks/plot_published_search/{dataset}/{model}/{tuner}.tsv"
-    conda:
-        "../../envs/cpu.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=15,
+        log_of("plot_published_search", EXPERIMENT),
     params:
-        experiment=lambda wildcards: published_experiment(experiment_of(wildcards)),
-        objective=lambda wildcards: experiment_of(wildcards).objective,
-        title=experiment_title,
-        code=code_hash("plot_published_search"),
-    script:
-        "../scripts/plot_published_search.py"
+        **drawing(
+            "plot_published_search",
+            experiment=lambda wildcards: published_experiment(experiment_of(wildcards)),
+            objective=lambda wildcards: experiment_of(wildcards).objective,
+            title=experiment_title,
+        ),
 
 
-rule plot_curves:
+use rule draw_dataset as plot_curves with:
     """Draw the learning curves of all models of a dataset."""
     input:
         histories=lambda wildcards: files_of_experiments(wildcards.dataset, "history.tsv"),
         published=published_curves,
     output:
-        png=report(
-            "results/{dataset}/figures/curves.png",
-            caption="../report/plot_curves.rst",
-            category="3 Training",
-            labels={"dataset": "{dataset}", "figure": "learning curves of all models"},
-        ),
-        pdf="results/{dataset}/figures/curves.pdf",
+        **figure("plot_curves", DATASET, "3 Training", "learning curves of all models"),
     log:
-        "results/logs/plot_curves/{dataset}.log",
-    benchmark:
-        "results/benchmarks/plot_curves/{dataset}.tsv"
-    conda:
-        "../../envs/cpu.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=15,
+        log_of("plot_curves", DATASET),
     params:
-        experiments=lambda wildcards: [list(key[1:]) for key in experiments_of(wildcards.dataset)],
-        title="{dataset}",
-        code=code_hash("plot_curves"),
-    script:
-        "../scripts/plot_curves.py"
+        **drawing(
+            "plot_curves",
+            experiments=lambda wildcards: [
+                list(key[1:]) for key in experiments_of(wildcards.dataset)
+            ],
+            title="{dataset}",
+        ),
 
 
-rule plot_trials:
+use rule draw_experiment as plot_trials with:
     """Draw the score of every setting of a search."""
     input:
-        trials="results/{dataset}/{model}/{tuner}/trials.tsv",
+        trials=f"{EXPERIMENT}/trials.tsv",
     output:
-        png=report(
-            "results/{dataset}/{model}/{tuner}/figures/trials.png",
-            caption="../report/plot_trials.rst",
-            category="4 Tuning",
-            labels={
-                "dataset": "{dataset}",
-                "model": "{model}",
-                "tuner": "{tuner}",
-                "figure": "scores of the search",
-            },
-        ),
-        pdf="results/{dataset}/{model}/{tuner}/figures/trials.pdf",
+        **figure("plot_trials", EXPERIMENT, "4 Tuning", "scores of the search"),
     log:
-        "results/logs/plot_trials/{dataset}/{model}/{tuner}.log",
-    benchmark:
-        "results/benchmarks/plot_trials/{dataset}/{model}/{tuner}.tsv"
-    conda:
-        "../../envs/cpu.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=15,
+        log_of("plot_trials", EXPERIMENT),
     params:
-        objective=lambda wildcards: experiment_of(wildcards).objective,
-        title=experiment_title,
-        code=code_hash("plot_trials"),
-    script:
-        "../scripts/plot_trials.py"
+        **drawing(
+            "plot_trials",
+            objective=lambda wildcards: experiment_of(wildcards).objective,
+            title=experiment_title,
+        ),
 
 
-rule plot_parallel:
+use rule draw_experiment as plot_parallel with:
     """Draw every setting of a search as a line through its values to its score."""
     input:
-        trials="results/{dataset}/{model}/{tuner}/trials.tsv",
+        trials=f"{EXPERIMENT}/trials.tsv",
     output:
-        png=report(
-            "results/{dataset}/{model}/{tuner}/figures/parallel.png",
-            caption="../report/plot_parallel.rst",
-            category="4 Tuning",
-            labels={
-                "dataset": "{dataset}",
-                "model": "{model}",
-                "tuner": "{tuner}",
-                "figure": "settings as lines",
-            },
-        ),
-        pdf="results/{dataset}/{model}/{tuner}/figures/parallel.pdf",
+        **figure("plot_parallel", EXPERIMENT, "4 Tuning", "settings as lines"),
     log:
-        "results/logs/plot_parallel/{dataset}/{model}/{tuner}.log",
-    benchmark:
-        "results/benchmarks/plot_parallel/{dataset}/{model}/{tuner}.tsv"
-    conda:
-        "../../envs/cpu.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=15,
+        log_of("plot_parallel", EXPERIMENT),
     params:
-        objective=lambda wildcards: experiment_of(wildcards).objective,
-        title=experiment_title,
-        code=code_hash("plot_parallel"),
-    script:
-        "../scripts/plot_parallel.py"
+        **drawing(
+            "plot_parallel",
+            objective=lambda wildcards: experiment_of(wildcards).objective,
+            title=experiment_title,
+        ),
 
 
-rule plot_importance:
+use rule draw_experiment as plot_importance with:
     """Draw the importance of every hyperparameter of a search."""
     input:
-        importance="results/{dataset}/{model}/{tuner}/importance.tsv",
+        importance=f"{EXPERIMENT}/importance.tsv",
     output:
-        png=report(
-            "results/{dataset}/{model}/{tuner}/figures/importance.png",
-            caption="../report/plot_importance.rst",
-            category="4 Tuning",
-            labels={
-                "dataset": "{dataset}",
-                "model": "{model}",
-                "tuner": "{tuner}",
-                "figure": "importance of hyperparameters",
-            },
-        ),
-        pdf="results/{dataset}/{model}/{tuner}/figures/importance.pdf",
+        **figure("plot_importance", EXPERIMENT, "4 Tuning", "importance of hyperparameters"),
     log:
-        "results/logs/plot_importance/{dataset}/{model}/{tuner}.log",
-    benchmark:
-        "results/benchmarks/plot_importance/{dataset}/{model}/{tuner}.tsv"
-    conda:
-        "../../envs/cpu.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=15,
+        log_of("plot_importance", EXPERIMENT),
     params:
-        title=experiment_title,
-        code=code_hash("plot_importance"),
-    script:
-        "../scripts/plot_importance.py"
+        **drawing("plot_importance", title=experiment_title),
 
 
-rule plot_progress:
+use rule draw_dataset as plot_progress with:
     """Draw the best score so far by what it cost, all tuners of a model on one axis."""
     input:
         searches=lambda wildcards: [
@@ -546,43 +274,29 @@ rule plot_progress:
             for key in searches_of(wildcards.dataset, wildcards.model)
         ],
     output:
-        png=report(
-            "results/{dataset}/figures/progress_{model}.png",
-            caption="../report/plot_progress.rst",
-            category="4 Tuning",
-            labels={"dataset": "{dataset}", "model": "{model}", "figure": "best so far, by tuner"},
-        ),
-        pdf="results/{dataset}/figures/progress_{model}.pdf",
+        **figure("plot_progress", DATASET, "4 Tuning", "best so far, by tuner", "progress_{model}"),
     log:
-        "results/logs/plot_progress/{dataset}/{model}.log",
-    benchmark:
-        "results/benchmarks/plot_progress/{dataset}/{model}.tsv"
-    conda:
-        "../../envs/cpu.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=15,
+        log_of("plot_progress", f"{DATASET}/{{model}}"),
     params:
-        tuners=lambda wildcards: [
-            tuner for _, _, tuner in searches_of(wildcards.dataset, wildcards.model)
-        ],
-        objective=lambda wildcards: STUDY.experiments[
-            searches_of(wildcards.dataset, wildcards.model)[0]
-        ].objective,
-        title="{dataset} · {model}",
-        code=code_hash("plot_progress"),
-    script:
-        "../scripts/plot_progress.py"
+        **drawing(
+            "plot_progress",
+            tuners=lambda wildcards: [
+                tuner for _, _, tuner in searches_of(wildcards.dataset, wildcards.model)
+            ],
+            objective=lambda wildcards: STUDY.experiments[
+                searches_of(wildcards.dataset, wildcards.model)[0]
+            ].objective,
+            title="{dataset} · {model}",
+        ),
 
 
 rule list_settings:
     """List the best settings of a search on a page."""
     input:
-        trials="results/{dataset}/{model}/{tuner}/trials.tsv",
+        trials=f"{EXPERIMENT}/trials.tsv",
     output:
         page=report(
-            "results/{dataset}/{model}/{tuner}/settings.html",
+            f"{EXPERIMENT}/settings.html",
             caption="../report/list_settings.rst",
             category="4 Tuning",
             labels={
@@ -593,15 +307,15 @@ rule list_settings:
             },
         ),
     log:
-        "results/logs/list_settings/{dataset}/{model}/{tuner}.log",
+        log_of("list_settings", EXPERIMENT),
     benchmark:
-        "results/benchmarks/list_settings/{dataset}/{model}/{tuner}.tsv"
+        benchmark_of("list_settings", EXPERIMENT)
+    wildcard_constraints:
+        **NAMES,
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **needs(1000, 10),
     params:
         searched=lambda wildcards: list(experiment_of(wildcards).searched),
         title=experiment_title,
@@ -610,118 +324,66 @@ rule list_settings:
         "../scripts/list_settings.py"
 
 
-rule plot_leaderboard:
+use rule draw_dataset as plot_leaderboard with:
     """Draw every measure of every model."""
     input:
-        leaderboard="results/{dataset}/leaderboard.tsv",
+        leaderboard=f"{DATASET}/leaderboard.tsv",
     output:
-        png=report(
-            "results/{dataset}/figures/leaderboard.png",
-            caption="../report/plot_leaderboard.rst",
-            category="0 Models compared",
-            labels={"dataset": "{dataset}", "figure": "leaderboard"},
-        ),
-        pdf="results/{dataset}/figures/leaderboard.pdf",
+        **figure("plot_leaderboard", DATASET, "0 Models compared", "leaderboard"),
     log:
-        "results/logs/plot_leaderboard/{dataset}.log",
-    benchmark:
-        "results/benchmarks/plot_leaderboard/{dataset}.tsv"
-    conda:
-        "../../envs/cpu.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=15,
+        log_of("plot_leaderboard", DATASET),
     params:
-        title="{dataset}",
-        code=code_hash("plot_leaderboard"),
-    script:
-        "../scripts/plot_leaderboard.py"
+        **drawing("plot_leaderboard", title="{dataset}"),
 
 
-rule plot_embedding_quality:
+use rule draw_dataset as plot_embedding_quality with:
     """Draw what every map keeps of the samples' neighbours and cancer types."""
     input:
-        embedding_quality="results/{dataset}/embedding_quality.tsv",
-        embedding_purity="results/{dataset}/embedding_purity.tsv",
+        embedding_quality=f"{DATASET}/embedding_quality.tsv",
+        embedding_purity=f"{DATASET}/embedding_purity.tsv",
     output:
-        png=report(
-            "results/{dataset}/figures/embedding_quality.png",
-            caption="../report/plot_embedding_quality.rst",
-            category="0 Models compared",
-            labels={"dataset": "{dataset}", "figure": "what the maps keep"},
-        ),
-        pdf="results/{dataset}/figures/embedding_quality.pdf",
+        **figure("plot_embedding_quality", DATASET, "0 Models compared", "what the maps keep"),
     log:
-        "results/logs/plot_embedding_quality/{dataset}.log",
-    benchmark:
-        "results/benchmarks/plot_embedding_quality/{dataset}.tsv"
-    conda:
-        "../../envs/cpu.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=15,
+        log_of("plot_embedding_quality", DATASET),
     params:
-        title="{dataset}",
-        code=code_hash("plot_embedding_quality"),
-    script:
-        "../scripts/plot_embedding_quality.py"
+        **drawing("plot_embedding_quality", title="{dataset}"),
 
 
-rule plot_matches:
+use rule draw_dataset as plot_matches with:
     """Draw how alike the codes of every pair of models are."""
     input:
-        matched_features="results/{dataset}/matched_features.tsv",
+        matched_features=f"{DATASET}/matched_features.tsv",
     output:
-        png=report(
-            "results/{dataset}/figures/matches.png",
-            caption="../report/plot_matches.rst",
-            category="0 Models compared",
-            labels={"dataset": "{dataset}", "figure": "codes compared"},
-        ),
-        pdf="results/{dataset}/figures/matches.pdf",
+        **figure("plot_matches", DATASET, "0 Models compared", "codes compared"),
     log:
-        "results/logs/plot_matches/{dataset}.log",
-    benchmark:
-        "results/benchmarks/plot_matches/{dataset}.tsv"
-    conda:
-        "../../envs/cpu.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=15,
+        log_of("plot_matches", DATASET),
     params:
-        title="{dataset}",
-        code=code_hash("plot_matches"),
-    script:
-        "../scripts/plot_matches.py"
+        **drawing("plot_matches", title="{dataset}"),
 
 
-rule plot_planted_factors:
+use rule draw_dataset as plot_planted_factors with:
     """Draw how much of each planted factor every model has found."""
     input:
-        planted_factors="results/{dataset}/planted_factors.tsv",
+        planted_factors=f"{DATASET}/planted_factors.tsv",
     output:
-        png=report(
-            "results/{dataset}/figures/planted_factors.png",
-            caption="../report/plot_planted_factors.rst",
-            category="0 Models compared",
-            labels={"dataset": "{dataset}", "figure": "planted factors found"},
-        ),
-        pdf="results/{dataset}/figures/planted_factors.pdf",
+        **figure("plot_planted_factors", DATASET, "0 Models compared", "planted factors found"),
     log:
-        "results/logs/plot_planted_factors/{dataset}.log",
-    benchmark:
-        "results/benchmarks/plot_planted_factors/{dataset}.tsv"
-    conda:
-        "../../envs/cpu.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=15,
+        log_of("plot_planted_factors", DATASET),
     params:
-        title="{dataset}",
-        code=code_hash("plot_planted_factors"),
-    script:
-        "../scripts/plot_planted_factors.py"
+        **drawing("plot_planted_factors", title="{dataset}"),
+
+
+use rule draw_dataset as plot_projection with:
+    """Draw new samples on the map that they were projected onto."""
+    input:
+        projection=f"{DATASET}/projection.tsv",
+        diagnostics=f"{DATASET}/projection.json",
+        embedding=of_target("embedding.tsv"),
+        matrix=lambda wildcards: f"{RESULTS}/{target_of(wildcards).dataset}/matrix.h5ad",
+        colours=resource("cohorts.tsv"),
+    output:
+        **figure("plot_projection", DATASET, "5 New samples", "projection"),
+    log:
+        log_of("plot_projection", DATASET),
+    params:
+        **drawing("plot_projection", title="{dataset}"),

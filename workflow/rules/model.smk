@@ -15,25 +15,22 @@
 rule train_model:
     """Train the winning setting again, on the training samples, and keep the model."""
     input:
-        matrix="results/{dataset}/matrix.h5ad",
-        best="results/{dataset}/{model}/{tuner}/best.json",
+        matrix=f"{DATASET}/matrix.h5ad",
+        best=f"{EXPERIMENT}/best.json",
     output:
-        model="results/{dataset}/{model}/{tuner}/model.zip",
-        history="results/{dataset}/{model}/{tuner}/history.tsv",
-        provenance="results/{dataset}/{model}/{tuner}/model.provenance.json",
+        model=f"{EXPERIMENT}/model.zip",
+        history=f"{EXPERIMENT}/history.tsv",
+        provenance=f"{EXPERIMENT}/model.provenance.json",
     log:
-        "results/logs/train_model/{dataset}/{model}/{tuner}.log",
+        log_of("train_model", EXPERIMENT),
     benchmark:
-        "results/benchmarks/train_model/{dataset}/{model}/{tuner}.tsv"
+        benchmark_of("train_model", EXPERIMENT)
     wildcard_constraints:
-        model=models_with("build"),
+        **(NAMES | {"model": models_with("build")}),
     conda:
         "../../envs/gpu.yaml"
-    threads: 1
     resources:
-        mem_mb=6000,
-        runtime=60,
-        accelerator=1,
+        **needs(6000, 60, accelerator=1),
     params:
         training=training_options,
         code=model_code("train_model"),
@@ -44,37 +41,35 @@ rule train_model:
 use rule train_model as fit_model with:
     """Fit the winning setting of a model in closed form again, and keep the model."""
     log:
-        "results/logs/fit_model/{dataset}/{model}/{tuner}.log",
+        log_of("fit_model", EXPERIMENT),
     benchmark:
-        "results/benchmarks/fit_model/{dataset}/{model}/{tuner}.tsv"
+        benchmark_of("fit_model", EXPERIMENT)
     wildcard_constraints:
-        model=models_with("fit"),
+        **(NAMES | {"model": models_with("fit")}),
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=4000,
-        runtime=15,
-        accelerator=0,
+        **needs(4000, 15, accelerator=0),
 
 
 rule encode_samples:
     """Encode all samples: the mean code of each."""
     input:
-        matrix="results/{dataset}/matrix.h5ad",
-        model="results/{dataset}/{model}/{tuner}/model.zip",
+        matrix=f"{DATASET}/matrix.h5ad",
+        model=f"{EXPERIMENT}/model.zip",
     output:
-        encoding="results/{dataset}/{model}/{tuner}/encoding.tsv.gz",
-        provenance="results/{dataset}/{model}/{tuner}/encoding.provenance.json",
+        encoding=f"{EXPERIMENT}/encoding.tsv.gz",
+        provenance=f"{EXPERIMENT}/encoding.provenance.json",
     log:
-        "results/logs/encode_samples/{dataset}/{model}/{tuner}.log",
+        log_of("encode_samples", EXPERIMENT),
     benchmark:
-        "results/benchmarks/encode_samples/{dataset}/{model}/{tuner}.tsv"
+        benchmark_of("encode_samples", EXPERIMENT)
+    wildcard_constraints:
+        **NAMES,
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=4000,
-        runtime=15,
+        **needs(4000, 15),
     params:
         code=model_code("encode_samples"),
     script:
@@ -84,19 +79,19 @@ rule encode_samples:
 rule weigh_genes:
     """Write the weight of every gene in every latent feature of the decoder."""
     input:
-        model="results/{dataset}/{model}/{tuner}/model.zip",
+        model=f"{EXPERIMENT}/model.zip",
     output:
-        gene_weights="results/{dataset}/{model}/{tuner}/gene_weights.tsv.gz",
+        gene_weights=f"{EXPERIMENT}/gene_weights.tsv.gz",
     log:
-        "results/logs/weigh_genes/{dataset}/{model}/{tuner}.log",
+        log_of("weigh_genes", EXPERIMENT),
     benchmark:
-        "results/benchmarks/weigh_genes/{dataset}/{model}/{tuner}.tsv"
+        benchmark_of("weigh_genes", EXPERIMENT)
+    wildcard_constraints:
+        **NAMES,
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=4000,
-        runtime=15,
+        **needs(4000, 15),
     params:
         code=model_code("weigh_genes"),
     script:
@@ -106,21 +101,21 @@ rule weigh_genes:
 rule measure_reconstruction:
     """Measure how well the model gives back each gene and each sample."""
     input:
-        matrix="results/{dataset}/matrix.h5ad",
-        model="results/{dataset}/{model}/{tuner}/model.zip",
+        matrix=f"{DATASET}/matrix.h5ad",
+        model=f"{EXPERIMENT}/model.zip",
     output:
-        reconstruction_genes="results/{dataset}/{model}/{tuner}/reconstruction_genes.tsv.gz",
-        reconstruction_samples="results/{dataset}/{model}/{tuner}/reconstruction_samples.tsv.gz",
+        reconstruction_genes=f"{EXPERIMENT}/reconstruction_genes.tsv.gz",
+        reconstruction_samples=f"{EXPERIMENT}/reconstruction_samples.tsv.gz",
     log:
-        "results/logs/measure_reconstruction/{dataset}/{model}/{tuner}.log",
+        log_of("measure_reconstruction", EXPERIMENT),
     benchmark:
-        "results/benchmarks/measure_reconstruction/{dataset}/{model}/{tuner}.tsv"
+        benchmark_of("measure_reconstruction", EXPERIMENT)
+    wildcard_constraints:
+        **NAMES,
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=6000,
-        runtime=15,
+        **needs(6000, 15),
     params:
         code=model_code("measure_reconstruction"),
     script:
@@ -130,20 +125,20 @@ rule measure_reconstruction:
 rule join_clinical:
     """Put the clinical columns beside the codes."""
     input:
-        encoding="results/{dataset}/{model}/{tuner}/encoding.tsv.gz",
-        clinical="results/{dataset}/clinical.tsv",
+        encoding=f"{EXPERIMENT}/encoding.tsv.gz",
+        clinical=f"{DATASET}/clinical.tsv",
     output:
-        table="results/{dataset}/{model}/{tuner}/features_with_clinical.tsv.gz",
+        table=f"{EXPERIMENT}/features_with_clinical.tsv.gz",
     log:
-        "results/logs/join_clinical/{dataset}/{model}/{tuner}.log",
+        log_of("join_clinical", EXPERIMENT),
     benchmark:
-        "results/benchmarks/join_clinical/{dataset}/{model}/{tuner}.tsv"
+        benchmark_of("join_clinical", EXPERIMENT)
+    wildcard_constraints:
+        **NAMES,
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=4000,
-        runtime=15,
+        **needs(4000, 15),
     params:
         barcodes=of_dataset("clinical", "barcodes"),
         minimum_overlap=of_dataset("minimum_overlap"),
@@ -155,20 +150,20 @@ rule join_clinical:
 rule tabulate_values:
     """Write every value of a small matrix beside its reconstruction."""
     input:
-        matrix="results/{dataset}/matrix.h5ad",
-        model="results/{dataset}/{model}/{tuner}/model.zip",
+        matrix=f"{DATASET}/matrix.h5ad",
+        model=f"{EXPERIMENT}/model.zip",
     output:
-        values="results/{dataset}/{model}/{tuner}/values.tsv.gz",
+        values=f"{EXPERIMENT}/values.tsv.gz",
     log:
-        "results/logs/tabulate_values/{dataset}/{model}/{tuner}.log",
+        log_of("tabulate_values", EXPERIMENT),
     benchmark:
-        "results/benchmarks/tabulate_values/{dataset}/{model}/{tuner}.tsv"
+        benchmark_of("tabulate_values", EXPERIMENT)
+    wildcard_constraints:
+        **NAMES,
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=4000,
-        runtime=15,
+        **needs(4000, 15),
     params:
         code=model_code("tabulate_values"),
     script:

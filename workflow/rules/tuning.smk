@@ -20,17 +20,17 @@ rule propose_trials:
     input:
         earlier=earlier_trials,
     output:
-        proposals="results/{dataset}/{model}/{tuner}/trials/{round}/proposals.json",
+        proposals=f"{EXPERIMENT}/trials/{{round}}/proposals.json",
     log:
-        "results/logs/propose_trials/{dataset}/{model}/{tuner}/{round}.log",
+        log_of("propose_trials", f"{EXPERIMENT}/{{round}}"),
     benchmark:
-        "results/benchmarks/propose_trials/{dataset}/{model}/{tuner}/{round}.tsv"
+        benchmark_of("propose_trials", f"{EXPERIMENT}/{{round}}")
+    wildcard_constraints:
+        **NAMES,
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        **needs(2000, 30),
     params:
         tuner=of_experiment("tuner_module"),
         options=of_experiment("options"),
@@ -39,7 +39,7 @@ rule propose_trials:
         space=of_experiment("space"),
         slots=slots_of_round,
         seed=lambda wildcards: STUDY.seed(wildcards.dataset, wildcards.model, wildcards.tuner),
-        states="results/{dataset}/{model}/{tuner}/states",
+        states=f"{EXPERIMENT}/states",
         code=model_code("propose_trials", with_tuner=True),
     script:
         "../scripts/propose_trials.py"
@@ -48,30 +48,30 @@ rule propose_trials:
 rule train_trial:
     """Train one hyperparameter setting and score it on the validation samples."""
     input:
-        matrix="results/{dataset}/matrix.h5ad",
+        matrix=f"{DATASET}/matrix.h5ad",
         proposals=proposals_of_round,
     output:
-        trial="results/{dataset}/{model}/{tuner}/trials/{round}/{trial}/{execution}.json",
+        trial=f"{EXPERIMENT}/trials/{{round}}/{{trial}}/{{execution}}.json",
     log:
-        "results/logs/train_trial/{dataset}/{model}/{tuner}/{round}/{trial}/{execution}.log",
+        log_of("train_trial", f"{EXPERIMENT}/{{round}}/{{trial}}/{{execution}}"),
     benchmark:
-        "results/benchmarks/train_trial/{dataset}/{model}/{tuner}/{round}/{trial}/{execution}.tsv"
+        benchmark_of("train_trial", f"{EXPERIMENT}/{{round}}/{{trial}}/{{execution}}")
     wildcard_constraints:
-        model=models_with("build"),
+        **(NAMES | {"model": models_with("build")}),
+    # Never across rounds: a later round needs the earlier.
+    group:
+        "trials_{dataset}_{model}_{tuner}_{round}"
     conda:
         "../../envs/gpu.yaml"
-    threads: 1
     resources:
-        mem_mb=6000,
-        runtime=30,
-        accelerator=1,
+        **needs(6000, 30, accelerator=1),
     params:
         slot="{round}/{trial}/{execution}",
         module=of_experiment("module"),
         hyperparameters=lambda wildcards: trial_of(wildcards).hyperparameters,
         training=training_options,
         seed=trial_seed,
-        states="results/{dataset}/{model}/{tuner}/states",
+        states=f"{EXPERIMENT}/states",
         goes_on=goes_on,
         code=model_code("train_trial"),
     script:
@@ -81,17 +81,17 @@ rule train_trial:
 use rule train_trial as fit_trial with:
     """Fit one setting of a model in closed form, which needs no accelerator, and score it."""
     log:
-        "results/logs/fit_trial/{dataset}/{model}/{tuner}/{round}/{trial}/{execution}.log",
+        log_of("fit_trial", f"{EXPERIMENT}/{{round}}/{{trial}}/{{execution}}"),
     benchmark:
-        "results/benchmarks/fit_trial/{dataset}/{model}/{tuner}/{round}/{trial}/{execution}.tsv"
+        benchmark_of("fit_trial", f"{EXPERIMENT}/{{round}}/{{trial}}/{{execution}}")
     wildcard_constraints:
-        model=models_with("fit"),
+        **(NAMES | {"model": models_with("fit")}),
+    group:
+        "fits_{dataset}_{model}_{tuner}_{round}"
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=4000,
-        runtime=15,
-        accelerator=0,
+        **needs(4000, 15, accelerator=0),
 
 
 rule rank_trials:
@@ -99,23 +99,23 @@ rule rank_trials:
     input:
         trials=trials_of_experiment,
     output:
-        ranking="results/{dataset}/{model}/{tuner}/trials.tsv",
-        best="results/{dataset}/{model}/{tuner}/best.json",
+        ranking=f"{EXPERIMENT}/trials.tsv",
+        best=f"{EXPERIMENT}/best.json",
     log:
-        "results/logs/rank_trials/{dataset}/{model}/{tuner}.log",
+        log_of("rank_trials", EXPERIMENT),
     benchmark:
-        "results/benchmarks/rank_trials/{dataset}/{model}/{tuner}.tsv"
+        benchmark_of("rank_trials", EXPERIMENT)
+    wildcard_constraints:
+        **NAMES,
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **needs(1000, 10),
     params:
         settings=settings_of_experiment,
         space=of_experiment("space"),
         configurations=of_experiment("configurations"),
-        states="results/{dataset}/{model}/{tuner}/states",
+        states=f"{EXPERIMENT}/states",
         code=model_code("rank_trials"),
     script:
         "../scripts/rank_trials.py"
@@ -124,19 +124,19 @@ rule rank_trials:
 rule measure_importance:
     """Measure how much of the score each hyperparameter explains."""
     input:
-        trials="results/{dataset}/{model}/{tuner}/trials.tsv",
+        trials=f"{EXPERIMENT}/trials.tsv",
     output:
-        importance="results/{dataset}/{model}/{tuner}/importance.tsv",
+        importance=f"{EXPERIMENT}/importance.tsv",
     log:
-        "results/logs/measure_importance/{dataset}/{model}/{tuner}.log",
+        log_of("measure_importance", EXPERIMENT),
     benchmark:
-        "results/benchmarks/measure_importance/{dataset}/{model}/{tuner}.tsv"
+        benchmark_of("measure_importance", EXPERIMENT)
+    wildcard_constraints:
+        **NAMES,
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        **needs(2000, 15),
     params:
         searched=lambda wildcards: list(experiment_of(wildcards).searched),
         seed=lambda wildcards: STUDY.seed(wildcards.dataset, "importance"),

@@ -6,8 +6,9 @@ that was granted a GPU which its framework does not see; lets the function write
 names and renames the files when it has succeeded; and writes the provenance record where the rule
 asks for one.
 
-Two names of a rule are reserved: the parameter `code` (a hash of the code, for reruns) and the
-output `provenance` are the adapter's and never reach the function. Two arguments of a function
+Three names of a rule are reserved and never reach the function: the parameters `code` (a hash of
+the code, for reruns) and `script` (its file, where rules share all but that), and the output
+`provenance`, which is the adapter's. Two arguments of a function
 are filled by the adapter and named by no rule: `threads`, the rule's threads, and `checkpoint`,
 where and how often to keep an unfinished result (see `checkpoint`).
 """
@@ -121,8 +122,8 @@ def bind(
             if name in values:
                 raise TypeError(f"rule {snakemake.rule}: {name!r} is named twice")
             values[name] = value
-    values.pop("code", None)
-    values.pop("provenance", None)
+    for reserved in ("code", "script", "provenance"):
+        values.pop(reserved, None)
     accepted = inspect.signature(function).parameters
     if "threads" in accepted:
         values["threads"] = snakemake.threads
