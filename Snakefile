@@ -41,7 +41,6 @@ rule all:
     default_target: True
     input:
         figure_files(),
-        setting_pages(),
         shared_files(),
         dataset_files(),
         experiment_files("gene_weights.tsv.gz"),
@@ -87,10 +86,9 @@ rule embed:
 
 
 rule figures:
-    """All figures, and the lists of settings."""
+    """All figures."""
     input:
         figure_files(),
-        setting_pages(),
 
 
 rule share:

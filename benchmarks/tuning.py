@@ -313,7 +313,7 @@ def elbo(model: Any, X: Any) -> float:
     import numpy as np
 
     from tybalt.training.engine_of_keras import start_engine
-    from tybalt.training.train import score
+    from tybalt.training.objectives import score
 
     if not hasattr(model, "measured_by"):
         model.measured_by = start_engine(model, len(X), seed=0)

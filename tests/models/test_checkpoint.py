@@ -207,17 +207,6 @@ def test_a_checkpoint_of_a_longer_run_is_ignored(tmp_path, caplog):
     assert f"{path}: of a longer run (epoch 3); ignored" in caplog.text
 
 
-@pytest.mark.parametrize("patience", [0, 1, 2])
-@pytest.mark.parametrize("rung", [1, 2, 3, 4, 5])
-def test_a_state_left_at_the_end_is_gone_on_from(rung, patience, tmp_path):
-    scores = [4, 3, 5, 6, 2, 7, 1]
-    kept = Checkpoint(str(tmp_path), 1, IDENTITY, DATA)
-    first, rest = Scripted(scores[:rung], 1), Scripted(scores, 1)
-    fit_and_keep_best(first, None, None, 0, "reconstruction", patience, left=kept)
-    result = fit_and_keep_best(rest, None, None, 0, "reconstruction", patience, taken=kept)
-    assert (result, int(rest.weights)) == fit(Scripted(scores, 1), patience)
-
-
 def flip_a_bit(content: bytes) -> bytes:
     middle = content.index(b"NUMPY") + 140  # in the first array, behind its header
     return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]

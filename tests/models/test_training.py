@@ -1,7 +1,5 @@
 """Rule functions of training and of the latent space, on a small matrix file."""
 
-import logging
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,9 +41,7 @@ def write(path, X, parts=("train", "validation", "test")):
 
 def train_open(matrix, trial, module, hyperparameters, training, seed):
     """Train a trial of an open loop: nothing is proposed, and nothing goes on."""
-    train_trial(
-        matrix, [], trial, "r0/abc/e0", module, hyperparameters, training, seed, "", goes_on=False
-    )
+    train_trial(matrix, [], trial, "r0/abc/e0", module, hyperparameters, training, seed)
 
 
 @pytest.fixture(scope="module")
@@ -217,7 +213,7 @@ def test_correlation_equals_numpy():
 # Closed loops
 
 
-def train_slot(matrix, folder, slot, proposal, goes_on=False):
+def train_slot(matrix, folder, slot, proposal):
     """Train a slot as the rule does, with checkpoints; return the record and the log's place."""
     round_, name, execution = slot.split("/")
     trial = folder / "trials" / slot
@@ -225,11 +221,9 @@ def train_slot(matrix, folder, slot, proposal, goes_on=False):
     proposals = folder / "trials" / round_ / "proposals.json"
     write_json({"trials": {name: proposal}}, proposals)
     checkpoint = {"folder": str(folder / "checkpoints"), "every": 100, "code": "c", "threads": 1}
-    states = str(folder / "states")
     train_trial(
-        matrix, str(proposals), f"{trial}.json", slot, "vae", None, ELBO, SEED + 1, states, goes_on,
-        checkpoint,
-    )  # fmt: skip
+        matrix, str(proposals), f"{trial}.json", slot, "vae", None, ELBO, SEED + 1, checkpoint
+    )
     return read_json(f"{trial}.json")
 
 
@@ -244,23 +238,14 @@ def rung(epochs, continues=None, before=0, **values):
     }
 
 
-@pytest.mark.parametrize("state", ["kept", "lost", "of other settings"])
-def test_a_training_that_goes_on_ends_as_an_undisturbed_one(state, matrix, tmp_path, caplog):
-    undisturbed = train_slot(matrix, tmp_path / "a", "r0/s00/e0", rung(9))
-    folder = tmp_path / "b"
-    other = {"beta": 0.5} if state == "of other settings" else {}
-    train_slot(matrix, folder, "r0/s02/e0", rung(3, **other), goes_on=True)
-    assert (folder / "states" / "r0" / "s02" / "e0").is_dir()
-    if state == "lost":
-        shutil.rmtree(folder / "states")
-    with caplog.at_level(logging.INFO):
-        caplog.clear()
-        continued = train_slot(matrix, folder, "r1/s00/e0", rung(9, "r0/s02", 3))
-    assert ("going on after epoch 3" in caplog.text) == (state == "kept")
-    assert ("epoch 3:" in caplog.text) == (state != "kept")
-    for key in ("score", "history", "best_epoch", "seed", "epochs", "hyperparameters"):
-        assert continued[key] == undisturbed[key], key
-    assert not (folder / "states" / "r0" / "s02" / "e0").exists(), "it has served"
+def test_a_longer_training_of_a_setting_begins_as_the_shorter_one(matrix, tmp_path):
+    short = train_slot(matrix, tmp_path, "r0/s02/e0", rung(3))
+    longer = train_slot(
+        matrix, tmp_path, "r1/s00/e0", {**rung(9, "r0/s02", 3), "seeds": {"e0": short["seed"]}}
+    )
+    assert longer["seed"] == short["seed"]
+    for name, values in short["history"].items():
+        assert longer["history"][name][:3] == values, name
 
 
 def test_a_slot_without_a_proposal_trains_nothing(matrix, tmp_path):

@@ -78,9 +78,6 @@ def test_27_epochs_and_factor_3_are_four_brackets():
 def test_only_trials_that_a_later_rung_may_take_leave_their_state():
     first, second, last = hyperband.plan(SPACE, hyperband.Options(9, 3), seed=0, where="")
     # Brackets 9-3-1, 5-2, 3: all but the last bracket's trials may go on, then the first's.
-    assert [slot.goes_on for slot in first] == [True] * (9 + 5) + [False] * 3
-    assert [slot.goes_on for slot in second] == [True] * 3 + [False] * 2
-    assert [slot.goes_on for slot in last] == [False]
 
 
 # Proposals
@@ -228,7 +225,7 @@ def test_a_rung_of_which_all_diverged_stays_empty():
 NMF_SPACE = {"alpha": [0.0, 0.1], "l1_ratio": [0.0, 0.5, 1.0], "latent_dim": [2, 3]}
 
 
-FREE = {"epochs": None, "epochs_before": 0, "goes_on": False}
+FREE = {"epochs": None, "epochs_before": 0}
 
 
 def propose(folder, number, **changed):
@@ -245,7 +242,6 @@ def propose(folder, number, **changed):
         "space": NMF_SPACE,
         "slots": [FREE],
         "seed": 1,
-        "states": str(folder / "states"),
     }
     propose_trials(**{**values, **changed})
     return read_json(path)
@@ -288,7 +284,7 @@ def test_a_round_is_told_the_mean_over_executions(tmp_path, monkeypatch):
     assert record["trials"]["s00"]["hyperparameters"]["l1_ratio"] == 0.0, "no effect: the default"
 
 
-def test_a_trial_that_goes_on_keeps_its_seed_and_states_of_others_go(tmp_path):
+def test_a_setting_that_is_trained_for_longer_keeps_its_seed(tmp_path):
     plan = hyperband.plan({}, hyperband.Options(3, 3), 0, "")
     slots = [[slot.__dict__ for slot in slots] for slots in plan]
     common = {
@@ -301,12 +297,10 @@ def test_a_trial_that_goes_on_keeps_its_seed_and_states_of_others_go(tmp_path):
     assert [proposal["hyperparameters"]["epochs"] for proposal in first.values()] == [1, 1, 1, 3, 3]
     for number, (name, proposal) in enumerate(first.items()):
         end(tmp_path, f"r0/{name}", [abs(number - 1), abs(number - 1)], proposal)
-        (tmp_path / "states" / "r0" / name / "e0").mkdir(parents=True)
     (only,) = propose(tmp_path, 1, **common | {"slots": slots[1]})["trials"].values()
     assert only["continues"] == "r0/s01"
     assert only["seeds"] == {"e0": 40, "e1": 41}
     assert only["hyperparameters"] == {**first["s01"]["hyperparameters"], "epochs": 3}
-    assert [path.name for path in (tmp_path / "states" / "r0").iterdir()] == ["s01"]
 
 
 def test_every_configuration_has_its_place_in_a_space():

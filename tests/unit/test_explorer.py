@@ -144,16 +144,14 @@ def test_a_constant_code_has_no_map(study, tmp_path):
     assert "t-SNE of codes of vae · grid" not in [entry["name"] for entry in data["maps"]]
 
 
-def test_a_umap_and_maps_of_further_seeds_are_offered_where_there_are_some(study, tmp_path):
-    table = read_table(study["gene_embedding"]).assign(
-        umap_1=1.0, umap_2=range(SAMPLES), tsne_seed2_1=1.0, tsne_seed2_2=2.0
-    )
+def test_a_umap_is_offered_where_there_is_one(study, tmp_path):
+    table = read_table(study["gene_embedding"]).assign(umap_1=1.0, umap_2=range(SAMPLES))
     write_table(table, tmp_path / "embedding.tsv")
     data = data_of(
         build(study, tmp_path / "e.html", gene_embedding=str(tmp_path / "embedding.tsv"))
     )
     names = [entry["name"] for entry in data["maps"]]
-    assert names[2:4] == ["UMAP of genes", "t-SNE of genes, seed 2"]
+    assert names[2] == "UMAP of genes"
     assert data["maps"][0]["note"] == (
         "keeps 42 % of a sample's 10 nearest neighbours, 55 % of 50; trustworthiness 0.98"
     )

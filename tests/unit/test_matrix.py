@@ -10,7 +10,6 @@ from tybalt.data.matrix import (
     read_notes,
     read_obs,
     read_parts,
-    read_split,
     read_values,
     read_var,
     write_matrix,
@@ -60,7 +59,6 @@ def test_tables_come_back(matrix):
     assert list(found.index) == list(obs.index) and found.index.name == "sample"
     assert found["sex"].isna().sum() == 1000 and set(found["sex"].dropna()) == {"male", "female"}
     assert found["age"].dtype == np.float64 and found["stage"].isna().all()
-    assert list(read_split(matrix)) == list(obs["split"])
     assert list(read_var(matrix).index) == list(var.index)
     assert read_notes(matrix)["counts"]["rows"] == 4
 

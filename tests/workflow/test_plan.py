@@ -125,7 +125,7 @@ def test_the_basics_plan_their_searches_and_no_figure_of_covariates(pristine):
     assert counts["train_model"] == 3 + 3 + 2
     assert counts["plot_agreement"] == 3 + 4 + 4
     assert counts["plot_published_search"] == 2  # depth and width; latent dimension
-    assert counts["plot_parallel"] == counts["plot_importance"] == counts["list_settings"] == 4
+    assert counts["plot_parallel"] == counts["plot_importance"] == 4
     assert counts["plot_progress"] == 4
     assert counts["plot_curves"] == 3
     assert not {

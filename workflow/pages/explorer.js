@@ -244,8 +244,8 @@ async function showMaps(wanted) {
   $("maps").replaceChildren();
   $("maps").className = { 1: "one", 2: "two", 4: "four" }[wanted];
   panels.length = 0;
-  /* The genes' map first, then the codes' maps; t-SNE with the first seed before all others. */
-  const leads = (number) => /^t-SNE(?!.*, seed)/.test(data.maps[number].name);
+  /* The genes' map first, then the codes' maps; t-SNE before all others. */
+  const leads = (number) => /^t-SNE/.test(data.maps[number].name);
   const order = [...data.maps.keys()].sort((a, b) => leads(b) - leads(a));
   for (let i = 0; i < wanted; i++) addPanel(i, order[i % order.length]);
   shown = new Bokeh.Document();

@@ -314,12 +314,6 @@ def proposals_of_round(wildcards):
     return f"{TRIALS}/{{round}}/proposals.json".format(**wildcards)
 
 
-def goes_on(wildcards):
-    """Whether a later round may go on from a training."""
-    slot = trial_of(wildcards).slot
-    return slot is not None and slot.goes_on
-
-
 def trials_of_experiment(wildcards, before=None):
     """The results of every training of a search, or of its first rounds."""
     names = experiment_of(wildcards).trial_files(before)
@@ -418,15 +412,6 @@ def figure_files():
         f"{stem}.{suffix}"
         for stem in [*dataset_figures(), *experiment_figures(), *projection_figures()]
         for suffix in ("png", "pdf")
-    ]
-
-
-def setting_pages():
-    """The best settings of every search, as pages."""
-    return [
-        experiment_file(key, "settings.html")
-        for key, experiment in STUDY.experiments.items()
-        if experiment.searched
     ]
 
 

@@ -45,7 +45,6 @@ rule embed_genes:
         **needs(4000, 30),
     params:
         kinds=STUDY.config["explain"]["embeddings"],
-        n_seeds=STUDY.config["explain"]["map_seeds"],
         seed=lambda wildcards: STUDY.seed(wildcards.dataset, "embedding"),
         code=code_hash("embed_genes"),
     script:
@@ -71,7 +70,6 @@ rule embed_samples:
         **needs(4000, 30),
     params:
         kinds=STUDY.config["explain"]["embeddings"],
-        n_seeds=STUDY.config["explain"]["map_seeds"],
         seed=lambda wildcards: STUDY.seed(wildcards.dataset, "embedding"),
         code=code_hash("embed_samples"),
     script:

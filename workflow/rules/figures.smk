@@ -5,11 +5,6 @@
 # PROVIDES
 #   results/{dataset}/figures/*.png and .pdf
 #   results/{dataset}/{model}/{tuner}/figures/*.png and .pdf
-#   results/{dataset}/{model}/{tuner}/settings.html     the 20 best settings of a search
-
-
-localrules:
-    list_settings,
 
 
 # What the figures of a dataset, and those of an experiment, have in common: one CPU, seconds, and on
@@ -288,40 +283,6 @@ use rule draw_dataset as plot_progress with:
             ].objective,
             title="{dataset} · {model}",
         ),
-
-
-rule list_settings:
-    """List the best settings of a search on a page."""
-    input:
-        trials=f"{EXPERIMENT}/trials.tsv",
-    output:
-        page=report(
-            f"{EXPERIMENT}/settings.html",
-            caption="../report/list_settings.rst",
-            category="4 Tuning",
-            labels={
-                "dataset": "{dataset}",
-                "model": "{model}",
-                "tuner": "{tuner}",
-                "figure": "the 20 best settings",
-            },
-        ),
-    log:
-        log_of("list_settings", EXPERIMENT),
-    benchmark:
-        benchmark_of("list_settings", EXPERIMENT)
-    wildcard_constraints:
-        **NAMES,
-    conda:
-        "../../envs/cpu.yaml"
-    resources:
-        **needs(1000, 10),
-    params:
-        searched=lambda wildcards: list(experiment_of(wildcards).searched),
-        title=experiment_title,
-        code=code_hash("list_settings"),
-    script:
-        "../scripts/list_settings.py"
 
 
 use rule draw_dataset as plot_leaderboard with:

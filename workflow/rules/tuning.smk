@@ -39,7 +39,6 @@ rule propose_trials:
         space=of_experiment("space"),
         slots=slots_of_round,
         seed=lambda wildcards: STUDY.seed(wildcards.dataset, wildcards.model, wildcards.tuner),
-        states=f"{EXPERIMENT}/states",
         code=model_code("propose_trials", with_tuner=True),
     script:
         "../scripts/propose_trials.py"
@@ -71,8 +70,6 @@ rule train_trial:
         hyperparameters=lambda wildcards: trial_of(wildcards).hyperparameters,
         training=training_options,
         seed=trial_seed,
-        states=f"{EXPERIMENT}/states",
-        goes_on=goes_on,
         code=model_code("train_trial"),
     script:
         "../scripts/train_trial.py"
@@ -115,7 +112,6 @@ rule rank_trials:
         settings=settings_of_experiment,
         space=of_experiment("space"),
         configurations=of_experiment("configurations"),
-        states=f"{EXPERIMENT}/states",
         code=model_code("rank_trials"),
     script:
         "../scripts/rank_trials.py"

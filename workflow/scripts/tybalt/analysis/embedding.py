@@ -37,7 +37,6 @@ EXACT_NEIGHBOURS = 20_000
 def embed_genes(
     matrix: str,
     kinds: Sequence[str],
-    n_seeds: int,
     seed: int,
     gene_embedding: str,
     threads: int,
@@ -48,21 +47,20 @@ def embed_genes(
     ----------
     matrix
         matrix.h5ad.
-    kinds, n_seeds, seed
+    kinds, seed
         As in `map_table`.
     gene_embedding
         Output table: sample, then the columns of `map_table`.
     """
     X, samples = read_values(matrix), read_obs(matrix).index
     components = principal_components(X, min(COMPONENTS_OF_GENES, *X.shape), seed)
-    table = map_table(samples, components, kinds, n_seeds, seed, threads)
+    table = map_table(samples, components, kinds, seed, threads)
     write_table(table, gene_embedding)
 
 
 def embed_samples(
     encoding: str,
     kinds: Sequence[str],
-    n_seeds: int,
     seed: int,
     embedding: str,
     threads: int,
@@ -73,21 +71,20 @@ def embed_samples(
     ----------
     encoding
         encoding.tsv.gz of one experiment.
-    kinds, n_seeds, seed
+    kinds, seed
         As in `map_table`.
     embedding
         Output table: sample, then the columns of `map_table`.
     """
     codes = read_table(encoding, index="sample")
     values = codes.to_numpy(dtype=np.float64)
-    write_table(map_table(codes.index, values, kinds, n_seeds, seed, threads), embedding)
+    write_table(map_table(codes.index, values, kinds, seed, threads), embedding)
 
 
 def map_table(
     samples: pd.Index,
     values: np.ndarray,
     kinds: Sequence[str],
-    n_seeds: int,
     seed: int,
     threads: int,
 ) -> pd.DataFrame:
@@ -100,15 +97,11 @@ def map_table(
         map, and all coordinates are missing.
     kinds
         ``tsne`` or ``umap``, or both.
-    n_seeds
-        How many maps of each kind, each with a seed of its own.
-    seed
-        Of the first.
 
     Returns
     -------
     pandas.DataFrame
-        sample; tsne_1, tsne_2, and of further seeds tsne_seed2_1 ...; umap_1 ...; pca_1, pca_2.
+        sample; tsne_1, tsne_2; umap_1, umap_2; pca_1, pca_2.
     """
     constant = np.ptp(values, axis=0).max() == 0
     if constant:
@@ -116,13 +109,7 @@ def map_table(
     missing = np.full((len(values), 2), np.nan)
     pca = missing if constant else plane(values, seed)
     draw = {"tsne": tsne_map, "umap": umap_map}
-    maps = {
-        kind if number == 1 else f"{kind}_seed{number}": missing
-        if constant
-        else draw[kind](values, pca, seed + number - 1, threads)
-        for kind in kinds
-        for number in range(1, n_seeds + 1)
-    }
+    maps = {kind: missing if constant else draw[kind](values, pca, seed, threads) for kind in kinds}
     columns = {
         f"{name}_{axis + 1}": positions[:, axis]
         for name, positions in {**maps, "pca": pca}.items()

@@ -24,9 +24,9 @@ METHODS = {"tsne": "t-SNE", "pca": "PCA", "umap": "UMAP"}
 #: Rows of the table of distances that are in memory at a time.
 CHUNK = 512
 
-MAP_COLUMNS = ["of", "method", "seed", "trustworthiness", f"kept_{FEW}", f"kept_{MANY}"]
+MAP_COLUMNS = ["of", "method", "trustworthiness", f"kept_{FEW}", f"kept_{MANY}"]
 MAP_COLUMNS += ["type_accuracy", "purity"]
-PURITY_COLUMNS = ["of", "method", "seed", "label", "n", "purity"]
+PURITY_COLUMNS = ["of", "method", "label", "n", "purity"]
 
 
 def measure_embeddings(
@@ -56,7 +56,7 @@ def measure_embeddings(
         Of the principal components.
     embedding_quality
         Output table, one row per map: `of` (genes, or model/tuner), `method` (tsne, pca, umap),
-        `seed` (1, 2 ...), `trustworthiness` (see there), `kept_10` and `kept_50` (share of a
+        `trustworthiness` (see there), `kept_10` and `kept_50` (share of a
         sample's 10 or 50 nearest neighbours that are still so near on the map), `type_accuracy`
         (balanced accuracy of the cancer type by a vote of the 5 nearest other samples on the map)
         and `purity` (share of the 10 nearest on the map that have the sample's type, mean over
@@ -75,10 +75,10 @@ def measure_embeddings(
             log.info("%s: the code is constant, there is no map", of)
             continue
         next_ones = nearest(values, MANY)
-        for (name, number), plane in planes(positions).items():
+        for name, plane in planes(positions).items():
             row, purity = measure_map(values, next_ones, plane, types)
-            measured.append({"of": of, "method": name, "seed": number, **row})
-            purities.append(purity.assign(of=of, method=name, seed=number))
+            measured.append({"of": of, "method": name, **row})
+            purities.append(purity.assign(of=of, method=name))
             log.info("%s, %s: %s", of, name, row)
     write_table(pd.DataFrame(measured, columns=MAP_COLUMNS), embedding_quality)
     table = pd.concat([pd.DataFrame(columns=PURITY_COLUMNS), *purities], ignore_index=True)
@@ -103,30 +103,22 @@ def sources(
         yield f"{model}/{tuner}", codes.to_numpy(dtype=float), embedding
 
 
-def planes(positions: pd.DataFrame) -> dict[tuple[str, int], np.ndarray]:
-    """Find the maps of an embedding table by its columns: (map, seed) -> samples x 2.
-
-    The columns of a map are called tsne_1 and tsne_2, those of another seed tsne_seed2_1 ...
-    """
-    found = {}
-    for column in positions.columns[::2]:
-        name = column.removesuffix("_1")
-        kind, _, number = name.partition("_seed")
-        found[kind, int(number or 1)] = positions[[f"{name}_1", f"{name}_2"]].to_numpy()
-    return found
+def planes(positions: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Find the embeddings of a table by its columns, tsne_1 ...: method -> samples x 2."""
+    methods = [column.removesuffix("_1") for column in positions.columns[::2]]
+    return {name: positions[[f"{name}_1", f"{name}_2"]].to_numpy() for name in methods}
 
 
 def read_maps(path: str) -> pd.DataFrame:
     """Read a table of `measure_embeddings`, with a column more: the `name` of each embedding."""
     table = read_table(path)
-    places = zip(table["of"], table["method"], table["seed"], strict=True)
-    return table.assign(name=[map_name(*place) for place in places])
+    return table.assign(name=list(map(embedding_name, table["of"], table["method"])))
 
 
-def map_name(of: str, kind: str, seed: int) -> str:
-    """Name an embedding by its columns in the table: `t-SNE of codes of vae · grid, seed 2`."""
+def embedding_name(of: str, method: str) -> str:
+    """Name an embedding by its columns in the table: `t-SNE of codes of vae · grid`."""
     source = of if of == "genes" else f"codes of {experiment_name(*of.split('/'))}"
-    return f"{METHODS[kind]} of {source}" + (f", seed {seed}" if seed > 1 else "")
+    return f"{METHODS[method]} of {source}"
 
 
 def what_maps_keep(maps: str) -> dict[str, str]:

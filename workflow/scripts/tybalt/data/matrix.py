@@ -71,12 +71,6 @@ def _read_rows_by_part(X: h5py.Dataset, part_of_row: np.ndarray, wanted: Iterabl
     return arrays
 
 
-def read_split(matrix: str) -> np.ndarray:
-    """Read the part of every sample: strings, in file order."""
-    with h5py.File(matrix, "r") as file:
-        return _read_split(file)
-
-
 def _read_split(file: h5py.File) -> np.ndarray:
     column = file["obs/split"]
     if isinstance(column, h5py.Group):  # a categorical

@@ -6,7 +6,6 @@ the run depends on (code, settings, seed, data, threads, versions), so a checkpo
 else is not taken for this one. The adapter removes the folder when the job has succeeded.
 """
 
-import copy
 import dataclasses
 import hashlib
 import json
@@ -80,12 +79,6 @@ class Checkpoint:
         self._identity = identity
         self._data = list(data)
         self._last = time.monotonic()
-
-    def at(self, folder: str) -> "Checkpoint":
-        """Return a checkpoint of the same training in another folder."""
-        other = copy.copy(self)
-        other.folder = Path(folder)
-        return other
 
     @property
     def path(self) -> Path:

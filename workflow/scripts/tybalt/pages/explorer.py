@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_rgb
 
-from tybalt.analysis.embedding_quality import map_name, planes, what_maps_keep
+from tybalt.analysis.embedding_quality import embedding_name, planes, what_maps_keep
 from tybalt.analysis.findings import Answer, read_answers
 from tybalt.data.matrix import read_obs, read_values, read_var
 from tybalt.figures.palette import NO_TYPE, SAFE_COLOURS, cancer_type_looks, labels_of
@@ -213,12 +213,12 @@ def pack_maps(
     """Pack the maps of an embedding table; a constant code has none."""
     return [
         {
-            "name": (name := map_name(of, kind, number)),
+            "name": (name := embedding_name(of, kind)),
             "note": kept[name],
             "x": pack_numbers(plane[:, 0], np.uint16),
             "y": pack_numbers(plane[:, 1], np.uint16),
         }
-        for (kind, number), plane in planes(read_samples(path, samples)).items()
+        for kind, plane in planes(read_samples(path, samples)).items()
         if np.isfinite(plane).all()
     ]
 

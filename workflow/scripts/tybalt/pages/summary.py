@@ -197,7 +197,7 @@ def named_findings(answers: Mapping[tuple[str, str], Sequence[Answer]]) -> list[
 
 
 def map_rows(maps: pd.DataFrame) -> list[dict[str, str]]:
-    """List what the maps keep, the first seed of each."""
+    """List what the maps keep."""
     return [
         {
             "name": row["name"],
@@ -206,7 +206,6 @@ def map_rows(maps: pd.DataFrame) -> list[dict[str, str]]:
             "purity": write_share(row["purity"]),
         }
         for row in maps.to_dict("records")
-        if row["seed"] == 1
     ]
 
 

@@ -74,6 +74,8 @@ def _describe(error: jsonschema.ValidationError) -> str:
             unknown = next(str(name) for name in error.instance if name not in known)
             if now := error.schema.get("renamed", {}).get(unknown):
                 return f"{_join(key, unknown)}: this key is now called `{now}`; rename it"
+            if reason := error.schema.get("dropped", {}).get(unknown):
+                return f"{_join(key, unknown)}: this key is gone: {reason}"
             return f"{_join(key, unknown)}: unknown key; {suggest(unknown, known)}"
         case "required":
             missing = next(name for name in rule if name not in error.instance)

@@ -22,14 +22,11 @@ class Slot:
     epochs
         Epochs that the training has at its end; None: the model's or the setting's own.
     epochs_before
-        How many of them are taken over from a trial of the round before; 0: a new training.
-    goes_on
-        Whether the next round may go on from it.
+        How many of them a trial of the round before has trained this setting; 0: a new setting.
     """
 
     epochs: int | None = None
     epochs_before: int = 0
-    goes_on: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ class Proposal:
     setting
         Hyperparameter -> value, for every hyperparameter of the space.
     continues
-        The trial (``r0/s03``) whose training goes on here; None for a new training.
+        The trial (``r0/s03``) of the same setting and seed, trained for longer here; None if new.
     """
 
     setting: Mapping[str, Any]

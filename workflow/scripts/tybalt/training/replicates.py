@@ -37,7 +37,7 @@ def train_replicate(
         any meaning: 0 in every sample.
     """
     winner = read_json(best)
-    autoencoder, result = train(
+    autoencoder, result, _ = train(
         matrix, winner["module"], winner["hyperparameters"], training, seed, checkpoint
     )
     codes = autoencoder.encode(read_values(matrix))

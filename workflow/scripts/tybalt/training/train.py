@@ -5,7 +5,6 @@ import importlib.util
 import logging
 import math
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +18,7 @@ from tybalt.plan.errors import InputError
 from tybalt.plan.hyperparameters import coerce
 from tybalt.training.bundle import Bundle, feature_names, save_bundle
 from tybalt.training.model import Autoencoder, create, load_module
+from tybalt.training.objectives import best_eligible, check_objective, score
 
 log = logging.getLogger(__name__)
 
@@ -47,26 +47,6 @@ class Training:
         return None if self.best_epoch is None else self.history["score"][self.best_epoch - 1]
 
 
-@dataclasses.dataclass(frozen=True)
-class States:
-    """Folders for the state that a training ends in, so that a longer one can go on from it.
-
-    A state is a checkpoint (`tybalt.jobs.checkpoint`), so it is never needed: without it, or with
-    that of other code, settings, seed, data or threads, the longer training begins at its first
-    epoch and comes to the same numbers.
-
-    Parameters
-    ----------
-    taken
-        Where to look for the state to go on from; None for a training that begins.
-    left
-        Where to leave the state for a later one; None if there will be none.
-    """
-
-    taken: str | None = None
-    left: str | None = None
-
-
 def train_trial(
     matrix: str,
     proposals: str | Sequence[str],
@@ -76,8 +56,6 @@ def train_trial(
     hyperparameters: Mapping[str, Any] | None,
     training: Mapping[str, Any],
     seed: int,
-    states: str,
-    goes_on: bool,
     checkpoint: Mapping[str, Any] | None = None,
 ) -> None:
     """Train one hyperparameter setting and score it on the validation samples.
@@ -98,12 +76,8 @@ def train_trial(
         ``backend`` (tensorflow | jax), ``objective`` (elbo | reconstruction) and ``patience``
         (epochs without a better score after which the training stops; 0 = never).
     seed
-        Initial weights, shuffling and noise follow from it. A training that goes on has the seed
-        that it began with.
-    states
-        Folder of the states that trainings of this search leave for later ones.
-    goes_on
-        Whether a later round may go on from this training.
+        Initial weights, shuffling and noise follow from it. A longer training of a setting that
+        an earlier round tried has the seed of the shorter one, and so begins as it did.
     checkpoint
         Where to keep an unfinished training (see `tybalt.jobs.adapter`); None to keep none.
 
@@ -121,14 +95,9 @@ def train_trial(
             write_json(empty(module, training["objective"]), trial)
             return
         hyperparameters = proposal["hyperparameters"]
-    parent = proposal and proposal["continues"]
-    if parent:
+    if proposal and proposal["continues"]:
         seed = proposal["seeds"][execution]
-    taken = f"{states}/{parent}/{execution}" if parent else None
-    left = f"{states}/{slot}" if goes_on else None
-    autoencoder, result = train(
-        matrix, module, hyperparameters, training, seed, checkpoint, States(taken, left)
-    )
+    autoencoder, result, _ = train(matrix, module, hyperparameters, training, seed, checkpoint)
     write_json(
         {
             "status": result.status,
@@ -146,8 +115,6 @@ def train_trial(
         },
         trial,
     )
-    if taken:
-        shutil.rmtree(taken, ignore_errors=True)
 
 
 def empty(module: str, objective: str) -> dict[str, Any]:
@@ -193,14 +160,14 @@ def train_model(
         If the training diverges.
     """
     winner = read_json(best)
-    autoencoder, result = train(
+    autoencoder, result, fitted = train(
         matrix, winner["module"], winner["hyperparameters"], training, winner["seed"], checkpoint
     )
     if result.status != "ok":
         raise RuntimeError(f"{best}: the training of the winner diverged; see {history}")
     obs = read_obs(matrix)
     training_samples = obs.index[obs["split"] == "train"]
-    codes = autoencoder.encode(read_parts(matrix, ["train"])["train"])
+    codes = autoencoder.encode(fitted)
     bundle = Bundle(
         module=winner["module"],
         autoencoder=autoencoder,
@@ -227,9 +194,15 @@ def train(
     training: Mapping[str, Any],
     seed: int,
     checkpoint: Mapping[str, Any] | None = None,
-    states: States = States(),
-) -> tuple[Autoencoder, Training]:
-    """Read, check, create and fit; return the model with the weights of its best epoch."""
+) -> tuple[Autoencoder, Training, np.ndarray]:
+    """Read, check, create and fit.
+
+    Returns
+    -------
+    tuple
+        The model with the weights of its best epoch, how the training went, and the training
+        samples x genes that it was fitted on.
+    """
     choose_backend(training["backend"])
     parts = read_parts(matrix, ["train", "validation"])
     hp = coerce(load_module(module).HParams, hyperparameters, "hyperparameters")
@@ -238,7 +211,7 @@ def train(
     values = dataclasses.asdict(hp)
     genes = read_genes(matrix)
     autoencoder = create(module, len(genes), values, seed, genes)
-    kept = taken = left = None
+    kept = None
     if checkpoint is not None:
         depends_on = {
             "module": module,
@@ -251,7 +224,6 @@ def train(
         }
         data = [*parts.values(), *autoencoder.knowledge.values()]
         kept = Checkpoint(checkpoint["folder"], checkpoint["every"], depends_on, data)
-        taken, left = (path and kept.at(path) for path in (states.taken, states.left))
     result = fit_and_keep_best(
         autoencoder,
         parts["train"],
@@ -259,11 +231,9 @@ def train(
         seed,
         training["objective"],
         training["patience"],
-        checkpoint=kept,
-        taken=taken,
-        left=left,
+        kept,
     )
-    return autoencoder, result
+    return autoencoder, result, parts["train"]
 
 
 def choose_backend(backend: str) -> None:
@@ -304,14 +274,6 @@ def check_input(matrix: str, parts: Mapping[str, np.ndarray], module: str, hp: A
         raise InputError(f"{matrix}: {refusal}")
 
 
-def check_objective(objective: str, module: str) -> None:
-    """Refuse to score a model by a KL divergence that it does not have; raise InputError."""
-    if objective == "elbo" and load_module(module).OBJECTIVE != "elbo":
-        raise InputError(
-            f"objective: found 'elbo', but {module} has no KL divergence; use reconstruction"
-        )
-
-
 def fit_and_keep_best(
     autoencoder: Autoencoder,
     train: np.ndarray,
@@ -320,17 +282,14 @@ def fit_and_keep_best(
     objective: str,
     patience: int,
     checkpoint: Checkpoint | None = None,
-    taken: Checkpoint | None = None,
-    left: Checkpoint | None = None,
 ) -> Training:
     """Fit, score every epoch, and leave the model with the weights of its best epoch.
 
     Only epochs at which the warm-up of every penalty has ended are eligible; if there are none,
-    the last epoch counts. A training that goes on from a checkpoint ends as it would have ended
-    undisturbed: from its own, or else from `taken`, the end of a shorter training. It leaves its
-    end in `left`.
+    the last epoch counts. A training that goes on from its checkpoint ends as it would have ended
+    undisturbed.
     """
-    progress = resume(autoencoder, checkpoint, taken)
+    progress = resume(autoencoder, checkpoint)
     history = progress.history
     has_stopped = bool(patience) and progress.since_best >= patience
     first_epoch = progress.epochs + 1
@@ -350,23 +309,20 @@ def fit_and_keep_best(
             and checkpoint.is_due(progress.epochs)
         ):
             checkpoint.save(progress, autoencoder.state())
-    if left:
-        left.save(progress, autoencoder.state())
     if progress.best_arrays is None:
         return Training("ok", history, history["epoch"][-1])
     autoencoder.load(progress.best_arrays)
     return Training("ok", history, progress.best_epoch)
 
 
-def resume(autoencoder: Autoencoder, *checkpoints: Checkpoint | None) -> Progress:
-    """Put the model where an earlier attempt or a shorter training stood; else begin."""
-    for checkpoint in checkpoints:
-        found = checkpoint.load(getattr(autoencoder.hp, "epochs", 1)) if checkpoint else None
-        if found is not None:
-            progress, state = found
-            autoencoder.resume(state)
-            return progress
-    return Progress()
+def resume(autoencoder: Autoencoder, checkpoint: Checkpoint | None) -> Progress:
+    """Put the model where an earlier attempt stood; else begin."""
+    found = checkpoint and checkpoint.load(getattr(autoencoder.hp, "epochs", 1))
+    if not found:
+        return Progress()
+    progress, state = found
+    autoencoder.resume(state)
+    return progress
 
 
 def note(progress: Progress, record: Mapping[str, Any], autoencoder: Autoencoder) -> None:
@@ -375,8 +331,8 @@ def note(progress: Progress, record: Mapping[str, Any], autoencoder: Autoencoder
         progress.history.setdefault(column, []).append(value)
     if not record["eligible"]:
         return
-    scores, best = progress.history["score"], progress.best_epoch
-    if best is None or record["score"] < scores[best - 1]:
+    history = progress.history
+    if best_eligible(history["score"], history["eligible"]) == record["epoch"]:
         progress.best_epoch, progress.best_arrays = record["epoch"], autoencoder.arrays()
         progress.since_best = 0
     else:
@@ -386,26 +342,6 @@ def note(progress: Progress, record: Mapping[str, Any], autoencoder: Autoencoder
 def is_unfinished(autoencoder: Autoencoder, progress: Progress) -> bool:
     """Tell whether epochs are left; a model in closed form has one and no more."""
     return progress.epochs < getattr(autoencoder.hp, "epochs", 1)
-
-
-def score(record: Mapping[str, float], objective: str, n_genes: int) -> float:
-    """Score an epoch on the validation samples; lower is better.
-
-    Everything is taken at the deterministic reconstruction (code = mean), without noise and
-    without penalties, whatever the weights in the training loss.
-
-    Parameters
-    ----------
-    record
-        One epoch of the history.
-    objective
-        ``reconstruction``: mean squared error per gene. ``elbo``: `n_genes` x binary
-        cross-entropy + 1 x KL divergence, per sample (the negative evidence lower bound, with the
-        reconstruction of the mean code in place of the expectation).
-    """
-    if objective == "reconstruction":
-        return record["validation_mse"]
-    return n_genes * record["validation_bce"] + record["validation_kl"]
 
 
 def find_warnings(result: Training, n_features: int) -> list[str]:

@@ -49,7 +49,6 @@ def plan(
             Slot(
                 epochs=bracket[rung][1],
                 epochs_before=bracket[rung - 1][1] if rung else 0,
-                goes_on=rung + 1 < len(bracket),
             )
             for bracket in planned
             if rung < len(bracket)

@@ -3,9 +3,7 @@
 import importlib
 import logging
 import math
-import shutil
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from tybalt.jobs.files import group_by_trial, write_json
@@ -26,7 +24,6 @@ def propose_trials(
     space: Mapping[str, Sequence[Any]],
     slots: Sequence[Mapping[str, Any]],
     seed: int,
-    states: str,
 ) -> None:
     """Ask the tuner for the settings of one round, given the scores of all earlier rounds.
 
@@ -44,9 +41,6 @@ def propose_trials(
         The slots of this round, fields of `tybalt.plan.search.Slot`.
     seed
         All random choices of the tuner follow from it.
-    states
-        Folder of the states that trainings leave for later ones; those that no trial of this
-        round goes on from are removed.
     """
     plugin = importlib.import_module(f"tybalt.tuners.{tuner}")
     HParams = load_module(module).HParams
@@ -72,7 +66,6 @@ def propose_trials(
     if left_empty:
         log.info("left empty, as there is nothing new to try: %s", ", ".join(left_empty))
     write_json({"round": len(history), "trials": trials}, proposals)
-    drop_states(states, {proposal.continues for proposal in proposed if proposal})
 
 
 def result_of(name: str, executions: Sequence[Mapping[str, Any]]) -> Result | None:
@@ -103,10 +96,3 @@ def describe(
         "epochs_before": slot.epochs_before,
         "seeds": {f"e{number}": record["seed"] for number, record in enumerate(began)},
     }
-
-
-def drop_states(states: str, wanted: set[str | None]) -> None:
-    """Remove the states of all trials (``r0/s03``) but the wanted ones."""
-    for trial in Path(states).glob("r*/s*"):
-        if "/".join(trial.parts[-2:]) not in wanted:
-            shutil.rmtree(trial, ignore_errors=True)

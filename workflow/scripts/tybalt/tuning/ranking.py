@@ -3,7 +3,6 @@
 import dataclasses
 import logging
 import math
-import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ import pandas as pd
 from tybalt.jobs.files import group_by_trial, write_json, write_table
 from tybalt.plan.hyperparameters import coerce, effective
 from tybalt.training.model import load_module
+from tybalt.training.objectives import best_eligible
 
 #: Columns of whole numbers that are missing where nothing was trained, or a training diverged.
 WHOLE_NUMBERS = ("best_epoch", "parameters", "cost", "configurations", "seed", "run_epochs")
@@ -35,7 +35,6 @@ def rank_trials(
     settings: Mapping[str, Sequence[tuple[int, int]]],
     space: Mapping[str, Sequence[Any]],
     configurations: int,
-    states: str,
     ranking: str,
     best: str,
 ) -> None:
@@ -57,8 +56,6 @@ def rank_trials(
         Hyperparameters that were searched (the columns of the table) and their values.
     configurations
         Size of the search as asked for, before equal models were merged.
-    states
-        Folder of what trainings have left for later ones; removed.
     ranking, best
         Outputs ``trials.tsv`` and ``best.json``.
 
@@ -85,7 +82,6 @@ def rank_trials(
     write_table(table, ranking)
     inert = inert_hyperparameters(table, space)
     write_json(winner(table, records, configurations, inert), best)
-    shutil.rmtree(states, ignore_errors=True)
 
 
 def row(
@@ -159,14 +155,17 @@ def one_row_each(
 def add_effort(
     table: pd.DataFrame, records: Mapping[str, Sequence[Mapping[str, Any]]]
 ) -> pd.DataFrame:
-    """Add `epochs_spent`: epochs trained for a row, over all executions; 0 if it is read off."""
+    """Add `epochs_spent`: epochs trained for a row, over all executions; 0 if it is read off.
+
+    The shorter trainings of its setting, which have no row of their own, count too.
+    """
     names = table["round"] + "/" + table["trial"]
     is_longest = table["run_epochs"] == table.groupby(names)["run_epochs"].transform("max")
 
     def spent(name: str) -> int:
-        shared = parent_of(records[name]) in set(names)
-        before = records[name][0]["proposal"]["epochs_before"] if shared else 0
-        return sum(max(0, record["epochs"] - before) for record in records[name])
+        parent = parent_of(records[name])
+        before = 0 if parent is None or parent in set(names) else spent(parent)
+        return before + sum(record["epochs"] for record in records[name])
 
     return table.assign(epochs_spent=names.map(spent).where(is_longest, 0).astype(int))
 
@@ -174,17 +173,15 @@ def add_effort(
 def score_at(record: Mapping[str, Any], epochs: int) -> Score:
     """Read the score of a run of `epochs` epochs off the history of a run of at least as many.
 
-    As in `tybalt.training.train`, the score is that of the best eligible epoch (the warm-up has
-    ended), or of the last one if none is eligible. A run that was stopped early counts with its
-    best; one that diverged counts up to the epoch before.
+    It is that of `best_eligible`, or of the last epoch if none is eligible. A run that was stopped
+    early counts with its best; one that diverged counts up to the epoch before.
     """
     scores = record["history"].get("score", [])[:epochs]
     if record["status"] != "ok" and len(scores) < epochs:
         return Score(record["status"], math.nan, None)
-    numbers = range(1, len(scores) + 1)
-    eligible = [number for number in numbers if record["history"]["eligible"][number - 1]]
-    best = min(eligible or [len(scores)], key=lambda number: scores[number - 1])
-    return Score("ok", scores[best - 1], best, settled=bool(eligible))
+    best = best_eligible(scores, record["history"]["eligible"][:epochs])
+    counts = best or len(scores)
+    return Score("ok", scores[counts - 1], counts, settled=best is not None)
 
 
 def order(table: pd.DataFrame) -> pd.DataFrame:
