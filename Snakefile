@@ -8,16 +8,18 @@ from snakemake.utils import min_version
 min_version("9.23")
 
 
-configfile: "config/config.yaml"
+configfile: f"{workflow.current_basedir}/config/config.yaml"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/forms.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/tuning.smk"
 include: "workflow/rules/model.smk"
 include: "workflow/rules/explain.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/share.smk"
+include: "workflow/rules/reproduction.smk"
 
 
 report: "workflow/report/workflow.rst"
@@ -40,12 +42,7 @@ rule all:
     """Everything up to the figures; `snakemake --report results/report.html` binds them."""
     default_target: True
     input:
-        figure_files(),
-        shared_files(),
-        dataset_files(),
-        experiment_files("gene_weights.tsv.gz"),
-        finding_files(),
-        joined_files(),
+        planned(),
 
 
 rule download:
@@ -57,48 +54,47 @@ rule download:
 rule preprocess:
     """The matrix and the companion tables of every dataset."""
     input:
-        dataset_files(),
+        planned("data"),
 
 
 rule tune:
     """The ranking of every search."""
     input:
-        experiment_files("best.json"),
+        planned_names("best.json"),
 
 
 rule train:
     """The final model of every experiment."""
     input:
-        experiment_files("model.zip"),
+        planned_names("model.zip"),
 
 
 rule encode:
     """The codes of all samples, and the genes behind them."""
     input:
-        experiment_files("encoding.tsv.gz", "gene_weights.tsv.gz"),
+        planned_names("encoding.tsv.gz", "gene_weights.tsv.gz"),
 
 
 rule embed:
-    """The maps of every dataset and experiment."""
+    """The embeddings of every dataset and experiment."""
     input:
-        [f"results/{dataset}/gene_embedding.tsv" for dataset in STUDY.datasets],
-        experiment_files("embedding.tsv"),
+        planned_names("gene_embedding.tsv", "embedding.tsv"),
 
 
 rule figures:
     """All figures."""
     input:
-        figure_files(),
+        planned("figure"),
 
 
 rule share:
     """What can be sent on: explorer, summary and study file of every dataset."""
     input:
-        shared_files(),
+        planned("share", "project"),
 
 
 rule project:
-    """New samples, encoded and placed on the map of a model."""
+    """New samples, encoded and placed on the embedding of a model."""
     input:
-        [f"results/{dataset}/projection.tsv" for dataset in STUDY.projections],
-        [f"{stem}.png" for stem in projection_figures()],
+        planned("project"),
+        planned_names("figures/projection.png"),

@@ -27,13 +27,13 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from tybalt.data.simulation.cohort import simulate_cohort  # noqa: E402
 
-TABLES = {
-    "cohorts": "cohorts.tsv",
-    "gene_statistics": "gene_statistics.tsv.gz",
-    "marker_genes": "marker_genes.tsv",
-    "driver_mutations": "driver_mutations.tsv",
-    "copy_number_events": "copy_number_events.tsv",
-}
+TABLES = (
+    "cohorts.tsv",
+    "gene_statistics.tsv.gz",
+    "marker_genes.tsv",
+    "driver_mutations.tsv",
+    "copy_number_events.tsv",
+)
 OUTPUTS = ("expression", "clinical", "mutations", "copy_number")
 N_COMPONENTS = 30
 N_VARIABLE = 5000
@@ -74,16 +74,15 @@ def _simulate(kinds: pd.Series, n_genes: int, seed: int) -> pd.DataFrame:
     types = sorted(set(kinds.str[:-3]))
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
-        simulate_cohort(
-            **{name: str(ROOT / "resources" / file) for name, file in TABLES.items()},
-            **{name: str(out / f"{name}.gz") for name in OUTPUTS},
-            truth=str(out / "planted_factors.h5ad"),
-            n_samples=int(cohorts.loc[types, "n_samples"].sum()),
-            n_genes=n_genes,
-            cancer_types=types,
-            seed=seed,
-            threads=2,
-        )
+        tables = [str(ROOT / "resources" / file) for file in TABLES]
+        size = {
+            "samples": int(cohorts.loc[types, "n_samples"].sum()),
+            "genes": n_genes,
+            "cancer_types": types,
+        }
+        outputs = {name: str(out / f"{name}.gz") for name in OUTPUTS}
+        outputs["planted_factors"] = str(out / "planted_factors.h5ad")
+        simulate_cohort(tables, size, seed, 2, **outputs)
         obs = anndata.read_h5ad(out / "planted_factors.h5ad").obs
         expression = _read_expression(out / "expression.gz")
     simulated = obs["cancer_type"].astype(str) + obs.index.str[12:15]

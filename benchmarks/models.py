@@ -27,9 +27,10 @@ import pandas as pd
 
 from tybalt.analysis.associations import answer
 from tybalt.analysis.contrasts import ask_contrast
-from tybalt.analysis.evaluation import type_accuracy
-from tybalt.analysis.planted_factors import grade, read_factors, summarize
-from tybalt.data.matrix import held_out_part, read_obs, read_parts, read_values, read_var
+from tybalt.analysis.evaluation import label_accuracy
+from tybalt.analysis.planted_factors import explain_factors, read_factors, summarize
+from tybalt.data.matrix import read_obs, read_parts, read_values, read_var
+from tybalt.data.samples import Samples
 from tybalt.training.bundle import feature_names
 from tybalt.training.model import create
 from tybalt.training.train import fit_and_keep_best
@@ -72,6 +73,8 @@ def main() -> None:
     logging.basicConfig(level=logging.ERROR)
 
     obs = read_obs(arguments.matrix)
+    label = "cancer_type" if "cancer_type" in obs else None
+    samples = Samples(obs, {"group": "patient", "label": label})
     parts = read_parts(arguments.matrix)
     X = read_values(arguments.matrix)
     genes = list(read_var(arguments.matrix).index)
@@ -79,7 +82,7 @@ def main() -> None:
     results = {}
     for name in arguments.only:
         records = [
-            judge(name, arguments, seed, parts, X, obs, genes, factors)
+            judge(name, arguments, seed, parts, X, samples, genes, factors)
             for seed in range(1, arguments.seeds + 1)
         ]
         if not results:
@@ -98,7 +101,7 @@ def judge(
     seed: int,
     parts: dict[str, np.ndarray],
     X: np.ndarray,
-    obs: pd.DataFrame,
+    samples: Samples,
     genes: list[str],
     factors: pd.DataFrame | None,
 ) -> dict[str, float]:
@@ -113,7 +116,7 @@ def judge(
         model, parts["train"], parts["validation"], seed, "reconstruction", patience=0
     )
     seconds = time.perf_counter() - started
-    part = held_out_part(obs["split"])
+    obs, part = samples.table, samples.held_out
     errors = np.mean(np.square(parts[part] - model.reconstruct(parts[part])), axis=1)
     codes = model.encode(X)
     table = pd.DataFrame(codes, obs.index, feature_names(codes.shape[1]))
@@ -122,18 +125,18 @@ def judge(
         "best_epoch": float(result.best_epoch or 0),
         "mse": float(errors.mean(dtype=np.float64)),
     }
-    if "cancer_type" in obs:
-        accuracy = type_accuracy(table, obs, part, seed)
+    if samples.label is not None:
+        accuracy = label_accuracy(table, samples, seed)
         record |= {key: accuracy[key] for key in ("knn_accuracy", "logistic_accuracy")}
     if "sex" in obs:
-        split = obs["split"].to_numpy(dtype=object)
-        answers, _ = answer(table, [ask_contrast(obs, "sex", SEX)], split, seed)
+        asked = [ask_contrast(samples.table, "sex", SEX)]
+        answers, _ = answer(table, asked, samples.split, samples.group, seed)
         best = answers[answers["rank"] == 1].iloc[0]
         direction = 1 if best["effect_train"] >= 0.5 else -1
         record["sex"] = 0.5 + direction * (best["effect_test"] - 0.5)
     if factors is not None:
         train, judged = ((obs["split"] == which).to_numpy() for which in ("train", part))
-        grades = summarize(grade(table, factors, train, judged)).set_index("group")
+        grades = summarize(explain_factors(table, factors, train, judged)).set_index("group")
         record |= {f"r2_{group}": grades["r2_linear"][group] for group in grades.index}
         record["r2_phase_neighbours"] = grades["r2_neighbours"]["phase"]
     return record

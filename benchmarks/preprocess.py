@@ -144,17 +144,23 @@ def run_ours(expression: str, clinical: str, count: int, threads: int, folder: s
         expression,
         clinical,
         str(Path(folder) / "ours.h5ad"),
-        genes={
-            "count": count,
-            "rank_by": "mean_absolute_deviation",
-            "rank_on": "all",
-            "duplicates": "drop",
+        str(Path(folder) / "samples.tsv"),
+        {
+            "genes": {
+                "count": count,
+                "rank_by": "mean_absolute_deviation",
+                "rank_on": "all",
+                "duplicates": "drop",
+            },
+            "scaling": {"method": "zero_one", "fit_on": "all"},
+            "split": {"method": "tybalt"},
+            "clinical": {
+                "columns": {"sample": "sample", "cancer_type": "cancer_type"},
+                "barcodes": "tcga",
+            },
+            "minimum_overlap": 0.5,
+            "roles": {"group": "patient", "label": "cancer_type", "strata": []},
         },
-        scaling={"method": "zero_one", "fit_on": "all"},
-        split={"method": "tybalt"},
-        columns={"sample": "sample", "cancer_type": "cancer_type"},
-        barcodes="tcga",
-        minimum_overlap=0.5,
         seed=1,
         threads=threads,
     )

@@ -81,7 +81,7 @@ def test_accounting_shows_what_each_rule_asked_for(study):
         "train_trial",
         "train_model",
         "fit_trial",
-        "preprocess_expression",
+        "read_dataset",
         "plot_embedding",
     } <= seen
     figures = [job for job in study.jobs() if "plot_" in name_of(job)]

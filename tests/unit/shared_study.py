@@ -6,11 +6,15 @@ import numpy as np
 import pandas as pd
 
 from tybalt.data.matrix import write_matrix
+from tybalt.data.samples import write_samples
 from tybalt.jobs.files import write_json, write_table
 from tybalt.training.bundle import Bundle, feature_names, save_bundle
 
 EXPERIMENTS = [["vae", "grid"], ["pca", "none"]]
 GENES = ["XIST", "KRT5", *(f"GENE{i}" for i in range(18))]
+#: The parts that columns play.
+ROLES = {"group": "patient", "label": "cancer_type", "strata": ["cancer_type"]}
+
 SAMPLES = 240
 
 #: Of the raw values of every gene: 0 to 16, so that x = raw / 16.
@@ -52,7 +56,9 @@ def make_study(folder: Path, seed: int = 0) -> dict:
     notes = {"scaling": "zero_one", "clipped_share": 0.0, "counts": {"chosen_genes": len(GENES)}}
     matrix = folder / "matrix.h5ad"
     write_matrix(str(matrix), X, obs, var, notes)
-    files = {"matrix": str(matrix), "obs": obs, "X": X, "var": var}
+    samples = folder / "samples.tsv"
+    write_samples(obs, str(samples))
+    files = {"matrix": str(matrix), "samples": str(samples), "obs": obs, "X": X, "var": var}
     names = ("encoding.tsv.gz", "embedding.tsv", "gene_weights.tsv.gz", "associations.tsv")
     names += ("findings.tsv", "best.json", "trials.tsv", "model.provenance.json", "model.zip")
     files |= {
@@ -124,7 +130,7 @@ def maps() -> pd.DataFrame:
     rows = [(of, kind) for of in ("genes", "vae/grid", "pca/none") for kind in ("tsne", "pca")]
     rows += [("genes", "umap")]
     table = pd.DataFrame(rows, columns=["of", "method"])
-    measured = {"trustworthiness": 0.98, "kept_10": 0.42, "kept_50": 0.55, "type_accuracy": 1.0}
+    measured = {"trustworthiness": 0.98, "kept_10": 0.42, "kept_50": 0.55, "label_accuracy": 1.0}
     return table.assign(**measured, purity=0.91)
 
 

@@ -25,6 +25,7 @@ def assemble(files, path, **changes):
         "findings": files["findings.tsv"],
         "colours": str(ROOT / "resources" / "cohorts.tsv"),
         "experiments": EXPERIMENTS,
+        "label": "cancer_type",
     }
     assemble_study(**{**arguments, **changes}, study=str(path))
     return anndata.read_h5ad(path)

@@ -1,5 +1,7 @@
 """Claims about features: measured against scikit-learn and scipy, and tried on nulls."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,10 +10,19 @@ from sklearn.metrics import roc_auc_score
 
 from tybalt.analysis import associations as meaning
 from tybalt.analysis import stratified_tests
-from tybalt.analysis.contrasts import Contrast, ask_contrast, plan_contrasts, stage_numbers
+from tybalt.analysis.contrasts import (
+    Contrast,
+    as_numbers,
+    ask_contrast,
+    plan_contrasts,
+    read_known_columns,
+)
+from tybalt.data.samples import Samples
 from tybalt.data.simulation.patients import draw_clinical, draw_samples
 from tybalt.jobs.files import read_table, write_table
 from tybalt.plan.errors import InputError
+
+ROOT = Path(__file__).parents[2]
 
 SEX = {"covariate": "sex", "positive": ["male"], "within": "cancer_type"}
 
@@ -40,6 +51,17 @@ def cohort():
         index=obs.index,
     )
     return codes, obs
+
+
+KNOWN = read_known_columns(str(ROOT / "resources" / "tcga_columns.yaml"))
+
+
+def plan(obs, declared, *tables, known=KNOWN):
+    """Plan the contrasts of samples whose columns are TCGA's."""
+    label = "cancer_type" if "cancer_type" in obs else None
+    return plan_contrasts(
+        Samples(obs, {"group": "patient", "label": label}), declared, known, *tables
+    )
 
 
 def ask(codes, obs, contrast, seed=1):
@@ -179,7 +201,7 @@ def test_many_samples_of_two_patients_are_two_witnesses(cohort):
     for patients, claim in ((everyone, "confirmed"), (as_two, "not testable")):
         table, _ = meaning.answer(codes, [contrast], split, patients, 1)
         assert table.iloc[0]["verdict"] == claim
-    assert table["reason"].iloc[0] == "0 positive training patients, fewer than 10"
+    assert table["reason"].iloc[0] == "0 positive training groups, fewer than 10"
 
 
 # Claims
@@ -275,7 +297,7 @@ def nulls():
 
 def test_no_false_claim_on_columns_that_depend_on_nothing_or_on_the_cancer_type(nulls):
     codes, obs = nulls
-    asked = [q for q in plan_contrasts(obs, {}) if q.name.startswith("null_")]
+    asked = [q for q in plan(obs, {}) if q.name.startswith("null_")]
     assert len(asked) == 20
     split = obs["split"].to_numpy(object)
     table, _ = meaning.answer(codes, asked, split, np.asarray(obs.index), 1)
@@ -312,7 +334,7 @@ def test_contrasts_follow_from_the_covariates(cohort):
     obs.loc[obs.index[:20], "sample_type"] = "Metastatic"
     drivers = pd.DataFrame({"TP53": rng.integers(0, 2, n)}, index=obs.index)
     burden = pd.Series(rng.normal(size=n), index=obs.index)
-    asked = {q.name: q for q in plan_contrasts(obs, {"men": SEX}, drivers, burden)}
+    asked = {q.name: q for q in plan(obs, {"men": SEX}, drivers, burden)}
     expected = ["men", "cancer_type:A", "cancer_type:B", "cancer_type:C", "organ:other"]
     expected += ["normal", "normal:A", "metastatic", "sex", "age", "smoker", "stage"]
     expected += ["mutation_burden", "driver:TP53"]  # not race: three values, no order
@@ -327,13 +349,13 @@ def test_contrasts_follow_from_the_covariates(cohort):
 
 def test_a_named_contrast_takes_the_place_of_the_automatic_one(cohort):
     _, obs = cohort
-    asked = plan_contrasts(obs, {"sex": SEX})
+    asked = plan(obs, {"sex": SEX})
     assert [(q.name, q.group) for q in asked if q.name == "sex"] == [("sex", "named")]
 
 
 def test_stages_are_ordered_and_others_are_unknown():
     stages = ["Stage I", "Stage IIA", "stage iiic2", "IV", "Stage X", "I/II NOS", "", None, "2"]
-    found = stage_numbers(pd.Series(stages, dtype=object))
+    found = as_numbers(pd.Series(stages, dtype=object), KNOWN["ordered"]["stage"])
     np.testing.assert_array_equal(found, [1, 2, 3, 4, np.nan, np.nan, np.nan, np.nan, 2])
 
 
@@ -343,7 +365,7 @@ def test_stages_are_ordered_and_others_are_unknown():
 def test_a_finding_names_the_genes_of_the_side_that_is_higher_in_positive_samples(tmp_path, cohort):
     codes, obs = cohort
     codes = codes.assign(z1=-codes["z1"])  # lower in men
-    asked = plan_contrasts(obs, {"sex": SEX})
+    asked = plan(obs, {"sex": SEX})
     paths = {
         name: str(tmp_path / f"{name}.tsv")
         for name in (

@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 import yaml
 
-from tybalt.data.tables import clinical_table
 from tybalt.data.tables.clinical_table import join_clinical, tabulate_clinical
-from tybalt.plan.datasets import SAMPLE_LEVEL
 from tybalt.plan.errors import InputError
 
 REPOSITORY = Path(__file__).parents[2]
+#: Of the columns below, what holds for one sample only.
+SAMPLE_LEVEL = ["sample", "sample_type", "platform"]
+
 COLUMNS = {
     "sample": "portion",
     "patient": "case",
@@ -43,7 +44,9 @@ def join(folder, samples, barcodes="tcga", minimum_overlap=0.5):
         encoding, sep="\t", index=False
     )
     path = str(folder / "joined.tsv")
-    join_clinical(str(encoding), str(folder / "clinical.tsv"), barcodes, minimum_overlap, path)
+    join_clinical(
+        str(encoding), str(folder / "clinical.tsv"), barcodes, SAMPLE_LEVEL, minimum_overlap, path
+    )
     return pd.read_csv(path, sep="\t", index_col="sample")
 
 
@@ -118,7 +121,3 @@ def test_real_table_gives_the_published_number_of_samples(tmp_path):
     assert (joined["cancer_type"] == both["acronym"]).all()
     known = joined["sex"].notna() & both["gender"].notna()
     assert (joined["sex"] == both["gender"])[known].all()
-
-
-def test_one_opinion_on_what_holds_for_a_sample_and_not_for_its_patient():
-    assert {"sample", "sample_type", *clinical_table._OF_THE_SAMPLE} == SAMPLE_LEVEL

@@ -27,13 +27,13 @@ def test_a_perfect_map_keeps_all_and_a_random_one_next_to_nothing():
     perfect, _ = maps.measure_map(lifted, maps.nearest(lifted, 50), plane, types)
     assert perfect["trustworthiness"] == 1
     assert perfect["kept_10"] == perfect["kept_50"] == 1
-    assert perfect["type_accuracy"] > 0.95
+    assert perfect["label_accuracy"] > 0.95
     shuffled = np.random.default_rng(3).permutation(plane)
     random, purity = maps.measure_map(lifted, maps.nearest(lifted, 50), shuffled, types)
     assert random["trustworthiness"] == pytest.approx(0.5, abs=0.05)
     assert random["kept_10"] == pytest.approx(10 / 599, abs=0.01)
     assert random["kept_50"] == pytest.approx(50 / 599, abs=0.01)
-    assert random["type_accuracy"] == pytest.approx(0.5, abs=0.07)
+    assert random["label_accuracy"] == pytest.approx(0.5, abs=0.07)
     assert purity["label"].tolist() == ["A", "B"]
     assert purity["n"].sum() == 600
 

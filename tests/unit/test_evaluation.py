@@ -6,7 +6,8 @@ import pytest
 from scipy.stats import entropy
 from sklearn.metrics import balanced_accuracy_score
 
-from tybalt.analysis import evaluation
+from tybalt.analysis import classification, evaluation
+from tybalt.data.samples import Samples
 from tybalt.jobs.files import read_table, write_json
 from tybalt.training.metrics import cross_entropy
 
@@ -16,7 +17,7 @@ def test_balanced_accuracy_equals_scikit_learn():
     truth = rng.choice(["A", "B", "C"], 200, p=[0.8, 0.15, 0.05])
     predicted = np.where(rng.random(200) < 0.6, truth, "A")
     expected = balanced_accuracy_score(truth, predicted)
-    assert evaluation.balanced_accuracy(predicted == truth, truth) == pytest.approx(expected)
+    assert classification.balanced_accuracy(predicted == truth, truth) == pytest.approx(expected)
 
 
 def test_the_interval_holds_the_estimate():
@@ -24,7 +25,7 @@ def test_the_interval_holds_the_estimate():
     truth = rng.choice(["A", "B"], 300)
     hits = rng.random(300) < 0.7
     low, high = evaluation.accuracy_interval(hits, truth, np.arange(300), seed=1)
-    assert low < evaluation.balanced_accuracy(hits, truth) < high
+    assert low < classification.balanced_accuracy(hits, truth) < high
     # Standard error of a share of 0.7 among 300: sqrt(0.21 / 300) = 0.0265; 1.96 of it each side.
     assert high - low == pytest.approx(2 * 1.96 * 0.0265, rel=0.2)
 
@@ -36,8 +37,9 @@ def test_codes_that_tell_types_apart_score_one_and_noise_scores_chance():
     obs["patient"] = range(240)
     clear = pd.DataFrame(np.eye(4)[pd.factorize(types)[0]] + 0.01 * rng.normal(size=(240, 4)))
     noise = pd.DataFrame(rng.normal(size=(240, 4)))
-    good = evaluation.type_accuracy(clear, obs, "test", 1)
-    bad = evaluation.type_accuracy(noise, obs, "test", 1)
+    samples = Samples(obs, {"group": "patient", "label": "cancer_type", "strata": []})
+    good = evaluation.label_accuracy(clear, samples, 1)
+    bad = evaluation.label_accuracy(noise, samples, 1)
     assert good["knn_accuracy"] == good["logistic_accuracy"] == 1
     assert bad["knn_accuracy"] == pytest.approx(0.25, abs=0.12)
     assert bad["logistic_accuracy"] == pytest.approx(0.25, abs=0.12)

@@ -39,7 +39,7 @@ SMALL = {
 
 
 def study_of(config):
-    return build_study(check_config(config, SCHEMA), SOURCES, ["BRCA", "UVM"])
+    return build_study(check_config(config, SCHEMA), SOURCES)
 
 
 def changed(path, value):
@@ -408,8 +408,8 @@ def test_logic_genes_declare_no_covariate_but_the_sample_itself():
     config = changed(["datasets", "toy"], {"kind": "logic-genes", "logic": {"independent": 3}})
     study = study_of(config)
     assert study.dataset("toy")["logic"] == {"independent": 3, "values": "binary", "samples": 1000}
-    for name in ("cancer_type", "sample_type", "sex", "age"):
-        assert not study.has("toy", name)
+    assert study.dataset("toy")["columns"] == ["patient"]
+    assert study.dataset("toy")["roles"] == {"group": "patient", "label": None, "strata": []}
 
 
 NEW = {"kind": "local", "files": {"expression": "new.tsv"}, "project_onto": "toy/vae/grid"}

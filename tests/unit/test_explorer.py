@@ -36,7 +36,7 @@ def build(study, path, **changes) -> str:
         "markers": str(ROOT / "resources" / "marker_genes.tsv"),
         "colours": str(ROOT / "resources" / "cohorts.tsv"),
         "experiments": EXPERIMENTS,
-        "title": "toy",
+        "dataset": {"name": "toy", "label": "cancer_type"},
     }
     explorer.build_explorer(**{**arguments, **changes}, explorer=str(path))
     return path.read_text(encoding="utf-8")

@@ -18,7 +18,8 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from tybalt.analysis import associations as meaning
 from tybalt.analysis import feature_pairs as pairs
 from tybalt.analysis import gene_set_enrichment
-from tybalt.data.matrix import write_matrix
+from tybalt.analysis.contrasts import read_known_columns
+from tybalt.data.samples import read_samples, write_samples
 from tybalt.figures import claims, palette, style
 from tybalt.figures import plot_encoding as heat_map
 from tybalt.figures import plot_reconstruction as errors
@@ -40,6 +41,7 @@ from tybalt.figures.plot_planted_factors import plot_planted_factors
 from tybalt.figures.plot_progress import best_of_random_orders, plot_progress, read_search
 from tybalt.figures.plot_projection import plot_projection
 from tybalt.figures.plot_published import plot_published
+from tybalt.figures.plot_published_curves import plot_published_curves
 from tybalt.figures.plot_published_search import elbow, plot_published_search
 from tybalt.figures.plot_reconstruction import plot_reconstruction
 from tybalt.figures.plot_trials import plot_trials
@@ -49,6 +51,10 @@ from tybalt.tuning.ranking import choose, order
 
 ROOT = Path(__file__).parents[2]
 COLOURS = {"AAA": "#ED2891", "BBB": "#BBD642"}
+#: What is known of the columns of TCGA, and the parts that they play.
+COLUMNS = str(ROOT / "resources" / "tcga_columns.yaml")
+ROLES = {"group": "patient", "label": "cancer_type", "strata": ["cancer_type", "sample_type"]}
+
 SEX = {"covariate": "sex", "positive": ["male"], "within": "cancer_type"}
 FIGURES = [
     plot_embedding,
@@ -60,6 +66,7 @@ FIGURES = [
     plot_importance,
     plot_progress,
     plot_curves,
+    plot_published_curves,
     plot_published_search,
     plot_agreement,
     plot_contrast,
@@ -203,9 +210,8 @@ def study(tmp_path_factory):
     obs = make_obs(rng)
     codes = make_codes(rng, obs)
     sample = pd.Series(obs.index)
-    matrix = str(tmp_path / "matrix.h5ad")
     genes = pd.Index([f"G{i}" for i in range(30)])
-    write_matrix(matrix, rng.random((len(obs), 30), "float32"), obs, pd.DataFrame(index=genes), {})
+    samples = save_samples(obs, tmp_path / "all_samples.tsv")
     axes = ["tsne_1", "tsne_2", "pca_1", "pca_2"]
     embedding = pd.DataFrame(rng.normal(size=(len(obs), 4)), columns=axes)
     embedding.insert(0, "sample", sample)
@@ -244,14 +250,17 @@ def study(tmp_path_factory):
     )
     new = embedding.rename(columns={"pca_1": "distance"}).head(20).drop(columns="pca_2")
     new["distance"] = new["distance"].abs()
-    new["predicted_type"] = ["AAA", "BBB"] * 10
+    new["predicted_label"] = ["AAA", "BBB"] * 10
     new["far"] = ["yes", *["no"] * 19]
     distances = np.linspace(0, 3, 101).tolist()
     diagnostics = {"onto": "a/b/c", "held_out_distances": distances, "warnings": ["a few"]}
     write_json(diagnostics, str(tmp_path / "projection.json"))
     colours = pd.DataFrame({"acronym": list(COLOURS), "color": list(COLOURS.values())})
     files = {
-        "matrix": matrix,
+        "samples": samples,
+        "roles": ROLES,
+        "label": "cancer_type",
+        "columns": COLUMNS,
         "embedding": save(embedding, tmp_path / "embedding.tsv"),
         "encoding": save(encoding, tmp_path / "encoding.tsv.gz"),
         "colours": save(colours, tmp_path / "cohorts.tsv"),
@@ -268,7 +277,7 @@ def study(tmp_path_factory):
             save(HISTORY.iloc[:1], tmp_path / "one_step.tsv"),
         ],
         "experiments": [["deep", "grid"], ["pca", "none"]],
-        "experiment": "latent",
+        "published_as": "latent",
         "values": save(make_values(), tmp_path / "values.tsv.gz"),
         "reconstruction_genes": save(errors_of_genes, tmp_path / "genes.tsv.gz"),
         "reconstruction_samples": save(errors_of_samples, tmp_path / "samples.tsv.gz"),
@@ -298,10 +307,10 @@ def study(tmp_path_factory):
         str(tmp_path / "high_weight_genes.tsv"),
         files["gene_sets"],
     )
-    find(matrix, files["encoding"], SEX, tmp_path)
+    find(samples, files["encoding"], SEX, tmp_path)
     basics = str(ROOT / "resources" / "published_basics.tsv")
     own = {
-        "plot_curves": {"published": [basics]},
+        "plot_published_curves": {"published": basics},
         "plot_published_search": {
             "published": basics,
             "trials": save(make_latent_trials(), tmp_path / "latent.tsv"),
@@ -317,12 +326,31 @@ def study(tmp_path_factory):
     )
 
 
-def find(matrix, encoding, contrast, folder):
+def save_samples(obs, path):
+    write_samples(obs, str(path))
+    return str(path)
+
+
+def roles_of(obs):
+    """The roles that the columns of a table of samples play."""
+    label = "cancer_type" if "cancer_type" in obs else None
+    strata = [name for name in ("cancer_type", "sample_type") if name in obs]
+    return {"group": "patient", "label": label, "strata": strata}
+
+
+def find(samples, encoding, contrast, folder, roles=None):
     """Ask the contrast, and sum up in findings.tsv what was found."""
     paths = {name: str(folder / f"{name}.tsv") for name in ("associations", "contrasts")}
     no_tables = {"status": [], "mutation_burden": [], "driver_genes": ""}
     meaning.associate_features(
-        matrix=matrix, encoding=encoding, declared={"sex": contrast}, seed=0, **no_tables, **paths
+        samples=samples,
+        encoding=encoding,
+        columns=COLUMNS,
+        declared={"sex": contrast},
+        roles=roles or ROLES,
+        seed=0,
+        **no_tables,
+        **paths,
     )
     behind = {name: str(folder / f"{name}.tsv") for name in ("high_weight_genes", "gene_sets")}
     meaning.list_findings(**paths, **behind, stability=[], findings=str(folder / "findings.tsv"))
@@ -332,7 +360,7 @@ def make_maps():
     rows = [("genes", "tsne"), ("genes", "pca"), ("vae/grid", "tsne")]
     table = pd.DataFrame(rows, columns=["of", "method"])
     shares = {"kept_10": [0.4, 0.1, 0.3], "kept_50": 0.5, "trustworthiness": 0.9}
-    return table.assign(**shares, type_accuracy=[0.8, 0.2, np.nan], purity=0.5)
+    return table.assign(**shares, label_accuracy=[0.8, 0.2, np.nan], purity=0.5)
 
 
 def make_purity():
@@ -549,8 +577,8 @@ def test_new_samples_stand_over_the_map_and_far_ones_have_a_ring(study):
 @pytest.mark.parametrize("figure_of", [plot_embedding, plot_gene_embedding])
 def test_map_points_have_the_colour_of_their_type(figure_of, study):
     figure = draw(figure_of, study)
-    types = study.obs["cancer_type"].replace("", palette.NO_TYPE)
-    expected = COLOURS | {"CCC": palette.SAFE_COLOURS[0], palette.NO_TYPE: style.GREY}
+    types = study.obs["cancer_type"].replace("", palette.NO_LABEL)
+    expected = COLOURS | {"CCC": palette.SAFE_COLOURS[0], palette.NO_LABEL: style.GREY}
     for axes, columns in zip(figure.axes, (["tsne_1", "tsne_2"], ["pca_1", "pca_2"]), strict=True):
         drawn = {points.get_label(): points for points in axes.collections}
         assert set(drawn) == set(types)
@@ -562,7 +590,7 @@ def test_map_points_have_the_colour_of_their_type(figure_of, study):
 
 def test_map_legend_is_complete_and_counts(study):
     legend = draw(plot_embedding, study).legends[0]
-    counts = study.obs["cancer_type"].replace("", palette.NO_TYPE).value_counts()
+    counts = study.obs["cancer_type"].replace("", palette.NO_LABEL).value_counts()
     shown = dict(re.split(r"  ", text.get_text()) for text in legend.get_texts())
     assert shown == {name: str(count) for name, count in counts.items()}
 
@@ -579,9 +607,9 @@ def test_map_labels_do_not_overlap(study):
 
 def test_map_without_cancer_types_is_grey(study):
     obs = study.obs.drop(columns="cancer_type")
-    matrix = str(study.path / "plain.h5ad")
-    write_matrix(matrix, np.zeros((len(obs), 1), "float32"), obs, pd.DataFrame(index=["G"]), {})
-    figure = draw(plot_embedding, study, matrix=matrix)
+    samples = save_samples(obs, study.path / "plain.tsv")
+    roles = ROLES | {"label": None, "strata": ["sample_type"]}
+    figure = draw(plot_embedding, study, samples=samples, roles=roles)
     (points,) = figure.axes[0].collections
     assert to_hex(points.get_facecolor()[0]) == to_hex(style.GREY)
 
@@ -602,8 +630,8 @@ def test_map_of_another_dataset_is_refused(study):
 
 
 def test_a_type_looks_the_same_whatever_else_is_drawn(study):
-    alone = palette.cancer_type_looks(["BBB"], study.files["colours"])["BBB"]
-    assert palette.cancer_type_looks(["AAA", "BBB", "Z"], study.files["colours"])["BBB"] == alone
+    alone = palette.label_looks(["BBB"], study.files["colours"])["BBB"]
+    assert palette.label_looks(["AAA", "BBB", "Z"], study.files["colours"])["BBB"] == alone
 
 
 def test_like_colours_get_different_markers():
@@ -621,7 +649,7 @@ def test_safe_looks_are_all_different():
 def test_cohort_table_without_colours_is_refused(study):
     path = save(pd.DataFrame({"acronym": ["AAA"]}), study.path / "bad.tsv")
     with pytest.raises(InputError, match="color"):
-        palette.cancer_type_looks(["AAA"], path)
+        palette.label_looks(["AAA"], path)
 
 
 # Training and tuning
@@ -797,7 +825,7 @@ def test_settings_with_fewer_epochs_cost_no_training_of_their_own(study):
 
 
 def test_curves_draw_ours_and_the_published_points(study):
-    (axes,) = draw(plot_curves, study).axes
+    (axes,) = draw(plot_published_curves, study).axes
     drawn = {line.get_label(): line for line in axes.lines}
     assert set(drawn) == {"deep · grid: 0.02", "pca: 0.04", "deep, published", "shallow, published"}
     np.testing.assert_array_equal(drawn["deep · grid: 0.02"].get_ydata(), HISTORY["validation_mse"])
@@ -805,7 +833,7 @@ def test_curves_draw_ours_and_the_published_points(study):
     assert published.get_xdata().tolist() == [200, 400, 600, 800, 1000, 2000]
     assert published.get_ydata()[0] == 0.0243 and published.get_ydata()[-1] == 3.6e-8
     assert set(drawn["shallow, published"].get_ydata()) == {2.5194}
-    (alone,) = draw(plot_curves, study, published=[]).axes
+    (alone,) = draw(plot_curves, study).axes
     assert len(alone.lines) == 2
 
 
@@ -825,7 +853,7 @@ def test_the_search_over_depth_and_width_draws_the_published_at_their_settings(s
     table.insert(1, "depth", [3, 6, 1, 0])
     table.insert(2, "hidden_dim", [12, 16, 16, np.nan])
     path = save(table, study.path / "depth.tsv")
-    figure = draw(plot_published_search, study, trials=path, experiment="search")
+    figure = draw(plot_published_search, study, trials=path, published_as="search")
     drawn = {line.get_label(): line for line in figure.axes[0].lines}
     published = drawn["published"]
     points = zip(published.get_xdata().tolist(), published.get_ydata().tolist(), strict=True)
@@ -923,12 +951,11 @@ def ask_again(study, obs, contrast=SEX):
     """Answer the contrast with other clinical columns; return the files that this changes."""
     folder = study.path / "again"
     folder.mkdir(exist_ok=True)
-    matrix = str(folder / "matrix.h5ad")
-    write_matrix(matrix, np.zeros((len(obs), 1), "float32"), obs, pd.DataFrame(index=["G"]), {})
+    samples = save_samples(obs, folder / "samples.tsv")
     for name in ("high_weight_genes.tsv", "gene_sets.tsv"):
         (folder / name).write_bytes((study.path / name).read_bytes())
-    find(matrix, study.files["encoding"], contrast, folder)
-    return {"matrix": matrix, "findings": str(folder / "findings.tsv"), "definition": contrast}
+    find(samples, study.files["encoding"], contrast, folder)
+    return {"samples": samples, "findings": str(folder / "findings.tsv"), "definition": contrast}
 
 
 def test_contrast_that_no_training_sample_answers_says_so(study):
@@ -1058,7 +1085,11 @@ def test_encoding_draws_every_sample_in_the_order_of_its_bars(study):
     shown = np.asarray(values[:, order.index("z1")])
     np.testing.assert_allclose(np.sort(shown), np.sort((z - z.mean()) / z.std(ddof=0)))
     rows = np.argsort(z.to_numpy())[np.argsort(np.argsort(shown))]  # which sample each row is
-    palette_of = heat_map.annotations(study.obs, study.files["colours"])
+    palette_of = heat_map.annotations(
+        read_samples(study.files["samples"], ROLES),
+        study.files["colours"],
+        read_known_columns(COLUMNS),
+    )
     for bar, (labels, colours) in zip(bars, palette_of.values(), strict=True):
         image = bar.images[0]
         colour = image.cmap(image.norm(image.get_array()[:, 0]))
@@ -1072,9 +1103,9 @@ def test_encoding_draws_every_sample_in_the_order_of_its_bars(study):
 )
 def test_encoding_has_bars_only_for_declared_columns(study, absent):
     obs = study.obs.drop(columns=absent)
-    matrix = str(study.path / "fewer.h5ad")
-    write_matrix(matrix, np.zeros((len(obs), 1), "float32"), obs, pd.DataFrame(index=["G"]), {})
-    figure = draw(plot_encoding, study, matrix=matrix)
+    samples = save_samples(obs, study.path / "fewer.tsv")
+    roles = roles_of(obs)
+    figure = draw(plot_encoding, study, samples=samples, roles=roles)
     assert len(figure.axes) == 3 - len(absent) + 2
     shown = set(texts(figure))
     assert not shown & {name.replace("_", " ") for name in absent}
@@ -1082,7 +1113,7 @@ def test_encoding_has_bars_only_for_declared_columns(study, absent):
 
 def test_encoding_legend_has_all_types(study):
     labels = {text.get_text() for text in draw(plot_encoding, study).legends[0].get_texts()}
-    assert {"AAA", "BBB", "CCC", palette.NO_TYPE, "female", "male", "Primary Tumor"} <= labels
+    assert {"AAA", "BBB", "CCC", palette.NO_LABEL, "female", "male", "Primary Tumor"} <= labels
 
 
 def test_thinned_rows_keep_the_shares_of_the_groups():
@@ -1135,7 +1166,7 @@ def test_reconstruction_legend_covers_nothing(study):
 def test_types_are_ordered_by_their_median_error():
     samples = pd.DataFrame({"split": ["train", "test"] * 3, "mse": [5.0, 6, 1, 2, 3, 4]})
     types = pd.Series(["hard", "hard", "easy", "easy", "middle", "middle"])
-    assert errors.order_types(samples, types, "test") == ["easy", "middle", "hard"]
+    assert errors.order_labels(samples, types, "test") == ["easy", "middle", "hard"]
 
 
 def test_comparison_marks_best_and_baseline(study):

@@ -54,7 +54,7 @@ def test_uniform_values_are_independent():
 
 def write(path, seed=7, **logic):
     logic = {"samples": 1000, "independent": 3, "values": "binary"} | logic
-    generate_logic_genes(logic, SPLIT, seed, str(path))
+    generate_logic_genes(logic, SPLIT, seed, str(path), str(path.with_suffix(".tsv")))
     return str(path)
 
 

@@ -37,6 +37,16 @@ def raw_rows(seed=0):
     return [*rows, ("I", rows[7][1].copy())]  # a tie with E
 
 
+SETTINGS = {
+    "genes": GENES,
+    "scaling": SCALING,
+    "split": SPLIT,
+    "clinical": {"columns": {"sample": "sample", "cancer_type": "type"}, "barcodes": "tcga"},
+    "minimum_overlap": 0.5,
+    "roles": {"group": "patient", "label": None, "strata": ["cancer_type", "sample_type"]},
+}
+
+
 def write_inputs(tmp_path, rows, samples=SAMPLES):
     expression, clinical = tmp_path / "HiSeqV2", tmp_path / "clinical.tsv"
     lines = [["sample", *samples], *([name, *(str(x) for x in row)] for name, row in rows)]
@@ -50,16 +60,12 @@ def run(tmp_path, rows=None, samples=SAMPLES, name="matrix.h5ad", **changes):
     arguments = {
         **write_inputs(tmp_path, raw_rows() if rows is None else rows, samples),
         "matrix": str(tmp_path / name),
-        "genes": GENES,
-        "scaling": SCALING,
-        "split": SPLIT,
-        "columns": {"sample": "sample", "cancer_type": "type"},
-        "barcodes": "tcga",
-        "minimum_overlap": 0.5,
+        "samples": str(tmp_path / "samples.tsv"),
         "seed": 1,
-        **changes,
+        **{key: value for key, value in changes.items() if key not in SETTINGS},
     }
-    preprocess_expression(**arguments)
+    settings = SETTINGS | {key: value for key, value in changes.items() if key in SETTINGS}
+    preprocess_expression(**arguments, settings=settings)
     return arguments["matrix"]
 
 
@@ -244,7 +250,10 @@ def test_the_result_does_not_depend_on_file_order_threads_or_the_run(tmp_path):
         ({"genes": {**GENES, "duplicates": "last"}}, "genes.duplicates: .*drop, first, mean"),
         ({"scaling": {"method": "minmax", "fit_on": "all"}}, "scaling.method: .*zero_one"),
         ({"scaling": {"method": "zero_one", "fit_on": "al"}}, "scaling.fit_on: .*'all'"),
-        ({"columns": {"sample": "type"}}, "no id of its column 'type'"),
+        (
+            {"clinical": {"columns": {"sample": "type"}, "barcodes": "tcga"}},
+            "no id of its column 'type'",
+        ),
     ],
 )
 def test_bad_input_is_refused_before_anything_is_written(tmp_path, changes, message):
@@ -272,12 +281,17 @@ def test_real_data_equals_plain_pandas_gene_by_gene(tmp_path):
         str(folder / "HiSeqV2_subset.gz"),
         str(folder / "clinical_subset.tsv"),
         matrix,
-        genes={**PUBLISHED["genes"], "count": 5_000},
-        scaling=PUBLISHED["scaling"],
-        split=PUBLISHED["split"],
-        columns={"sample": "sample_id", "cancer_type": "acronym"},
-        barcodes="tcga",
-        minimum_overlap=0.5,
+        str(tmp_path / "samples.tsv"),
+        SETTINGS
+        | {
+            "genes": {**PUBLISHED["genes"], "count": 5_000},
+            "scaling": PUBLISHED["scaling"],
+            "split": PUBLISHED["split"],
+            "clinical": {
+                "columns": {"sample": "sample_id", "cancer_type": "acronym"},
+                "barcodes": "tcga",
+            },
+        },
         seed=1,
         threads=2,
     )

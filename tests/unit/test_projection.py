@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from shared_study import GENES, RANGE, make_study, pca_bundle
+from shared_study import GENES, RANGE, ROLES, make_study, pca_bundle
 
 from tybalt.analysis.embedding import plane, tsne_map
 from tybalt.analysis.projection import check_values, encode_expression, project_samples
@@ -29,6 +29,7 @@ def study(tmp_path_factory):
     raw = pd.DataFrame(files["X"].T * RANGE, GENES, files["obs"].index)
     held_out = files["obs"].index[files["obs"]["split"] != "train"]
     known = {"model": model, "matrix": files["matrix"], "encoding": encoding}
+    known["samples"] = files["samples"]
     return {"known": known | {"embedding": embedding}, "raw": raw, "held_out": list(held_out)}
 
 
@@ -41,7 +42,8 @@ def project(study, expression: pd.DataFrame, folder, duplicates="drop"):
         "projected_encoding": str(folder / "codes.tsv.gz"),
         "diagnostics": str(folder / "projection.json"),
     }
-    options = {"duplicates": duplicates, "target": "toy/pca/none", "seed": 1, "threads": 1}
+    options = {"duplicates": duplicates, "target": "toy/pca/none", "roles": ROLES}
+    options = {"options": options, "seed": 1, "threads": 1}
     project_samples(expression=str(path), **study["known"], **options, **outputs)
     table = read_table(outputs["projection"], index="sample")
     codes = read_table(outputs["projected_encoding"], index="sample")
@@ -83,10 +85,10 @@ def test_held_out_samples_are_not_strange(study, same):
 def test_types_that_a_gene_tells_are_found(study, same):
     table, _, record = same
     first = study["raw"].loc["XIST", table.index]
-    assert (table["predicted_type"] == np.where(first >= 8, "BBB", "AAA")).mean() > 0.95
-    assert (table["nearest_type"] == table["predicted_type"]).mean() > 0.9
+    assert (table["predicted_label"] == np.where(first >= 8, "BBB", "AAA")).mean() > 0.95
+    assert (table["nearest_label"] == table["predicted_label"]).mean() > 0.9
     assert table["confidence"].between(0.5, 1).all()
-    assert record["held_out"]["type_accuracy"] > 0.95
+    assert record["held_out"]["label_accuracy"] > 0.95
 
 
 def test_missing_genes_take_their_mean_and_their_cost_is_told(study, tmp_path):
@@ -95,7 +97,7 @@ def test_missing_genes_take_their_mean_and_their_cost_is_told(study, tmp_path):
     assert record["missing_genes"] == ["XIST", "KRT5"]
     assert record["held_out"]["mse_genes_hidden"] > 1.5 * record["held_out"]["mse"]
     # The gene that tells the types is gone: the larger type is 2/3 of the samples.
-    assert record["held_out"]["type_accuracy_genes_hidden"] < 0.75
+    assert record["held_out"]["label_accuracy_genes_hidden"] < 0.75
     assert record["warnings"][0].startswith("2 of the model's 20 genes are missing")
     assert "look for the genes' former names" in record["warnings"][0]
 

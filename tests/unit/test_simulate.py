@@ -41,15 +41,9 @@ SNAPTRON = 17  # columns of recount's table that the published study reads, besi
 
 def make(folder, n_samples=240, n_genes=400, cancer_types=TYPES, seed=3, threads=2, **other):
     outputs = {name: str(folder / file) for name, file in FILES.items()}
-    arguments = {**TABLES, **outputs, **other}
-    simulate.simulate_cohort(
-        **arguments,
-        n_samples=n_samples,
-        n_genes=n_genes,
-        cancer_types=cancer_types,
-        seed=seed,
-        threads=threads,
-    )
+    tables = [other.get(name, path) for name, path in TABLES.items()]
+    size = {"samples": n_samples, "genes": n_genes, "cancer_types": cancer_types}
+    simulate.simulate_cohort(tables, size, seed, threads, **outputs)
     return folder
 
 

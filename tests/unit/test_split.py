@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tybalt.data.split import split_as_published, split_by_patient, split_samples
+from tybalt.data.split import split_as_published, split_by_group, split_samples
 from tybalt.plan.errors import InputError
+
+ROLES = {"group": "patient", "label": "cancer_type", "strata": ["cancer_type", "sample_type"]}
 
 
 def cohort(sizes):
@@ -27,12 +29,12 @@ COHORT = cohort({"BRCA": (200, 40), "UVM": (80, 0), "CHOL": (27, 9), "DLBC": (4,
 
 
 def test_a_patient_is_never_parted():
-    parts = pd.Series(split_by_patient(COHORT, 0.1, 0.2, seed=1), index=COHORT.index)
+    parts = pd.Series(split_by_group(COHORT, 0.1, 0.2, ROLES, seed=1), index=COHORT.index)
     assert parts.groupby(COHORT["patient"]).nunique().eq(1).all()
 
 
 def test_every_part_has_its_share_over_all_and_in_every_large_stratum():
-    parts = split_by_patient(COHORT, 0.1, 0.2, seed=1)
+    parts = split_by_group(COHORT, 0.1, 0.2, ROLES, seed=1)
     patients = COHORT.assign(part=parts).drop_duplicates("patient")
     for part, share in {"validation": 0.1, "test": 0.2}.items():
         assert abs((patients["part"] == part).sum() - share * len(patients)) <= 1
@@ -45,7 +47,7 @@ def test_every_part_has_its_share_over_all_and_in_every_large_stratum():
 
 def test_small_strata_fall_back_and_the_log_lists_them(caplog):
     with caplog.at_level(logging.INFO):
-        split_by_patient(COHORT, 0.1, 0.1, seed=1)
+        split_by_group(COHORT, 0.1, 0.1, ROLES, seed=1)
     first, second = caplog.messages
     assert "falling back to cancer type" in first and "falling back to the pooled" in second
     for message in (first, second):
@@ -54,16 +56,16 @@ def test_small_strata_fall_back_and_the_log_lists_them(caplog):
 
 
 def test_the_split_depends_on_seed_and_samples_alone():
-    parts = pd.Series(split_by_patient(COHORT, 0.1, 0.1, seed=1), index=COHORT.index)
+    parts = pd.Series(split_by_group(COHORT, 0.1, 0.1, ROLES, seed=1), index=COHORT.index)
     shuffled = COHORT.sample(frac=1, random_state=0)
-    again = pd.Series(split_by_patient(shuffled, 0.1, 0.1, seed=1), index=shuffled.index)
+    again = pd.Series(split_by_group(shuffled, 0.1, 0.1, ROLES, seed=1), index=shuffled.index)
     pd.testing.assert_series_equal(parts, again.sort_index())
-    assert (split_by_patient(COHORT, 0.1, 0.1, seed=2) != parts.to_numpy()).any()
+    assert (split_by_group(COHORT, 0.1, 0.1, ROLES, seed=2) != parts.to_numpy()).any()
 
 
 def test_different_seeds_hold_out_every_patient_sometimes():
     held_out = sum(
-        (split_by_patient(COHORT, 0.2, 0.2, seed) != "train").astype(int) for seed in range(40)
+        (split_by_group(COHORT, 0.2, 0.2, ROLES, seed) != "train").astype(int) for seed in range(40)
     )
     # 40 draws with probability 0.4: mean 16, sd 3.1
     assert held_out.min() > 16 - 5 * 3.1 and held_out.max() < 16 + 5 * 3.1
@@ -71,15 +73,15 @@ def test_different_seeds_hold_out_every_patient_sometimes():
 
 def test_without_labels_all_patients_are_one_stratum():
     obs = COHORT[["patient"]]
-    parts = split_by_patient(obs, 0.1, 0.1, seed=1)
+    parts = split_by_group(obs, 0.1, 0.1, {"group": "patient", "strata": []}, seed=1)
     patients = obs.assign(part=parts).drop_duplicates("patient")
     assert (patients["part"] == "test").sum() == round(0.1 * len(patients))
     missing = COHORT.assign(cancer_type=np.nan)
-    assert set(split_by_patient(missing, 0.1, 0.1, seed=1)) == {"train", "validation", "test"}
+    assert set(split_by_group(missing, 0.1, 0.1, ROLES, seed=1)) == {"train", "validation", "test"}
 
 
 def test_a_test_share_of_zero_gives_two_parts():
-    assert set(split_by_patient(COHORT, 0.1, 0, seed=1)) == {"train", "validation"}
+    assert set(split_by_group(COHORT, 0.1, 0, ROLES, seed=1)) == {"train", "validation"}
 
 
 @settings(deadline=None, max_examples=25)
@@ -94,7 +96,7 @@ def test_sizes_are_right_for_any_cohort(sizes, validation, test, seed):
     n_patients = obs["patient"].nunique()
     if min(validation, test) * n_patients < 1.5:
         return
-    patients = obs.assign(part=split_by_patient(obs, validation, test, seed))
+    patients = obs.assign(part=split_by_group(obs, validation, test, ROLES, seed))
     patients = patients.drop_duplicates("patient")["part"]
     assert abs((patients == "validation").sum() - validation * n_patients) <= 1
     assert abs((patients == "test").sum() - test * n_patients) <= 1
@@ -103,12 +105,12 @@ def test_sizes_are_right_for_any_cohort(sizes, validation, test, seed):
 @pytest.mark.parametrize(("validation", "test"), [(0, 0.1), (0.5, 0.5), (0.1, -0.1), (0.9, 0.2)])
 def test_impossible_shares_are_refused(validation, test):
     with pytest.raises(InputError, match="split: found validation"):
-        split_by_patient(COHORT, validation, test, seed=1)
+        split_by_group(COHORT, validation, test, ROLES, seed=1)
 
 
 def test_an_empty_part_is_refused():
     with pytest.raises(InputError, match="6 patients are too few for a part 'validation' of 0.05"):
-        split_by_patient(cohort({"A": (6, 0)}), 0.05, 0.3, seed=1)
+        split_by_group(cohort({"A": (6, 0)}), 0.05, 0.3, ROLES, seed=1)
 
 
 def test_the_published_split_is_that_of_the_notebooks():
@@ -126,7 +128,7 @@ def test_the_published_split_is_that_of_the_notebooks():
 def test_the_method_is_checked():
     split = {"method": "stratifed", "validation": 0.1, "test": 0.1}
     with pytest.raises(InputError, match="split.method: .*did you mean 'stratified'"):
-        split_samples(COHORT, split, seed=1)
+        split_samples(COHORT, split, ROLES, seed=1)
     np.testing.assert_array_equal(
-        split_samples(COHORT, {"method": "tybalt"}, seed=1), split_as_published(COHORT.index)
+        split_samples(COHORT, {"method": "tybalt"}, ROLES, seed=1), split_as_published(COHORT.index)
     )

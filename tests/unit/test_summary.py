@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from shared_study import EXPERIMENTS, findings, make_study, provenance, ranking
+from shared_study import EXPERIMENTS, ROLES, findings, make_study, provenance, ranking
 
 from tybalt.analysis.findings import answer
 from tybalt.jobs.files import write_table
@@ -32,6 +32,7 @@ def page(tmp_path_factory):
         path.parent.mkdir(exist_ok=True)
         Image.new("RGB", (2000, 1125), "white").save(path)
     summary.write_summary(
+        samples=study["samples"],
         matrix=study["matrix"],
         leaderboard=study["leaderboard"],
         best=study["best.json"],
@@ -40,9 +41,8 @@ def page(tmp_path_factory):
         embedding_quality=study["maps"],
         provenances=study["model.provenance.json"],
         pictures=[str(path) for path in pictures],
-        citation=str(ROOT / "CITATION.cff"),
         experiments=EXPERIMENTS,
-        title="toy",
+        dataset={"name": "toy", "roles": ROLES},
         benchmarks=str(folder / "benchmarks"),
         summary=str(folder / "summary.html"),
     )

@@ -10,8 +10,14 @@ import pytest
 import yaml
 from conftest import ROOT, TINY
 
+from tybalt.data.kinds import load
+
 #: Rules that use another one's script, for models that need no accelerator.
 INHERITED = {"fit_trial": "train_trial", "fit_model": "train_model"}
+INHERITED |= {"simulate_dataset_simulated": "simulate_dataset"}
+
+#: Rules that run a function of their dataset's kind.
+OF_KINDS = {"read_dataset": "read", "simulate_dataset": "simulate"}
 
 #: What the rules of figures share; they have no outputs and are never run.
 TEMPLATES = {"draw_dataset", "draw_experiment"}
@@ -22,6 +28,8 @@ FUNCTION = re.compile(r"^run\((\w+), snakemake\)$", re.MULTILINE)
 def script_function(rule: str):
     """Import the library function that a rule's script calls."""
     rule = INHERITED.get(rule, rule)
+    if rule in OF_KINDS:
+        return getattr(load("simulated"), OF_KINDS[rule])
     text = (ROOT / "workflow" / "scripts" / f"{rule}.py").read_text()
     (name,) = FUNCTION.findall(text)
     module = re.search(rf"^from (\S+) import {name}$", text, re.MULTILINE).group(1)
@@ -60,6 +68,8 @@ def test_every_rule_gives_its_function_exactly_the_arguments_it_takes(rules):
         assert len(given) == len(set(given)), f"{name}: a name is used twice"
         accepted = set(inspect.signature(script_function(name)).parameters)
         accepted -= {"threads", "checkpoint"}  # filled by the adapter
+        if name == "read_dataset":  # its inputs are those that the kind reads
+            accepted -= {"expression", "clinical"}
         assert set(given) - {"code", "script", "provenance"} == accepted, name
 
 
@@ -67,12 +77,14 @@ def test_one_name_for_rule_script_function_log_benchmark_and_caption(rules):
     for name, rule in rules.items():
         script = rule.script.format(params=rule.params)
         assert script == f"../scripts/{INHERITED.get(name, name)}.py"
-        assert script_function(name).__name__ == INHERITED.get(name, name)
-        assert str(rule.log[0]).startswith(f"results/logs/{name}/")
+        own = INHERITED.get(name, name)
+        assert script_function(name).__name__ == OF_KINDS.get(own, own)
+        folder = own if own in OF_KINDS else name
+        assert str(rule.log[0]).startswith(f"results/logs/{folder}/")
         if name.startswith("plot_"):
             assert rule.benchmark is None, "what a figure takes serves nobody"
         else:
-            assert str(rule.benchmark).startswith(f"results/benchmarks/{name}/")
+            assert str(rule.benchmark).startswith(f"results/benchmarks/{folder}/")
         assert "code" in names_of(rule), f"{name}: edits of the library would not rerun it"
     captions = {path.stem for path in (ROOT / "workflow" / "report").glob("plot_*.rst")}
     assert captions == {name for name in rules if name.startswith("plot_")}
@@ -85,7 +97,7 @@ def test_every_rule_names_memory_and_time(rules):
 
 def test_every_script_opens_with_a_docstring_and_calls_one_function(rules):
     scripts = {path.stem for path in (ROOT / "workflow" / "scripts").glob("*.py")}
-    assert scripts == set(rules) - set(INHERITED)
+    assert scripts == {INHERITED.get(name, name) for name in rules}
     for name in scripts:
         lines = (ROOT / "workflow" / "scripts" / f"{name}.py").read_text().splitlines()
         assert len([line for line in lines if line]) == 4, name
@@ -121,7 +133,7 @@ def test_the_basics_plan_their_searches_and_no_figure_of_covariates(pristine):
     # learning rates; two autoencoders on each of the two others, and PCA on all three
     assert counts["train_trial"] == (1 + 6 * 4) + 2 * 6 + 15 + 2 + 2
     assert counts["fit_trial"] == counts["fit_model"] == 3
-    assert counts["generate_logic_genes"] == 3
+    assert counts["read_dataset"] == 3
     assert counts["train_model"] == 3 + 3 + 2
     assert counts["plot_agreement"] == 3 + 4 + 4
     assert counts["plot_published_search"] == 2  # depth and width; latent dimension
@@ -132,7 +144,7 @@ def test_the_basics_plan_their_searches_and_no_figure_of_covariates(pristine):
         "plot_embedding",
         "plot_gene_embedding",
         "plot_contrast",
-        "preprocess_expression",
+        "simulate_dataset_simulated",
     } & set(counts)
 
 
@@ -162,8 +174,8 @@ def test_new_samples_need_only_their_expression_and_one_trained_model(workflow):
     counts = workflow.planned("project")
     assert counts["project_samples"] == counts["plot_projection"] == 1
     # The training cohort and the new one are simulated, and only the target is trained.
-    assert counts["simulate_cohort"] == 2
-    assert counts["preprocess_expression"] == counts["fit_trial"] == counts["fit_model"] == 1
+    assert counts["simulate_dataset_simulated"] == 2
+    assert counts["read_dataset"] == counts["fit_trial"] == counts["fit_model"] == 1
     assert "train_trial" not in counts
 
 
@@ -173,7 +185,7 @@ def test_the_rest_of_the_plan_does_not_change_with_new_samples(pristine, workflo
     after = workflow.planned()
     more = {name: after[name] - before.get(name, 0) for name in after if name != "total"}
     assert {name: count for name, count in more.items() if count} == {
-        "simulate_cohort": 1, "project_samples": 1, "plot_projection": 1,
+        "simulate_dataset_simulated": 1, "project_samples": 1, "plot_projection": 1,
     }  # fmt: skip
 
 
@@ -191,7 +203,7 @@ def test_parsing_imports_nothing_heavy():
         "schema = load_schema(Path('workflow/schemas/config.schema.yaml'));"
         "config = yaml.safe_load(Path('config/config.yaml').read_text());"
         "sources = yaml.safe_load(Path('resources/sources.yaml').read_text());"
-        "build_study(check_config(config, schema), sources, []);"
+        "build_study(check_config(config, schema), sources);"
         "tybalt.plan.code_hash.code_hash('train_trial', 'tybalt.models.vae');"
         "heavy = {'tensorflow', 'keras', 'keras_tuner', 'pandas', 'numpy', 'anndata'};"
         "heavy &= set(sys.modules);"

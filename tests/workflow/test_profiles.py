@@ -22,6 +22,7 @@ QUICK_LIMIT = 240
 EVERY_RULE = {
     "datasets": {
         "logic": {"kind": "logic-genes", "logic": {"independent": 3}},
+        "pair": {"kind": "logic-genes", "logic": {"independent": 2}},
         "new": {
             "kind": "simulated",
             "simulation": {"samples": 100, "genes": 2000},
@@ -31,7 +32,7 @@ EVERY_RULE = {
     "models": {"basic": {"module": "autoencoder", "space": {"latent_dim": [1, 2]}}},
     "experiments": [
         {"datasets": ["demo", "tcga"], "models": ["demo-vae", "demo-pca"], "tuners": ["grid"]},
-        {"datasets": ["logic"], "models": ["basic"], "tuners": ["grid"]},
+        {"datasets": ["logic", "pair"], "models": ["basic"], "tuners": ["grid"]},
     ],
 }
 
@@ -133,7 +134,7 @@ def test_training_on_biowulf_gets_one_gpu_and_nothing_else_does(submitted, plans
 
 
 def test_jobs_that_do_not_fit_into_quick_go_to_norm(plans):
-    asked = {**plans["biowulf"]["preprocess_expression"], "runtime": QUICK_LIMIT}
+    asked = {**plans["biowulf"]["read_dataset"], "runtime": QUICK_LIMIT}
     assert partition_of(asked) == "quick"
     assert partition_of(asked, attempt=2) == "norm"
 

@@ -94,7 +94,7 @@ def test_a_new_grid_value_runs_exactly_the_new_trial(finished):
     counts = rerun_counts(finished, "config/wider.yaml")
     assert counts["train_trial"] == 1
     assert counts["rank_trials"] == 1
-    assert "preprocess_expression" not in counts
+    assert "read_dataset" not in counts
 
 
 def test_an_edited_model_reruns_its_own_jobs_and_no_others(finished):
@@ -109,7 +109,7 @@ def test_an_edited_model_reruns_its_own_jobs_and_no_others(finished):
     assert counts["train_trial"] == 2
     assert counts["train_model"] == counts["encode_samples"] == 1
     assert "model=tiny-pca" not in done.stdout
-    assert not {"preprocess_expression", "simulate_cohort", "embed_genes"} & set(counts)
+    assert not {"read_dataset", "simulate_dataset_simulated", "embed_genes"} & set(counts)
 
 
 def test_a_run_killed_in_a_trial_is_finished_by_the_next(workflow, finished):
@@ -130,7 +130,7 @@ def test_a_run_killed_in_a_trial_is_finished_by_the_next(workflow, finished):
     workflow.configure(TINY)
     workflow.snakemake("--unlock")
     done = workflow.snakemake("--rerun-incomplete", "--", "tune")
-    assert "simulate_cohort" not in done.stdout
+    assert "simulate_dataset" not in done.stdout
     assert digest(workflow.path(f"{VAE}/best.json")) == digest(finished.path(f"{VAE}/best.json"))
 
 

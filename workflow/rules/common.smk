@@ -1,24 +1,30 @@
 # The config, checked; the study it asks for; and functions that name files. No rules.
 
-import importlib
-import os
-import re
+import inspect
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
 import yaml
 
-sys.path.insert(0, str(Path(workflow.basedir, "workflow", "scripts")))
+HERE = Path(str(workflow.current_basedir))
+if not HERE.is_dir():
+    raise WorkflowError(
+        f"{HERE}: this workflow brings a Python library along, which a remote module does not "
+        "fetch; clone the repository and import its Snakefile by a local path"
+    )
+sys.path.insert(0, str(HERE.parent / "scripts"))
 
-from tybalt.plan.config import check_config, load_schema
-from tybalt.plan.errors import InputError
-from tybalt.plan.gene_sets import locate
-from tybalt.plan.names import experiment_name
+from tybalt.plan import outputs, reproduction
 from tybalt.plan.code_hash import code_hash
-from tybalt.plan.datasets import declared_covariates, source_columns, source_of
+from tybalt.plan.config import check_config, load_schema
+from tybalt.plan.datasets import kind_of, kinds
+from tybalt.plan.errors import InputError
 from tybalt.plan.experiments import build_study
+from tybalt.plan.gene_sets import locate
 from tybalt.plan.models_and_tuners import load_plugin
+from tybalt.plan.names import experiment_name
+from tybalt.plan.places import HOME, Places, relative
 
 
 def checked(load, what):
@@ -31,32 +37,29 @@ def checked(load, what):
 
 
 def load_sources():
-    """Read the studies that can be downloaded; a mistake in an entry ends Snakemake."""
-    schema = load_schema(Path(workflow.basedir, "workflow", "schemas", "sources.schema.yaml"))
-    sources = yaml.safe_load(Path(workflow.basedir, "resources", "sources.yaml").read_text())
+    """Read what can be downloaded; a mistake in an entry ends Snakemake."""
+    schema = load_schema(HOME / "workflow" / "schemas" / "sources.schema.yaml")
+    sources = yaml.safe_load((HOME / "resources" / "sources.yaml").read_text())
     return check_config(sources, schema)
-
-
-SOURCES = checked(load_sources, "resources/sources.yaml")
-
-
-def resource(name):
-    """A reference table of the workflow, relative to the folder in which Snakemake runs."""
-    return os.path.relpath(Path(workflow.basedir, "resources", name))
 
 
 def load_study():
     """Check the config and plan the study."""
-    schema = load_schema(Path(workflow.basedir, "workflow", "schemas", "config.schema.yaml"))
-    cohorts = Path(workflow.basedir, "resources", "cohorts.tsv").read_text().splitlines()[1:]
-    cancer_types = [line.split("\t")[0] for line in cohorts]
-    return build_study(check_config(config, schema), SOURCES, cancer_types)
+    schema = load_schema(HOME / "workflow" / "schemas" / "config.schema.yaml")
+    return build_study(check_config(config, schema), SOURCES)
 
 
+SOURCES = checked(load_sources, "resources/sources.yaml")
 STUDY = checked(load_study, "the config")
 
 # The adapter reads training.checkpoint_every here, where a change reruns nothing.
 config["training"] = STUDY.config["training"]
+
+# Every path begins with one of these.
+PLACES = Places(results=STUDY.config["results_dir"], downloads="resources/downloads")
+RESULTS = PLACES.results
+DATASET = f"{RESULTS}/{outputs.DATASET}"
+EXPERIMENT = f"{RESULTS}/{outputs.EXPERIMENT}"
 
 
 def one_of(names):
@@ -64,6 +67,8 @@ def one_of(names):
     return "|".join(sorted(set(names))) or "(?!)"
 
 
+# The constraints of all rules' wildcards; they stand in the rules, as those of a module would
+# otherwise hold for the workflow that imports it.
 NAMES = {
     "dataset": one_of(STUDY.config["datasets"]),
     "model": one_of(STUDY.config["models"]),
@@ -76,60 +81,78 @@ NAMES = {
     ),
 }
 
-# Every path begins with one of these.
-RESULTS = STUDY.config["results_dir"]
-DATASET = f"{RESULTS}/{{dataset}}"
-EXPERIMENT = f"{DATASET}/{{model}}/{{tuner}}"
+
+def names_with(**constraints):
+    """The constraints of all wildcards, with narrower ones for some."""
+    return NAMES | constraints
 
 
-def log_of(rule_name, place):
-    """The log of a rule whose outputs lie in `place`."""
-    return f"{RESULTS}/logs/{rule_name}/{place.removeprefix(f'{RESULTS}/')}.log"
+# Files and values of the study
 
 
-def benchmark_of(rule_name, place):
-    """What a job of a rule took, in time and memory."""
-    return f"{RESULTS}/benchmarks/{rule_name}/{place.removeprefix(f'{RESULTS}/')}.tsv"
+def planned(*stages):
+    """The files of these stages, or all, that the study asks for."""
+    return [f"{RESULTS}/{path}" for path in outputs.files(STUDY, *stages)]
 
 
-def needs(mem_mb, runtime, **others):
-    """Memory in MB and time in minutes, which grow with each attempt, and other resources."""
-    return {
-        "mem_mb": lambda wildcards, attempt: mem_mb * attempt,
-        "runtime": lambda wildcards, attempt: runtime * attempt,
-        **others,
-    }
+def planned_names(*names, dataset=None):
+    """The files of these names that the study asks for; of one dataset if it is given."""
+    return [f"{RESULTS}/{path}" for path in outputs.files_named(STUDY, *names, dataset=dataset)]
 
 
-def figure(rule_name, place, category, label, name=None):
-    """The two files of a figure, with its entry in the report; `name` without the suffix."""
-    stem = f"{place}/figures/{name or rule_name.removeprefix('plot_')}"
-    wildcards = re.findall(r"{(dataset|model|tuner)}", stem)
-    return {
-        "png": report(
-            f"{stem}.png",
-            caption=f"../report/{rule_name}.rst",
-            category=category,
-            labels={name: f"{{{name}}}" for name in wildcards} | {"figure": label},
-        ),
-        "pdf": f"{stem}.pdf",
-    }
+def where_planned(name):
+    """The input function of a file of a dataset; empty where it is not planned."""
+    return lambda wildcards: planned_names(name, dataset=wildcards.dataset)
 
 
-def drawing(rule_name, **values):
-    """The params of a figure: its script's name, the hash of its code, and what it draws with."""
-    return {"script": rule_name, "code": code_hash(rule_name), **values}
+def of_every_experiment(name):
+    """The input function of the files of this name in every experiment of a dataset."""
+    return lambda wildcards: [
+        f"{RESULTS}/{'/'.join(key)}/{name}" for key in STUDY.experiments_of(wildcards.dataset)
+    ]
+
+
+def experiments_of_dataset(wildcards):
+    """The (model, tuner) of every experiment of a dataset, in the order of their files."""
+    return [list(key[1:]) for key in STUDY.experiments_of(wildcards.dataset)]
 
 
 def experiment_of(wildcards):
-    """The experiment of the study that a job belongs to; a file of another experiment cannot be made."""
+    """The experiment that a job belongs to; a file of another experiment cannot be made."""
     return checked(
         lambda: STUDY.experiment(wildcards.dataset, wildcards.model, wildcards.tuner), "the target"
     )
 
 
+def of_experiment(attribute):
+    """The params function of what the study knows of an experiment."""
+    return lambda wildcards: getattr(experiment_of(wildcards), attribute)
+
+
+def of_dataset(*keys):
+    """The params function of a value in the completed entry of a dataset; a key may be a wildcard."""
+
+    def value(wildcards):
+        found = STUDY.dataset(wildcards.dataset)
+        for key in keys:
+            found = found[key.format(**wildcards)]
+        return found
+
+    return value
+
+
+def seed_of(*names):
+    """The params function of a seed: a function of names alone; a name may be a wildcard."""
+    return lambda wildcards: STUDY.seed(*(name.format(**wildcards) for name in names))
+
+
+def experiment_title(wildcards):
+    """An experiment in words, for titles."""
+    return f"{wildcards.dataset} · {experiment_name(wildcards.model, wildcards.tuner)}"
+
+
 def model_code(rule_name, with_tuner=False):
-    """The code hash of a rule that also runs the model of its experiment; the model's files count too."""
+    """The code hash of a rule that runs the model of its experiment; the model's files count too."""
 
     def hashed(wildcards):
         experiment = experiment_of(wildcards)
@@ -141,425 +164,132 @@ def model_code(rule_name, with_tuner=False):
     return hashed
 
 
-def models_with(verb):
+def models_with(door):
     """Models of the study that have `build` (trained) or `fit` (in closed form), as a constraint."""
-    modules = {
-        experiment.model: f"tybalt.models.{experiment.module}"
-        for experiment in STUDY.experiments.values()
-    }
+    modules = {each.model: each.module for each in STUDY.experiments.values()}
     return one_of(
-        model for model, module in modules.items() if hasattr(importlib.import_module(module), verb)
+        model
+        for model, module in modules.items()
+        if hasattr(load_plugin("models", module, f"models.{model}"), door)
     )
-
-
-def experiment_file(key, name):
-    """A file of one experiment; `key` is its dataset, model and tuner."""
-    dataset, model, tuner = key
-    return f"{RESULTS}/{dataset}/{model}/{tuner}/{name}"
-
-
-def experiment_files(*names):
-    """The files of these names in every experiment of the study."""
-    return [experiment_file(key, name) for key in STUDY.experiments for name in names]
-
-
-def experiments_of(dataset):
-    """The experiments of one dataset."""
-    return [key for key in STUDY.experiments if key[0] == dataset]
-
-
-def files_of_experiments(dataset, name):
-    """The files of this name in every experiment of one dataset."""
-    return [experiment_file(key, name) for key in experiments_of(dataset)]
-
-
-def joined_files():
-    """The codes beside the clinical columns, for every experiment whose dataset has the table."""
-    return [
-        experiment_file(key, "features_with_clinical.tsv.gz")
-        for key in STUDY.experiments
-        if "clinical" in STUDY.dataset(key[0])["tables"]
-    ]
 
 
 # sources -> matrix
 
-#: Datasets that are a few genes which follow from each other.
-LOGIC_DATASETS = [
-    name for name, entry in STUDY.config["datasets"].items() if entry["kind"] == "logic-genes"
-]
 
-RAW_FILES = {
-    "expression": "HiSeqV2.gz",
-    "clinical": "samples.tsv.gz",
-    "mutations": "PANCAN_mutation.gz",
-    "copy_number": "Gistic2_all_thresholded.by_genes.gz",
-}
-
-#: The source table behind a raw table, where the names differ.
-SOURCE_TABLES = {"gene_types": "oncokb"}
-
-TABLE_FILES = {
-    "clinical": ["clinical.tsv"],
-    "mutations": ["mutations.h5ad", "mutation_burden.tsv"],
-    "copy_number": ["copy_number_gain.h5ad", "copy_number_loss.h5ad"],
-    "status": ["status.h5ad"],
-}
+def raw_files(wildcards):
+    """The raw files of a dataset, whatever its kind: table -> path."""
+    entry = STUDY.dataset(wildcards.dataset)
+    return kind_of(entry).raw_files(wildcards.dataset, entry, PLACES)
 
 
 def raw_file(table):
-    """The input function of one raw table of a dataset, whatever its kind."""
-
-    def path(wildcards):
-        dataset = STUDY.dataset(wildcards.dataset)
-        if dataset["kind"] == "local":
-            return dataset["files"][table]
-        if dataset["kind"] == "xena":
-            return downloaded(dataset["source"], table)
-        if table == "gene_types":
-            return resource("gene_types.tsv")
-        return f"{RESULTS}/{wildcards.dataset}/raw/{RAW_FILES[table]}"
-
-    return path
+    """The input function of one raw file."""
+    return lambda wildcards: raw_files(wildcards)[table]
 
 
-def downloaded(source, table):
-    """Where a downloaded table lies."""
-    return f"resources/downloads/{source}/{SOURCE_TABLES.get(table, table)}.tsv.gz"
+def read_from(wildcards):
+    """The raw files that the kind of a dataset reads, by the names of its arguments."""
+    asked = inspect.signature(kind_of(STUDY.dataset(wildcards.dataset)).read).parameters
+    return {table: path for table, path in raw_files(wildcards).items() if table in asked}
+
+
+def settings_for(step):
+    """The params function of what a kind reads or simulates by (`READS`, `SIMULATES`)."""
+
+    def settings(wildcards):
+        entry = STUDY.dataset(wildcards.dataset)
+        keys = ("kind", *getattr(kind_of(entry), step))
+        return {key: entry[key] for key in keys}
+
+    return settings
+
+
+def kind_code(rule_name):
+    """The code hash of a rule that runs the kind of its dataset."""
+
+    def hashed(wildcards):
+        return code_hash(rule_name, kind_of(STUDY.dataset(wildcards.dataset)).__name__)
+
+    return hashed
+
+
+def of_kind(name):
+    """The datasets of a kind, as a constraint."""
+    return one_of(key for key, each in STUDY.config["datasets"].items() if each["kind"] == name)
+
+
+def simulators():
+    """The kinds whose raw files are simulated, by name."""
+    return {name: kind for name, kind in kinds().items() if hasattr(kind, "simulate")}
+
+
+def known_columns(wildcards):
+    """What is known of the columns of a dataset's kind; empty where the kind brings no such file."""
+    name = kind_of(STUDY.dataset(wildcards.dataset)).COLUMNS
+    return PLACES.resource(name) if name else []
 
 
 def source_files():
     """Every download that the study's datasets need."""
-    needed = []
-    for dataset in map(STUDY.dataset, STUDY.datasets):
-        if dataset["kind"] == "xena":
-            tables = {"expression", "clinical", *dataset["tables"]}
-            tables = {"gene_types" if table == "status" else table for table in tables}
-            needed += [downloaded(dataset["source"], table) for table in sorted(tables)]
-    for name in STUDY.projections:
-        if STUDY.dataset(name)["kind"] == "xena":
-            needed.append(downloaded(STUDY.dataset(name)["source"], "expression"))
-    return sorted(set(needed))
-
-
-def dataset_files():
-    """The matrix and the companion tables of every dataset."""
-    names = {dataset: ["matrix.h5ad"] for dataset in STUDY.datasets}
-    for dataset in STUDY.datasets:
-        entry = STUDY.dataset(dataset)
-        if "published" in SOURCES.get(entry.get("source"), {}):
-            names[dataset].append("published_check.json")
-        for table in entry["tables"]:
-            names[dataset] += TABLE_FILES[table]
-    return [f"{RESULTS}/{dataset}/{name}" for dataset in names for name in names[dataset]]
-
-
-def of_dataset(*keys):
-    """The params function of a value in the config entry of a dataset."""
-
-    def value(wildcards):
-        found = STUDY.dataset(wildcards.dataset)
-        for key in keys:
-            found = found[key]
-        return found
-
-    return value
-
-
-def of_source(table, key):
-    """The params function of a value that the source of a dataset gives for one of its tables."""
-    return lambda wildcards: source_of(STUDY.dataset(wildcards.dataset), SOURCES)["tables"][table][
-        key
-    ]
-
-
-def all_clinical_columns(wildcards):
-    """The clinical columns of a dataset, those that hold for one sample only included."""
-    dataset = STUDY.dataset(wildcards.dataset)
-    if dataset["kind"] == "local":
-        return dataset["clinical"]["columns"]
-    return source_columns(dataset, SOURCES)
+    needed = set()
+    for name in [*STUDY.datasets, *STUDY.projections]:
+        entry = STUDY.dataset(name)
+        tables = {"expression"} if name in STUDY.projections else {"expression", "clinical"}
+        tables |= {"gene_types" if table == "status" else table for table in entry["tables"]}
+        files = kind_of(entry).raw_files(name, entry, PLACES)
+        needed |= {files[table] for table in tables & set(files)}
+    return sorted(path for path in needed if path.startswith(f"{PLACES.downloads}/"))
 
 
 # matrix -> trials -> best
 
-TRIALS = f"{EXPERIMENT}/trials"
 
-
-def trial_of(wildcards):
-    """The planned trial that a training job belongs to."""
-    return experiment_of(wildcards).trial(wildcards.round, wildcards.trial)
-
-
-def trial_seed(wildcards):
-    """The seed of one execution of one trial: a function of names alone."""
-    return STUDY.seed(
-        *(wildcards[name] for name in ("dataset", "model", "round", "trial", "execution"))
-    )
-
-
-def training_options(wildcards):
-    """What training needs besides the model's hyperparameters."""
-    return {
-        "backend": STUDY.config["training"]["backend"],
-        "objective": experiment_of(wildcards).objective,
-        "patience": STUDY.config["training"]["patience"],
-    }
-
-
-def proposals_of_round(wildcards):
-    """The proposals that a trial of a closed loop waits for; none in an open loop."""
-    if not experiment_of(wildcards).is_closed:
-        return []
-    return f"{TRIALS}/{{round}}/proposals.json".format(**wildcards)
-
-
-def trials_of_experiment(wildcards, before=None):
+def trials_of(wildcards, before=None):
     """The results of every training of a search, or of its first rounds."""
-    names = experiment_of(wildcards).trial_files(before)
-    return [f"{TRIALS.format(**wildcards)}/{'/'.join(name)}.json" for name in names]
+    folder = f"{EXPERIMENT}/trials".format(**wildcards)
+    return [
+        f"{folder}/{'/'.join(name)}.json" for name in experiment_of(wildcards).trial_files(before)
+    ]
 
 
 def earlier_trials(wildcards):
     """The results of every training of the rounds before."""
-    return trials_of_experiment(wildcards, before=int(wildcards.round[1:]))
+    return trials_of(wildcards, before=int(wildcards.round[1:]))
 
 
-def slots_of_round(wildcards):
-    """What is known beforehand of the trials of a round, in plain values."""
-    trials = experiment_of(wildcards).rounds[int(wildcards.round[1:])]
-    return [asdict(trial.slot) for trial in trials]
+def proposals_of_round(wildcards):
+    """The proposals that a trial of an adaptive search waits for; none in another."""
+    if not experiment_of(wildcards).is_closed:
+        return []
+    return f"{EXPERIMENT}/trials/{{round}}/proposals.json".format(**wildcards)
 
 
-def settings_of_experiment(wildcards):
-    """{round}/{trial} -> [epochs, number of configurations] that its trainings answer."""
-    return {
-        f"r{number}/{trial.name}": [list(setting) for setting in trial.settings]
-        for number, trials in enumerate(experiment_of(wildcards).rounds)
-        for trial in trials
-    }
+def training_options(wildcards):
+    """What training needs besides the model's hyperparameters."""
+    return STUDY.training_options(experiment_of(wildcards))
 
 
-def of_experiment(attribute):
-    """The params function of what the study knows of an experiment."""
-    return lambda wildcards: getattr(experiment_of(wildcards), attribute)
+# best -> model -> findings
 
 
-# encoding -> embedding -> meaning
+def replicates_of(wildcards):
+    """The codes of trainings with other seeds; a model in closed form has none."""
+    numbers = outputs.replicates_of(STUDY.config, experiment_of(wildcards))
+    return [f"{EXPERIMENT}/replicates/{number}.tsv.gz".format(**wildcards) for number in numbers]
 
 
-def of_tables(table, name):
-    """The input function of a file of a companion table; empty where the dataset has none."""
-
-    def path(wildcards):
-        has = table in STUDY.dataset(wildcards.dataset)["tables"]
-        return f"{RESULTS}/{wildcards.dataset}/{name}" if has else []
-
-    return path
+def stability_of(wildcards):
+    """The table of stability; empty where nothing is trained again."""
+    return [f"{EXPERIMENT}/stability.tsv".format(**wildcards)] if replicates_of(wildcards) else []
 
 
 def gene_set_files():
     """The GMT files whose sets are looked for, relative to the folder in which Snakemake runs."""
     named = STUDY.config["explain"]["gene_sets"]
-    return checked(
-        lambda: [os.path.relpath(locate(path, "explain.gene_sets")) for path in named], "the config"
-    )
-
-
-def replicate_files(experiment):
-    """The codes of an experiment's trainings with other seeds; a closed-form model has none."""
-    trained = hasattr(
-        load_plugin("models", experiment.module, f"models.{experiment.model}"), "build"
-    )
-    numbers = range(1, 1 + STUDY.config["explain"]["stability_seeds"]) if trained else []
-    return [experiment_file(experiment.key, f"replicates/{number}.tsv.gz") for number in numbers]
-
-
-def replicates_of_experiment(wildcards):
-    """The codes of trainings with other seeds."""
-    return replicate_files(experiment_of(wildcards))
-
-
-def stability_of_experiment(wildcards):
-    """The table of stability; empty where nothing is trained again."""
-    experiment = experiment_of(wildcards)
-    return experiment_file(experiment.key, "stability.tsv") if replicate_files(experiment) else []
-
-
-def has_contrasts(dataset):
-    """Whether anything is declared of a dataset's samples but who their patients are."""
-    return bool(declared_covariates(STUDY.dataset(dataset)) - {"patient"})
-
-
-def finding_files():
-    """What is found in every experiment, and what the models and maps of a dataset have in common."""
-    files = [
-        experiment_file(key, "findings.tsv") for key in STUDY.experiments if has_contrasts(key[0])
-    ]
-    for dataset in STUDY.datasets:
-        files.append(f"{RESULTS}/{dataset}/matched_features.tsv")
-        if STUDY.has(dataset, "cancer_type"):
-            files.append(f"{RESULTS}/{dataset}/embedding_quality.tsv")
-    return files
-
-
-# figures
-
-
-def figure_files():
-    """Every figure of the study, PNG and PDF."""
     return [
-        f"{stem}.{suffix}"
-        for stem in [*dataset_figures(), *experiment_figures(), *projection_figures()]
-        for suffix in ("png", "pdf")
+        relative(checked(lambda: locate(path, "explain.gene_sets"), "the config")) for path in named
     ]
-
-
-def searches_of(dataset, model):
-    """The experiments of one dataset and model that search, by their keys."""
-    return [
-        key
-        for key in experiments_of(dataset)
-        if key[1] == model and STUDY.experiments[key].searched
-    ]
-
-
-def dataset_figures():
-    """Figures of whole datasets, without their suffix."""
-    return [
-        f"{RESULTS}/{dataset}/figures/{name}"
-        for dataset in STUDY.datasets
-        for name in figures_of_dataset(dataset)
-    ]
-
-
-def figures_of_dataset(dataset):
-    """Names of the figures of one dataset."""
-    names = ["leaderboard", "curves"]
-    if STUDY.has(dataset, "cancer_type"):
-        names += ["gene_embedding", "embedding_quality"]
-    if len(experiments_of(dataset)) > 1:
-        names.append("matches")
-    if STUDY.dataset(dataset)["kind"] == "simulated":
-        names.append("planted_factors")
-    models = dict.fromkeys(model for _, model, _ in experiments_of(dataset))
-    return names + [f"progress_{model}" for model in models if searches_of(dataset, model)]
-
-
-def experiment_figures():
-    """Figures of experiments, without their suffix; those whose covariates are missing are not planned."""
-    return [
-        experiment_file(experiment.key, f"figures/{name}")
-        for experiment in STUDY.experiments.values()
-        for name in figures_of_experiment(experiment)
-    ]
-
-
-def figures_of_experiment(experiment):
-    """Names of the figures of one experiment."""
-    names = ["history", "encoding", "reconstruction"]
-    if has_contrasts(experiment.dataset):
-        names.append("findings")
-    if experiment.searched:
-        names += ["trials", "parallel", "importance"]
-    if STUDY.has(experiment.dataset, "cancer_type"):
-        names.append("embedding")
-    if has_published_figures(experiment):
-        names.append("published")
-    if published_experiment(experiment):
-        names.append("published_search")
-    if experiment.dataset in LOGIC_DATASETS:
-        names.append("agreement")
-    contrasts = STUDY.dataset(experiment.dataset)["contrasts"]
-    return names + [
-        f"{kind}_{contrast}" for kind in ("contrast", "genes") for contrast in contrasts
-    ]
-
-
-def has_published_figures(experiment):
-    """Whether others have published loss curves of this kind of model on these data."""
-    source = STUDY.dataset(experiment.dataset).get("source")
-    return source == "pancan-2016" and experiment.module in ("adage", "vae")
-
-
-def is_published_logic(dataset, independent):
-    """Whether a dataset is made like one of the lecture's: binary, with so many independent genes."""
-    logic = STUDY.dataset(dataset).get("logic", {})
-    return logic.get("values") == "binary" and logic["independent"] == independent
-
-
-def published_curves(wildcards):
-    """The published learning curves for a dataset, if there are any."""
-    published = is_published_logic(wildcards.dataset, 2)
-    return [resource("published_basics.tsv")] if published else []
-
-
-def published_experiment(experiment):
-    """The published search that an experiment repeats, as resources/published_basics.tsv calls it."""
-    if experiment.module != "autoencoder" or not is_published_logic(experiment.dataset, 3):
-        return None
-    return {("depth", "hidden_dim"): "search", ("latent_dim",): "latent"}.get(experiment.searched)
-
-
-def experiment_title(wildcards):
-    """An experiment in words, for titles and report labels."""
-    return f"{wildcards.dataset} · {experiment_name(wildcards.model, wildcards.tuner)}"
-
-
-# things to share
-
-
-def shared_files():
-    """What can be sent on, of every dataset of real or simulated samples; and of new samples."""
-    kinds = {dataset: STUDY.dataset(dataset)["kind"] for dataset in STUDY.datasets}
-    return [
-        *(
-            f"{RESULTS}/{dataset}/{name}"
-            for dataset in kinds
-            if kinds[dataset] != "logic-genes"
-            for name in ("explorer.html", "summary.html", "study.h5ad")
-        ),
-        *(f"{RESULTS}/{dataset}/projection.tsv" for dataset in STUDY.projections),
-    ]
-
-
-def projection_figures():
-    """The figures of new samples, without their suffix."""
-    return [f"{RESULTS}/{dataset}/figures/projection" for dataset in STUDY.projections]
-
-
-def citation_file():
-    """How to cite the workflow, relative to the folder in which Snakemake runs."""
-    return os.path.relpath(Path(workflow.basedir, "CITATION.cff"))
-
-
-def page_files(name):
-    """Template, style sheet and script of a page; they count as code."""
-    return sorted(Path(workflow.basedir, "workflow", "pages").glob(f"{name}.*"))
-
-
-def experiments_of_wildcard(wildcards):
-    """The (model, tuner) of every experiment of a dataset, in the order of their files."""
-    return [list(key[1:]) for key in experiments_of(wildcards.dataset)]
-
-
-def of_every_experiment(name):
-    """The input function of the files of this name in every experiment of a dataset."""
-    return lambda wildcards: files_of_experiments(wildcards.dataset, name)
-
-
-def records_of_dataset(wildcards):
-    """How the matrix and the models of a dataset were made."""
-    matrix = f"{RESULTS}/{wildcards.dataset}/matrix.provenance.json"
-    return [matrix, *files_of_experiments(wildcards.dataset, "model.provenance.json")]
-
-
-def maps_of_dataset(wildcards):
-    """The drawn maps of a dataset, where they are drawn."""
-    if not STUDY.has(wildcards.dataset, "cancer_type"):
-        return []
-    genes = f"{RESULTS}/{wildcards.dataset}/figures/gene_embedding.png"
-    return [genes, *files_of_experiments(wildcards.dataset, "figures/embedding.png")]
 
 
 def target_of(wildcards):
@@ -569,12 +299,9 @@ def target_of(wildcards):
 
 def of_target(name):
     """The input function of a file of that experiment."""
-    return lambda wildcards: experiment_file(target_of(wildcards).key, name)
+    return lambda wildcards: f"{RESULTS}/{'/'.join(target_of(wildcards).key)}/{name}"
 
 
-def projection_code(wildcards):
-    """The code hash of a projection, which runs the model of its target."""
-    experiment = target_of(wildcards)
-    return code_hash(
-        "project_samples", f"tybalt.models.{experiment.module}", files=experiment.files
-    )
+def of_target_dataset(name):
+    """The input function of a file of the dataset that the experiment was trained on."""
+    return lambda wildcards: f"{RESULTS}/{target_of(wildcards).dataset}/{name}"

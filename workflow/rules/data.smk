@@ -20,8 +20,8 @@ localrules:
 rule download_source:
     """Get one table of a source: from a folder, an earlier download or the network."""
     output:
-        file="resources/downloads/{source}/{table}.tsv.gz",
-        record="resources/downloads/{source}/{table}.json",
+        file=f"{PLACES.downloads}/{{source}}/{{table}}.tsv.gz",
+        record=f"{PLACES.downloads}/{{source}}/{{table}}.json",
     log:
         log_of("download_source", "{source}/{table}"),
     benchmark:
@@ -34,31 +34,54 @@ rule download_source:
         name="{table}",
         urls=lambda wildcards: SOURCES[wildcards.source]["tables"][wildcards.table]["urls"],
         published_freeze=lambda wildcards: SOURCES[wildcards.source]["freeze"],
-        downloads="resources/downloads/{source}/files",
+        downloads=f"{PLACES.downloads}/{{source}}/files",
         sources_dir=STUDY.config["sources_dir"],
         code=code_hash("download_source"),
     script:
         "../scripts/download_source.py"
 
 
-rule simulate_cohort:
-    """Simulate a pan-cancer cohort with known truth, in the formats of the real sources."""
+# Once for each kind that simulates, for their raw files differ.
+for kind, module in simulators().items():
+
+    rule:
+        name:
+            f"simulate_dataset_{kind}"
+        input:
+            tables=[PLACES.resource(table) for table in module.RESOURCES],
+        output:
+            **{table: f"{DATASET}/raw/{file}" for table, file in module.RAW.items()},
+        log:
+            log_of("simulate_dataset", DATASET),
+        benchmark:
+            benchmark_of("simulate_dataset", DATASET)
+        wildcard_constraints:
+            **names_with(dataset=of_kind(kind)),
+        conda:
+            "../../envs/cpu.yaml"
+        threads: 2
+        resources:
+            **needs(4000, 30),
+        params:
+            settings=settings_for("SIMULATES"),
+            seed=seed_of("{dataset}", "simulation"),
+            code=kind_code("simulate_dataset"),
+        script:
+            "../scripts/simulate_dataset.py"
+
+
+rule read_dataset:
+    """Read, clean, scale and split a matrix, as the kind of its dataset does."""
     input:
-        cohorts=resource("cohorts.tsv"),
-        gene_statistics=resource("gene_statistics.tsv.gz"),
-        marker_genes=resource("marker_genes.tsv"),
-        driver_mutations=resource("driver_mutations.tsv"),
-        copy_number_events=resource("copy_number_events.tsv"),
+        unpack(read_from),
     output:
-        expression=f"{DATASET}/raw/{RAW_FILES['expression']}",
-        clinical=f"{DATASET}/raw/{RAW_FILES['clinical']}",
-        mutations=f"{DATASET}/raw/{RAW_FILES['mutations']}",
-        copy_number=f"{DATASET}/raw/{RAW_FILES['copy_number']}",
-        planted_factors=f"{DATASET}/raw/planted_factors.h5ad",
+        matrix=f"{DATASET}/matrix.h5ad",
+        samples=f"{DATASET}/samples.tsv",
+        provenance=f"{DATASET}/matrix.provenance.json",
     log:
-        log_of("simulate_cohort", DATASET),
+        log_of("read_dataset", DATASET),
     benchmark:
-        benchmark_of("simulate_cohort", DATASET)
+        benchmark_of("read_dataset", DATASET)
     wildcard_constraints:
         **NAMES,
     conda:
@@ -67,102 +90,13 @@ rule simulate_cohort:
     resources:
         **needs(4000, 30),
     params:
-        n_samples=of_dataset("simulation", "samples"),
-        n_genes=of_dataset("simulation", "genes"),
-        cancer_types=of_dataset("simulation", "cancer_types"),
-        seed=lambda wildcards: STUDY.seed(wildcards.dataset, "simulation"),
-        code=code_hash("simulate_cohort"),
-    script:
-        "../scripts/simulate_cohort.py"
-
-
-rule generate_logic_genes:
-    """Make a few genes that follow from each other, for basic autoencoders."""
-    output:
-        matrix=f"{DATASET}/matrix.h5ad",
-        provenance=f"{DATASET}/matrix.provenance.json",
-    log:
-        log_of("generate_logic_genes", DATASET),
-    benchmark:
-        benchmark_of("generate_logic_genes", DATASET)
-    wildcard_constraints:
-        **(NAMES | {"dataset": one_of(LOGIC_DATASETS)}),
-    conda:
-        "../../envs/cpu.yaml"
-    resources:
-        **needs(2000, 10),
-    params:
-        logic=of_dataset("logic"),
-        split=of_dataset("split"),
-        seed=lambda wildcards: STUDY.seed(wildcards.dataset, "logic"),
-        code=code_hash("generate_logic_genes"),
-    script:
-        "../scripts/generate_logic_genes.py"
-
-
-rule preprocess_expression:
-    """Clean, rank, scale and split an expression matrix."""
-    input:
-        expression=raw_file("expression"),
-        clinical=raw_file("clinical"),
-    output:
-        matrix=f"{DATASET}/matrix.h5ad",
-        provenance=f"{DATASET}/matrix.provenance.json",
-    log:
-        log_of("preprocess_expression", DATASET),
-    benchmark:
-        benchmark_of("preprocess_expression", DATASET)
-    wildcard_constraints:
-        **(NAMES | {"dataset": one_of(set(STUDY.config["datasets"]) - set(LOGIC_DATASETS))}),
-    conda:
-        "../../envs/cpu.yaml"
-    threads: 2
-    resources:
-        **needs(4000, 30),
-    params:
-        genes=of_dataset("genes"),
-        scaling=of_dataset("scaling"),
-        split=of_dataset("split"),
-        columns=of_dataset("clinical", "columns"),
-        barcodes=of_dataset("clinical", "barcodes"),
-        minimum_overlap=of_dataset("minimum_overlap"),
-        seed=lambda wildcards: STUDY.seed(wildcards.dataset, "split"),
-        code=code_hash("preprocess_expression"),
-    script:
-        "../scripts/preprocess_expression.py"
-
-
-rule check_published:
-    """Hold the matrix of the published freeze against published facts."""
-    input:
-        matrix=f"{DATASET}/matrix.h5ad",
-        record=lambda wildcards: downloaded(
-            STUDY.dataset(wildcards.dataset)["source"], "expression"
-        ).replace(".tsv.gz", ".json"),
-    output:
-        published_check=report(
-            f"{DATASET}/published_check.json",
-            caption="../report/check_published.rst",
-            category="0 Models compared",
-            labels={"dataset": "{dataset}", "figure": "published matrix?"},
+        settings=settings_for("READS"),
+        seed=lambda wildcards: STUDY.seed(
+            wildcards.dataset, kind_of(STUDY.dataset(wildcards.dataset)).SEED
         ),
-    log:
-        log_of("check_published", DATASET),
-    benchmark:
-        benchmark_of("check_published", DATASET)
-    wildcard_constraints:
-        **NAMES,
-    conda:
-        "../../envs/cpu.yaml"
-    resources:
-        **needs(2000, 10),
-    params:
-        expected=lambda wildcards: SOURCES[STUDY.dataset(wildcards.dataset)["source"]]["published"],
-        genes=of_dataset("genes"),
-        scaling=of_dataset("scaling"),
-        code=code_hash("check_published"),
+        code=kind_code("read_dataset"),
     script:
-        "../scripts/check_published.py"
+        "../scripts/read_dataset.py"
 
 
 rule tabulate_clinical:
@@ -182,7 +116,7 @@ rule tabulate_clinical:
     resources:
         **needs(4000, 15),
     params:
-        columns=all_clinical_columns,
+        columns=of_dataset("all_columns"),
         barcodes=of_dataset("clinical", "barcodes"),
         code=code_hash("tabulate_clinical"),
     script:
@@ -207,7 +141,7 @@ rule tabulate_mutations:
     resources:
         **needs(4000, 30),
     params:
-        effects=of_source("mutations", "effects"),
+        effects=of_dataset("source_tables", "mutations", "effects"),
         barcodes=of_dataset("clinical", "barcodes"),
         code=code_hash("tabulate_mutations"),
     script:
@@ -258,7 +192,7 @@ rule combine_status:
     resources:
         **needs(4000, 15),
     params:
-        left_out=of_source("oncokb", "left_out"),
+        left_out=of_dataset("source_tables", "oncokb", "left_out"),
         minimum_overlap=of_dataset("minimum_overlap"),
         code=code_hash("combine_status"),
     script:

@@ -45,7 +45,7 @@ rule embed_genes:
         **needs(4000, 30),
     params:
         kinds=STUDY.config["explain"]["embeddings"],
-        seed=lambda wildcards: STUDY.seed(wildcards.dataset, "embedding"),
+        seed=seed_of("{dataset}", "embedding"),
         code=code_hash("embed_genes"),
     script:
         "../scripts/embed_genes.py"
@@ -70,7 +70,7 @@ rule embed_samples:
         **needs(4000, 30),
     params:
         kinds=STUDY.config["explain"]["embeddings"],
-        seed=lambda wildcards: STUDY.seed(wildcards.dataset, "embedding"),
+        seed=seed_of("{dataset}", "embedding"),
         code=code_hash("embed_samples"),
     script:
         "../scripts/embed_samples.py"
@@ -79,11 +79,12 @@ rule embed_samples:
 rule associate_features:
     """Ask every latent feature every contrast of the dataset."""
     input:
-        matrix=f"{DATASET}/matrix.h5ad",
+        samples=f"{DATASET}/samples.tsv",
         encoding=f"{EXPERIMENT}/encoding.tsv.gz",
-        status=of_tables("status", "status.h5ad"),
-        mutation_burden=of_tables("mutations", "mutation_burden.tsv"),
-        driver_genes=resource("driver_mutations.tsv"),
+        columns=known_columns,
+        status=where_planned("status.h5ad"),
+        mutation_burden=where_planned("mutation_burden.tsv"),
+        driver_genes=PLACES.resource("driver_mutations.tsv"),
     output:
         associations=f"{EXPERIMENT}/associations.tsv",
         contrasts=f"{EXPERIMENT}/contrasts.tsv",
@@ -99,7 +100,8 @@ rule associate_features:
         **needs(2000, 15),
     params:
         declared=of_dataset("contrasts"),
-        seed=lambda wildcards: STUDY.seed(wildcards.dataset, "bootstrap"),
+        roles=of_dataset("roles"),
+        seed=seed_of("{dataset}", "bootstrap"),
         code=code_hash("associate_features"),
     script:
         "../scripts/associate_features.py"
@@ -159,9 +161,9 @@ rule train_replicate:
 rule measure_stability:
     """Find each feature again in trainings with other seeds."""
     input:
-        matrix=f"{DATASET}/matrix.h5ad",
+        samples=f"{DATASET}/samples.tsv",
         encoding=f"{EXPERIMENT}/encoding.tsv.gz",
-        replicates=replicates_of_experiment,
+        replicates=replicates_of,
     output:
         stability=f"{EXPERIMENT}/stability.tsv",
     log:
@@ -175,6 +177,7 @@ rule measure_stability:
     resources:
         **needs(2000, 15),
     params:
+        roles=of_dataset("roles"),
         code=code_hash("measure_stability"),
     script:
         "../scripts/measure_stability.py"
@@ -187,7 +190,7 @@ rule list_findings:
         contrasts=f"{EXPERIMENT}/contrasts.tsv",
         high_weight_genes=f"{EXPERIMENT}/high_weight_genes.tsv",
         gene_sets=f"{EXPERIMENT}/gene_sets.tsv",
-        stability=stability_of_experiment,
+        stability=stability_of,
     output:
         findings=f"{EXPERIMENT}/findings.tsv",
     log:
@@ -209,8 +212,8 @@ rule list_findings:
 rule match_models:
     """Match the features of every pair of models."""
     input:
-        matrix=f"{DATASET}/matrix.h5ad",
-        encodings=lambda wildcards: files_of_experiments(wildcards.dataset, "encoding.tsv.gz"),
+        samples=f"{DATASET}/samples.tsv",
+        encodings=of_every_experiment("encoding.tsv.gz"),
     output:
         matched_features=f"{DATASET}/matched_features.tsv",
     log:
@@ -224,7 +227,8 @@ rule match_models:
     resources:
         **needs(2000, 15),
     params:
-        experiments=lambda wildcards: [list(key[1:]) for key in experiments_of(wildcards.dataset)],
+        roles=of_dataset("roles"),
+        experiments=experiments_of_dataset,
         code=code_hash("match_models"),
     script:
         "../scripts/match_models.py"
@@ -234,9 +238,10 @@ rule measure_embeddings:
     """Measure every map against what it is a map of."""
     input:
         matrix=f"{DATASET}/matrix.h5ad",
+        samples=f"{DATASET}/samples.tsv",
         gene_embedding=f"{DATASET}/gene_embedding.tsv",
-        encodings=lambda wildcards: files_of_experiments(wildcards.dataset, "encoding.tsv.gz"),
-        embeddings=lambda wildcards: files_of_experiments(wildcards.dataset, "embedding.tsv"),
+        encodings=of_every_experiment("encoding.tsv.gz"),
+        embeddings=of_every_experiment("embedding.tsv"),
     output:
         embedding_quality=f"{DATASET}/embedding_quality.tsv",
         embedding_purity=f"{DATASET}/embedding_purity.tsv",
@@ -251,8 +256,9 @@ rule measure_embeddings:
     resources:
         **needs(4000, 30),
     params:
-        experiments=lambda wildcards: [list(key[1:]) for key in experiments_of(wildcards.dataset)],
-        seed=lambda wildcards: STUDY.seed(wildcards.dataset, "embedding"),
+        roles=of_dataset("roles"),
+        experiments=experiments_of_dataset,
+        seed=seed_of("{dataset}", "embedding"),
         code=code_hash("measure_embeddings"),
     script:
         "../scripts/measure_embeddings.py"
@@ -261,7 +267,7 @@ rule measure_embeddings:
 rule evaluate_model:
     """Judge one model on the test samples."""
     input:
-        matrix=f"{DATASET}/matrix.h5ad",
+        samples=f"{DATASET}/samples.tsv",
         encoding=f"{EXPERIMENT}/encoding.tsv.gz",
         best=f"{EXPERIMENT}/best.json",
         model=f"{EXPERIMENT}/model.zip",
@@ -282,7 +288,8 @@ rule evaluate_model:
     resources:
         **needs(2000, 15),
     params:
-        seed=lambda wildcards: STUDY.seed(wildcards.dataset, "bootstrap"),
+        roles=of_dataset("roles"),
+        seed=seed_of("{dataset}", "bootstrap"),
         code=code_hash("evaluate_model"),
     script:
         "../scripts/evaluate_model.py"
@@ -291,7 +298,7 @@ rule evaluate_model:
 rule compare_models:
     """Put the models of a dataset into one table."""
     input:
-        evaluations=lambda wildcards: files_of_experiments(wildcards.dataset, "evaluation.json"),
+        evaluations=of_every_experiment("evaluation.json"),
     output:
         leaderboard=f"{DATASET}/leaderboard.tsv",
     log:
@@ -305,7 +312,7 @@ rule compare_models:
     resources:
         **needs(1000, 10),
     params:
-        experiments=lambda wildcards: [list(key[1:]) for key in experiments_of(wildcards.dataset)],
+        experiments=experiments_of_dataset,
         code=code_hash("compare_models"),
     script:
         "../scripts/compare_models.py"
@@ -314,7 +321,7 @@ rule compare_models:
 rule measure_planted_factors:
     """Measure how much of every planted factor a code explains."""
     input:
-        matrix=f"{DATASET}/matrix.h5ad",
+        samples=f"{DATASET}/samples.tsv",
         encoding=f"{EXPERIMENT}/encoding.tsv.gz",
         planted=f"{DATASET}/raw/planted_factors.h5ad",
     output:
@@ -330,6 +337,7 @@ rule measure_planted_factors:
     resources:
         **needs(2000, 15),
     params:
+        roles=of_dataset("roles"),
         code=code_hash("measure_planted_factors"),
     script:
         "../scripts/measure_planted_factors.py"
@@ -338,7 +346,7 @@ rule measure_planted_factors:
 rule compare_planted_factors:
     """Put the grades of the models of a simulated cohort side by side."""
     input:
-        found=lambda wildcards: files_of_experiments(wildcards.dataset, "planted_factors.tsv"),
+        found=of_every_experiment("planted_factors.tsv"),
     output:
         planted_factors=f"{DATASET}/planted_factors.tsv",
     log:
@@ -352,7 +360,7 @@ rule compare_planted_factors:
     resources:
         **needs(1000, 10),
     params:
-        experiments=lambda wildcards: [list(key[1:]) for key in experiments_of(wildcards.dataset)],
+        experiments=experiments_of_dataset,
         code=code_hash("compare_planted_factors"),
     script:
         "../scripts/compare_planted_factors.py"

@@ -35,45 +35,46 @@ use rule draw_dataset as plot_gene_embedding with:
     """Draw the samples mapped by their genes, coloured by cancer type."""
     input:
         embedding=f"{DATASET}/gene_embedding.tsv",
-        matrix=f"{DATASET}/matrix.h5ad",
-        colours=resource("cohorts.tsv"),
+        samples=f"{DATASET}/samples.tsv",
+        colours=PLACES.resource("cohorts.tsv"),
     output:
-        **figure("plot_gene_embedding", DATASET, "1 Maps", "genes"),
+        **figure("plot_gene_embedding", "1 Maps", "genes"),
     log:
         log_of("plot_gene_embedding", DATASET),
     params:
-        **drawing("plot_gene_embedding", title="{dataset}"),
+        **drawing("plot_gene_embedding", roles=of_dataset("roles"), title="{dataset}"),
 
 
 use rule draw_experiment as plot_embedding with:
     """Draw the samples mapped by their codes, coloured by cancer type."""
     input:
         embedding=f"{EXPERIMENT}/embedding.tsv",
-        matrix=f"{DATASET}/matrix.h5ad",
-        colours=resource("cohorts.tsv"),
+        samples=f"{DATASET}/samples.tsv",
+        colours=PLACES.resource("cohorts.tsv"),
     output:
-        **figure("plot_embedding", EXPERIMENT, "1 Maps", "codes"),
+        **figure("plot_embedding", "1 Maps", "codes"),
     log:
         log_of("plot_embedding", EXPERIMENT),
     params:
-        **drawing("plot_embedding", title=experiment_title),
+        **drawing("plot_embedding", roles=of_dataset("roles"), title=experiment_title),
 
 
 use rule draw_experiment as plot_contrast with:
     """Draw the pair of latent features that best separates a contrast."""
     input:
-        matrix=f"{DATASET}/matrix.h5ad",
+        samples=f"{DATASET}/samples.tsv",
         encoding=f"{EXPERIMENT}/encoding.tsv.gz",
         findings=f"{EXPERIMENT}/findings.tsv",
     output:
-        **figure("plot_contrast", EXPERIMENT, "2 Biology", "{contrast}", "contrast_{contrast}"),
+        **figure("plot_contrast", "2 Biology", "{contrast}"),
     log:
         log_of("plot_contrast", f"{EXPERIMENT}/{{contrast}}"),
     params:
         **drawing(
             "plot_contrast",
             contrast="{contrast}",
-            definition=lambda wildcards: of_dataset("contrasts", wildcards.contrast)(wildcards),
+            definition=of_dataset("contrasts", "{contrast}"),
+            roles=of_dataset("roles"),
             title=experiment_title,
         ),
 
@@ -85,7 +86,7 @@ use rule draw_experiment as plot_genes with:
         gene_sets=f"{EXPERIMENT}/gene_sets.tsv",
         findings=f"{EXPERIMENT}/findings.tsv",
     output:
-        **figure("plot_genes", EXPERIMENT, "2 Biology", "genes of {contrast}", "genes_{contrast}"),
+        **figure("plot_genes", "2 Biology", "genes of {contrast}"),
     log:
         log_of("plot_genes", f"{EXPERIMENT}/{{contrast}}"),
     params:
@@ -97,7 +98,7 @@ use rule draw_experiment as plot_findings with:
     input:
         findings=f"{EXPERIMENT}/findings.tsv",
     output:
-        **figure("plot_findings", EXPERIMENT, "2 Biology", "all contrasts"),
+        **figure("plot_findings", "2 Biology", "all contrasts"),
     log:
         log_of("plot_findings", EXPERIMENT),
     params:
@@ -107,17 +108,18 @@ use rule draw_experiment as plot_findings with:
 use rule draw_experiment as plot_encoding with:
     """Draw the codes of all samples as a heat map."""
     input:
-        matrix=f"{DATASET}/matrix.h5ad",
+        samples=f"{DATASET}/samples.tsv",
         encoding=f"{EXPERIMENT}/encoding.tsv.gz",
-        colours=resource("cohorts.tsv"),
+        columns=known_columns,
+        colours=PLACES.resource("cohorts.tsv"),
     output:
-        **figure("plot_encoding", EXPERIMENT, "2 Biology", "heat map of codes"),
+        **figure("plot_encoding", "2 Biology", "heat map of codes"),
     log:
         log_of("plot_encoding", EXPERIMENT),
     resources:
         **needs(4000, 15, drawing=1),
     params:
-        **drawing("plot_encoding", title=experiment_title),
+        **drawing("plot_encoding", roles=of_dataset("roles"), title=experiment_title),
 
 
 use rule draw_experiment as plot_reconstruction with:
@@ -125,13 +127,13 @@ use rule draw_experiment as plot_reconstruction with:
     input:
         reconstruction_genes=f"{EXPERIMENT}/reconstruction_genes.tsv.gz",
         reconstruction_samples=f"{EXPERIMENT}/reconstruction_samples.tsv.gz",
-        colours=resource("cohorts.tsv"),
+        colours=PLACES.resource("cohorts.tsv"),
     output:
-        **figure("plot_reconstruction", EXPERIMENT, "3 Training", "reconstruction error"),
+        **figure("plot_reconstruction", "3 Training", "reconstruction error"),
     log:
         log_of("plot_reconstruction", EXPERIMENT),
     params:
-        **drawing("plot_reconstruction", title=experiment_title),
+        **drawing("plot_reconstruction", label=of_dataset("roles", "label"), title=experiment_title),
 
 
 use rule draw_experiment as plot_history with:
@@ -139,31 +141,13 @@ use rule draw_experiment as plot_history with:
     input:
         history=f"{EXPERIMENT}/history.tsv",
     output:
-        **figure("plot_history", EXPERIMENT, "3 Training", "loss curves"),
+        **figure("plot_history", "3 Training", "loss curves"),
     log:
         log_of("plot_history", EXPERIMENT),
     params:
         **drawing(
             "plot_history",
-            objective=lambda wildcards: experiment_of(wildcards).objective,
-            title=experiment_title,
-        ),
-
-
-use rule draw_experiment as plot_published with:
-    """Draw the loss curve of a model over the figures published for it."""
-    input:
-        history=f"{EXPERIMENT}/history.tsv",
-        published=resource("published.tsv"),
-    output:
-        **figure("plot_published", EXPERIMENT, "3 Training", "beside published figures"),
-    log:
-        log_of("plot_published", EXPERIMENT),
-    params:
-        **drawing(
-            "plot_published",
-            module=lambda wildcards: experiment_of(wildcards).module,
-            n_genes=of_dataset("genes", "count"),
+            objective=of_experiment("objective"),
             title=experiment_title,
         ),
 
@@ -173,48 +157,23 @@ use rule draw_experiment as plot_agreement with:
     input:
         values=f"{EXPERIMENT}/values.tsv.gz",
     output:
-        **figure("plot_agreement", EXPERIMENT, "3 Training", "true and reconstructed"),
+        **figure("plot_agreement", "3 Training", "true and reconstructed"),
     log:
         log_of("plot_agreement", EXPERIMENT),
     params:
         **drawing("plot_agreement", title=experiment_title),
 
 
-use rule draw_experiment as plot_published_search with:
-    """Draw the settings of a search beside the scores published for them."""
-    input:
-        trials=f"{EXPERIMENT}/trials.tsv",
-        published=resource("published_basics.tsv"),
-    output:
-        **figure("plot_published_search", EXPERIMENT, "4 Tuning", "beside the published search"),
-    log:
-        log_of("plot_published_search", EXPERIMENT),
-    params:
-        **drawing(
-            "plot_published_search",
-            experiment=lambda wildcards: published_experiment(experiment_of(wildcards)),
-            objective=lambda wildcards: experiment_of(wildcards).objective,
-            title=experiment_title,
-        ),
-
-
 use rule draw_dataset as plot_curves with:
     """Draw the learning curves of all models of a dataset."""
     input:
-        histories=lambda wildcards: files_of_experiments(wildcards.dataset, "history.tsv"),
-        published=published_curves,
+        histories=of_every_experiment("history.tsv"),
     output:
-        **figure("plot_curves", DATASET, "3 Training", "learning curves of all models"),
+        **figure("plot_curves", "3 Training", "learning curves of all models"),
     log:
         log_of("plot_curves", DATASET),
     params:
-        **drawing(
-            "plot_curves",
-            experiments=lambda wildcards: [
-                list(key[1:]) for key in experiments_of(wildcards.dataset)
-            ],
-            title="{dataset}",
-        ),
+        **drawing("plot_curves", experiments=experiments_of_dataset, title="{dataset}"),
 
 
 use rule draw_experiment as plot_trials with:
@@ -222,13 +181,13 @@ use rule draw_experiment as plot_trials with:
     input:
         trials=f"{EXPERIMENT}/trials.tsv",
     output:
-        **figure("plot_trials", EXPERIMENT, "4 Tuning", "scores of the search"),
+        **figure("plot_trials", "4 Tuning", "scores of the search"),
     log:
         log_of("plot_trials", EXPERIMENT),
     params:
         **drawing(
             "plot_trials",
-            objective=lambda wildcards: experiment_of(wildcards).objective,
+            objective=of_experiment("objective"),
             title=experiment_title,
         ),
 
@@ -238,13 +197,13 @@ use rule draw_experiment as plot_parallel with:
     input:
         trials=f"{EXPERIMENT}/trials.tsv",
     output:
-        **figure("plot_parallel", EXPERIMENT, "4 Tuning", "settings as lines"),
+        **figure("plot_parallel", "4 Tuning", "settings as lines"),
     log:
         log_of("plot_parallel", EXPERIMENT),
     params:
         **drawing(
             "plot_parallel",
-            objective=lambda wildcards: experiment_of(wildcards).objective,
+            objective=of_experiment("objective"),
             title=experiment_title,
         ),
 
@@ -254,7 +213,7 @@ use rule draw_experiment as plot_importance with:
     input:
         importance=f"{EXPERIMENT}/importance.tsv",
     output:
-        **figure("plot_importance", EXPERIMENT, "4 Tuning", "importance of hyperparameters"),
+        **figure("plot_importance", "4 Tuning", "importance of hyperparameters"),
     log:
         log_of("plot_importance", EXPERIMENT),
     params:
@@ -265,21 +224,21 @@ use rule draw_dataset as plot_progress with:
     """Draw the best score so far by what it cost, all tuners of a model on one axis."""
     input:
         searches=lambda wildcards: [
-            experiment_file(key, "trials.tsv")
-            for key in searches_of(wildcards.dataset, wildcards.model)
+            f"{RESULTS}/{'/'.join(each.key)}/trials.tsv"
+            for each in STUDY.searches_of(wildcards.dataset, wildcards.model)
         ],
     output:
-        **figure("plot_progress", DATASET, "4 Tuning", "best so far, by tuner", "progress_{model}"),
+        **figure("plot_progress", "4 Tuning", "best so far, by tuner"),
     log:
         log_of("plot_progress", f"{DATASET}/{{model}}"),
     params:
         **drawing(
             "plot_progress",
             tuners=lambda wildcards: [
-                tuner for _, _, tuner in searches_of(wildcards.dataset, wildcards.model)
+                each.tuner for each in STUDY.searches_of(wildcards.dataset, wildcards.model)
             ],
-            objective=lambda wildcards: STUDY.experiments[
-                searches_of(wildcards.dataset, wildcards.model)[0]
+            objective=lambda wildcards: STUDY.searches_of(wildcards.dataset, wildcards.model)[
+                0
             ].objective,
             title="{dataset} · {model}",
         ),
@@ -290,7 +249,7 @@ use rule draw_dataset as plot_leaderboard with:
     input:
         leaderboard=f"{DATASET}/leaderboard.tsv",
     output:
-        **figure("plot_leaderboard", DATASET, "0 Models compared", "leaderboard"),
+        **figure("plot_leaderboard", "0 Models compared", "leaderboard"),
     log:
         log_of("plot_leaderboard", DATASET),
     params:
@@ -303,11 +262,11 @@ use rule draw_dataset as plot_embedding_quality with:
         embedding_quality=f"{DATASET}/embedding_quality.tsv",
         embedding_purity=f"{DATASET}/embedding_purity.tsv",
     output:
-        **figure("plot_embedding_quality", DATASET, "0 Models compared", "what the maps keep"),
+        **figure("plot_embedding_quality", "0 Models compared", "what the maps keep"),
     log:
         log_of("plot_embedding_quality", DATASET),
     params:
-        **drawing("plot_embedding_quality", title="{dataset}"),
+        **drawing("plot_embedding_quality", label=of_dataset("roles", "label"), title="{dataset}"),
 
 
 use rule draw_dataset as plot_matches with:
@@ -315,7 +274,7 @@ use rule draw_dataset as plot_matches with:
     input:
         matched_features=f"{DATASET}/matched_features.tsv",
     output:
-        **figure("plot_matches", DATASET, "0 Models compared", "codes compared"),
+        **figure("plot_matches", "0 Models compared", "codes compared"),
     log:
         log_of("plot_matches", DATASET),
     params:
@@ -327,7 +286,7 @@ use rule draw_dataset as plot_planted_factors with:
     input:
         planted_factors=f"{DATASET}/planted_factors.tsv",
     output:
-        **figure("plot_planted_factors", DATASET, "0 Models compared", "planted factors found"),
+        **figure("plot_planted_factors", "0 Models compared", "planted factors found"),
     log:
         log_of("plot_planted_factors", DATASET),
     params:
@@ -340,11 +299,15 @@ use rule draw_dataset as plot_projection with:
         projection=f"{DATASET}/projection.tsv",
         diagnostics=f"{DATASET}/projection.json",
         embedding=of_target("embedding.tsv"),
-        matrix=lambda wildcards: f"{RESULTS}/{target_of(wildcards).dataset}/matrix.h5ad",
-        colours=resource("cohorts.tsv"),
+        samples=of_target_dataset("samples.tsv"),
+        colours=PLACES.resource("cohorts.tsv"),
     output:
-        **figure("plot_projection", DATASET, "5 New samples", "projection"),
+        **figure("plot_projection", "5 New samples", "projection"),
     log:
         log_of("plot_projection", DATASET),
     params:
-        **drawing("plot_projection", title="{dataset}"),
+        **drawing(
+            "plot_projection",
+            roles=lambda wildcards: STUDY.dataset(target_of(wildcards).dataset)["roles"],
+            title="{dataset}",
+        ),

@@ -26,7 +26,7 @@ rule train_model:
     benchmark:
         benchmark_of("train_model", EXPERIMENT)
     wildcard_constraints:
-        **(NAMES | {"model": models_with("build")}),
+        **names_with(model=models_with("build")),
     conda:
         "../../envs/gpu.yaml"
     resources:
@@ -45,7 +45,7 @@ use rule train_model as fit_model with:
     benchmark:
         benchmark_of("fit_model", EXPERIMENT)
     wildcard_constraints:
-        **(NAMES | {"model": models_with("fit")}),
+        **names_with(model=models_with("fit")),
     conda:
         "../../envs/cpu.yaml"
     resources:
@@ -102,6 +102,7 @@ rule measure_reconstruction:
     """Measure how well the model gives back each gene and each sample."""
     input:
         matrix=f"{DATASET}/matrix.h5ad",
+        samples=f"{DATASET}/samples.tsv",
         model=f"{EXPERIMENT}/model.zip",
     output:
         reconstruction_genes=f"{EXPERIMENT}/reconstruction_genes.tsv.gz",
@@ -117,6 +118,7 @@ rule measure_reconstruction:
     resources:
         **needs(6000, 15),
     params:
+        roles=of_dataset("roles"),
         code=model_code("measure_reconstruction"),
     script:
         "../scripts/measure_reconstruction.py"
@@ -141,6 +143,7 @@ rule join_clinical:
         **needs(4000, 15),
     params:
         barcodes=of_dataset("clinical", "barcodes"),
+        sample_level=of_dataset("source_tables", "clinical", "sample_level"),
         minimum_overlap=of_dataset("minimum_overlap"),
         code=code_hash("join_clinical"),
     script:

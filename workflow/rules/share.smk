@@ -21,8 +21,8 @@ rule build_explorer:
         encodings=of_every_experiment("encoding.tsv.gz"),
         gene_weights=of_every_experiment("gene_weights.tsv.gz"),
         findings=of_every_experiment("findings.tsv"),
-        markers=resource("marker_genes.tsv"),
-        colours=resource("cohorts.tsv"),
+        markers=PLACES.resource("marker_genes.tsv"),
+        colours=PLACES.resource("cohorts.tsv"),
     output:
         explorer=f"{DATASET}/explorer.html",
     log:
@@ -36,9 +36,12 @@ rule build_explorer:
     resources:
         **needs(4000, 15),
     params:
-        experiments=experiments_of_wildcard,
-        title="{dataset}",
-        code=code_hash("build_explorer", files=page_files("explorer")),
+        experiments=experiments_of_dataset,
+        dataset=lambda wildcards: {
+            "name": wildcards.dataset,
+            "label": STUDY.dataset(wildcards.dataset)["roles"].get("label"),
+        },
+        code=code_hash("build_explorer", files=sorted((HOME / "workflow/pages").glob("explorer.*"))),
     script:
         "../scripts/build_explorer.py"
 
@@ -46,15 +49,20 @@ rule build_explorer:
 rule write_summary:
     """Write one page that says what was trained and what was found."""
     input:
+        samples=f"{DATASET}/samples.tsv",
         matrix=f"{DATASET}/matrix.h5ad",
         leaderboard=f"{DATASET}/leaderboard.tsv",
         best=of_every_experiment("best.json"),
         trials=of_every_experiment("trials.tsv"),
         findings=of_every_experiment("findings.tsv"),
         embedding_quality=f"{DATASET}/embedding_quality.tsv",
-        provenances=records_of_dataset,
-        pictures=maps_of_dataset,
-        citation=citation_file(),
+        provenances=lambda wildcards: [
+            f"{DATASET}/matrix.provenance.json".format(**wildcards),
+            *of_every_experiment("model.provenance.json")(wildcards),
+        ],
+        pictures=lambda wildcards: planned_names(
+            "figures/gene_embedding.png", "figures/embedding.png", dataset=wildcards.dataset
+        ),
     output:
         summary=report(
             f"{DATASET}/summary.html",
@@ -73,10 +81,16 @@ rule write_summary:
     resources:
         **needs(2000, 15),
     params:
-        experiments=experiments_of_wildcard,
-        title="{dataset}",
+        experiments=experiments_of_dataset,
+        dataset=lambda wildcards: {
+            "name": wildcards.dataset,
+            "roles": STUDY.dataset(wildcards.dataset)["roles"],
+        },
         benchmarks=f"{RESULTS}/benchmarks",
-        code=code_hash("write_summary", files=page_files("summary")),
+        code=code_hash(
+            "write_summary",
+            files=[*sorted((HOME / "workflow/pages").glob("summary.*")), HOME / "CITATION.cff"],
+        ),
     script:
         "../scripts/write_summary.py"
 
@@ -92,7 +106,7 @@ rule assemble_study:
         gene_weights=of_every_experiment("gene_weights.tsv.gz"),
         associations=of_every_experiment("associations.tsv"),
         findings=of_every_experiment("findings.tsv"),
-        colours=resource("cohorts.tsv"),
+        colours=PLACES.resource("cohorts.tsv"),
     output:
         study=f"{DATASET}/study.h5ad",
     log:
@@ -106,7 +120,8 @@ rule assemble_study:
     resources:
         **needs(4000, 15),
     params:
-        experiments=experiments_of_wildcard,
+        experiments=experiments_of_dataset,
+        label=of_dataset("roles", "label"),
         code=code_hash("assemble_study"),
     script:
         "../scripts/assemble_study.py"
@@ -117,7 +132,8 @@ rule project_samples:
     input:
         expression=raw_file("expression"),
         model=of_target("model.zip"),
-        matrix=lambda wildcards: f"{RESULTS}/{target_of(wildcards).dataset}/matrix.h5ad",
+        matrix=of_target_dataset("matrix.h5ad"),
+        samples=of_target_dataset("samples.tsv"),
         encoding=of_target("encoding.tsv.gz"),
         embedding=of_target("embedding.tsv"),
     output:
@@ -136,9 +152,16 @@ rule project_samples:
     resources:
         **needs(6000, 30),
     params:
-        duplicates=of_dataset("genes", "duplicates"),
-        target=lambda wildcards: "/".join(target_of(wildcards).key),
-        seed=lambda wildcards: STUDY.seed(wildcards.dataset, "projection"),
-        code=projection_code,
+        options=lambda wildcards: {
+            "duplicates": STUDY.dataset(wildcards.dataset)["genes"]["duplicates"],
+            "target": "/".join(target_of(wildcards).key),
+            "roles": STUDY.dataset(target_of(wildcards).dataset)["roles"],
+        },
+        seed=seed_of("{dataset}", "projection"),
+        code=lambda wildcards: code_hash(
+            "project_samples",
+            f"tybalt.models.{target_of(wildcards).module}",
+            files=target_of(wildcards).files,
+        ),
     script:
         "../scripts/project_samples.py"

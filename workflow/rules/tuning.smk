@@ -37,8 +37,8 @@ rule propose_trials:
         module=of_experiment("module"),
         fixed=of_experiment("fixed"),
         space=of_experiment("space"),
-        slots=slots_of_round,
-        seed=lambda wildcards: STUDY.seed(wildcards.dataset, wildcards.model, wildcards.tuner),
+        slots=lambda wildcards: experiment_of(wildcards).slots(wildcards.round),
+        seed=seed_of("{dataset}", "{model}", "{tuner}"),
         code=model_code("propose_trials", with_tuner=True),
     script:
         "../scripts/propose_trials.py"
@@ -56,7 +56,7 @@ rule train_trial:
     benchmark:
         benchmark_of("train_trial", f"{EXPERIMENT}/{{round}}/{{trial}}/{{execution}}")
     wildcard_constraints:
-        **(NAMES | {"model": models_with("build")}),
+        **names_with(model=models_with("build")),
     # Never across rounds: a later round needs the earlier.
     group:
         "trials_{dataset}_{model}_{tuner}_{round}"
@@ -67,9 +67,11 @@ rule train_trial:
     params:
         slot="{round}/{trial}/{execution}",
         module=of_experiment("module"),
-        hyperparameters=lambda wildcards: trial_of(wildcards).hyperparameters,
+        hyperparameters=lambda wildcards: experiment_of(wildcards)
+        .trial(wildcards.round, wildcards.trial)
+        .hyperparameters,
         training=training_options,
-        seed=trial_seed,
+        seed=seed_of("{dataset}", "{model}", "{round}", "{trial}", "{execution}"),
         code=model_code("train_trial"),
     script:
         "../scripts/train_trial.py"
@@ -82,7 +84,7 @@ use rule train_trial as fit_trial with:
     benchmark:
         benchmark_of("fit_trial", f"{EXPERIMENT}/{{round}}/{{trial}}/{{execution}}")
     wildcard_constraints:
-        **(NAMES | {"model": models_with("fit")}),
+        **names_with(model=models_with("fit")),
     group:
         "fits_{dataset}_{model}_{tuner}_{round}"
     conda:
@@ -94,7 +96,7 @@ use rule train_trial as fit_trial with:
 rule rank_trials:
     """Rank every setting of a search and name the winner."""
     input:
-        trials=trials_of_experiment,
+        trials=trials_of,
     output:
         ranking=f"{EXPERIMENT}/trials.tsv",
         best=f"{EXPERIMENT}/best.json",
@@ -109,7 +111,7 @@ rule rank_trials:
     resources:
         **needs(1000, 10),
     params:
-        settings=settings_of_experiment,
+        settings=of_experiment("settings"),
         space=of_experiment("space"),
         configurations=of_experiment("configurations"),
         code=model_code("rank_trials"),
@@ -134,8 +136,8 @@ rule measure_importance:
     resources:
         **needs(2000, 15),
     params:
-        searched=lambda wildcards: list(experiment_of(wildcards).searched),
-        seed=lambda wildcards: STUDY.seed(wildcards.dataset, "importance"),
+        searched=of_experiment("searched"),
+        seed=seed_of("{dataset}", "importance"),
         code=code_hash("measure_importance"),
     script:
         "../scripts/measure_importance.py"

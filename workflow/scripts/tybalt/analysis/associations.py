@@ -16,6 +16,7 @@ from tybalt.analysis.contrasts import (
     plan_contrasts,
     read_burden,
     read_drivers,
+    read_known_columns,
 )
 from tybalt.analysis.stratified_tests import (
     CHANCE,
@@ -23,11 +24,13 @@ from tybalt.analysis.stratified_tests import (
     Effects,
     answering_strata,
     bootstrap_intervals,
-    count_patients,
+    count_groups,
     measure_effects,
 )
-from tybalt.data.matrix import held_out_part, read_obs
-from tybalt.jobs.files import read_samples, read_table, write_table
+from tybalt.data.matrix import held_out_part
+from tybalt.data.samples import read_samples
+from tybalt.jobs.files import read_by_sample, read_table, write_table
+from tybalt.plan.names import in_words, plural
 
 log = logging.getLogger(__name__)
 
@@ -59,12 +62,14 @@ NAMED_GENES = 8
 
 
 def associate_features(
-    matrix: str,
+    samples: str,
     encoding: str,
+    columns: Sequence[str],
     status: Sequence[str],
     mutation_burden: Sequence[str],
     driver_genes: str,
     declared: Mapping[str, Mapping[str, Any]],
+    roles: Mapping[str, Any],
     seed: int,
     associations: str,
     contrasts: str,
@@ -73,16 +78,18 @@ def associate_features(
 
     A feature is *found* if its q-value (Benjamini-Hochberg over all contrasts and features) is at
     most 0.05 and its effect is large enough (AUROC >= 0.7 or <= 0.3, |rho| >= 0.3), both on the
-    training samples. It is *confirmed* if the 95 % bootstrap interval (over patients) of its effect
-    on the test samples lies on the same side of chance. With fewer than ten patients on a side of
+    training samples. It is *confirmed* if the 95 % bootstrap interval (over groups) of its effect
+    on the test samples lies on the same side of chance. With fewer than ten groups on a side of
     either part the contrast is *not testable*. p- and q-values count samples.
 
     Parameters
     ----------
-    matrix
-        matrix.h5ad; only its clinical columns and split are read.
+    samples, roles
+        samples.tsv, and the parts that its columns play (`tybalt.data.samples`).
     encoding
         encoding.tsv.gz of one experiment.
+    columns
+        What is known of the columns of this kind of dataset; an empty list if nothing is.
     status, mutation_burden
         status.h5ad and mutation_burden.tsv; empty lists where the dataset has no such tables.
     driver_genes
@@ -99,13 +106,18 @@ def associate_features(
         Output table, one row per contrast: what was compared, and how many samples answered.
     """
     started = time.monotonic()
-    obs = read_obs(matrix)
-    codes = read_samples(encoding, obs.index)
+    known = read_samples(samples, roles)
+    codes = read_by_sample(encoding, known.index)
     asked = plan_contrasts(
-        obs, declared, read_drivers(status, driver_genes), read_burden(mutation_burden)
+        known,
+        declared,
+        read_known_columns(columns),
+        read_drivers(status, driver_genes),
+        read_burden(mutation_burden),
     )
-    split, patients = (obs[name].to_numpy(dtype=object) for name in ("split", "patient"))
-    table, facts = answer(codes, asked, split, patients, seed)
+    table, facts = answer(
+        codes, asked, known.split, known.group, seed, plural(in_words(roles["group"]))
+    )
     write_table(table, associations)
     write_table(facts, contrasts)
     log.info(
@@ -121,8 +133,9 @@ def answer(
     codes: pd.DataFrame,
     contrasts: Sequence[Contrast],
     split: np.ndarray,
-    patients: np.ndarray,
+    groups: np.ndarray,
     seed: int,
+    noun: str = "groups",
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Answer all contrasts; see `associate_features`.
 
@@ -132,8 +145,10 @@ def answer(
         Samples x features.
     contrasts
         Their answers are of the same samples in the same order.
-    split, patients
-        Part and patient of each sample.
+    split, groups
+        Part and group of each sample.
+    noun
+        What groups are called: patients.
 
     Returns
     -------
@@ -145,7 +160,7 @@ def answer(
     values = codes.to_numpy(dtype=float)
     part = held_out_part(split)
     train, judged = split == "train", split == part
-    strata = [answering_strata(contrast, train, patients) for contrast in contrasts]
+    strata = [answering_strata(contrast, train, groups) for contrast in contrasts]
     on_train = measure_effects(values, contrasts, train, strata)
     on_test = measure_effects(values, contrasts, judged, strata)
     q = adjust(on_train.p)
@@ -157,13 +172,13 @@ def answer(
         shown = np.flatnonzero(found[i] | (np.arange(len(order)) == order[0]))
         low, high = (np.full(len(order), np.nan) for _ in range(2))
         low[shown], high[shown] = bootstrap_intervals(
-            values[:, shown], contrast, judged, strata[i], patients, seed
+            values[:, shown], contrast, judged, strata[i], groups, seed
         )
         behind = {
-            name: count_patients(contrast, rows, strata[i], patients)
+            name: count_groups(contrast, rows, strata[i], groups)
             for name, rows in (("training", train), (part, judged))
         }
-        reason = untestable(contrast, behind)
+        reason = untestable(contrast, behind, noun)
         table = pd.DataFrame(
             {
                 "contrast": contrast.name,
@@ -204,19 +219,21 @@ def large_enough(effects: np.ndarray, contrasts: Sequence[Contrast]) -> np.ndarr
     return np.abs(effects - chance) >= floor
 
 
-def untestable(contrast: Contrast, behind: Mapping[str, tuple[int, int]]) -> str:
+def untestable(contrast: Contrast, behind: Mapping[str, tuple[int, int]], noun: str) -> str:
     """Say why a contrast cannot be tested; "" if it can.
 
     Parameters
     ----------
     behind
-        Patients on the positive and on the negative side, of the training and the judged samples.
+        Groups on the positive and on the negative side, of the training and the judged samples.
+    noun
+        What they are called.
     """
     for part, sides in behind.items():
         if min(sides) < MINIMUM_PER_SIDE:
             side = "positive " if sides[0] <= sides[1] else "negative "
             kind = side if contrast.measure == AUROC else ""
-            return f"{min(sides)} {kind}{part} patients, fewer than {MINIMUM_PER_SIDE}"
+            return f"{min(sides)} {kind}{part} {noun}, fewer than {MINIMUM_PER_SIDE}"
     return ""
 
 

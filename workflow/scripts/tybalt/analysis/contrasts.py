@@ -3,32 +3,21 @@
 import dataclasses
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 
+from tybalt.data.samples import Samples
 from tybalt.data.tables.events import read_events
 from tybalt.jobs.files import read_table
 from tybalt.plan.errors import InputError, suggest
+from tybalt.plan.names import in_words, plural
 
 #: Two ways to measure an answer.
 AUROC, SPEARMAN = "auroc", "spearman"
-
-NORMAL = "Solid Tissue Normal"
-#: A cancer type with fewer normal samples is not asked on its own.
-LEAST_NORMALS = 10
-METASTATIC = ("Metastatic", "Additional Metastatic")
-PRIMARY = "Primary Tumor"
-
-#: Columns of the samples that have contrasts of their own, or that are names and no properties.
-_OWN = {"patient", "sample", "split", "disease", "cancer_type", "organ", "sample_type"}
-_OWN |= {"sex", "age", "stage"}
-
-#: What a stage is called (https://www.cancer.gov/about-cancer/diagnosis-staging/staging); letters
-#: behind it are its subdivisions. `Stage X`, `I/II NOS` and the like are not known stages.
-_STAGE = re.compile(r"(?:stage\s+)?(0|iv|i{1,3}|[1-4])(?:[abcs]\d?)?", re.IGNORECASE)
-_STAGE_NUMBERS = {"0": 0, "i": 1, "ii": 2, "iii": 3, "iv": 4, "1": 1, "2": 2, "3": 3, "4": 4}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,61 +54,79 @@ class Contrast:
 
 
 def plan_contrasts(
-    obs: pd.DataFrame,
+    samples: Samples,
     declared: Mapping[str, Mapping[str, Any]],
+    known: Mapping[str, Any],
     drivers: pd.DataFrame | None = None,
     burden: pd.Series | None = None,
 ) -> list[Contrast]:
     """List the contrasts that can be asked of these samples, those of the config first.
 
-    Sex, age, stage, mutation burden, driver genes and other columns with two values or numbers
-    belong to a patient's tumour: they are asked of tumours, within cancer types, which differ in
-    all of them. Normal against tumour and metastasis against primary are asked within cancer types
-    too. An organ with the samples of one cancer type is not asked for a second time.
+    Then come every label against all others; columns of which every value is asked (not if they
+    divide the samples as labels do); comparisons that the kind of dataset brings, within labels;
+    and all other columns with two values or with numbers, mutation burden and driver genes, within
+    labels, which differ in most of them.
 
     Parameters
     ----------
-    obs
-        Clinical columns of all samples; `cancer_type`, `sample_type`, `organ`, `sex`, `age`,
-        `stage` are used by name where they are there.
     declared
         Name -> {covariate, positive, within?}. A name that is also an automatic contrast takes
         its place.
+    known
+        What is known of the columns of this kind of dataset: resources/tcga_columns.yaml, or
+        nothing.
     drivers
         Samples x driver genes, 1 = hit; any samples.
     burden
         log10 mutations by sample; any samples.
     """
-    contrasts = [ask_contrast(obs, name, contrast) for name, contrast in declared.items()]
-    types, within = texts(obs, "cancer_type"), ""
-    everywhere = np.where(np.full(len(obs), True), "all", "").astype(object)
-    stratum = everywhere
-    if "cancer_type" in obs:
-        stratum, within = types, ", within cancer types"
-        contrasts += one_against_rest("cancer_type", types, everywhere)
-    contrasts += [
-        contrast
-        for contrast in one_against_rest("organ", texts(obs, "organ"), everywhere)
-        if not any(same_answers(contrast, other) for other in contrasts if not other.named)
-    ]
-    contrasts += of_sample_types(texts(obs, "sample_type"), stratum, within)
-    tumours = np.where(texts(obs, "sample_type") == NORMAL, "", stratum)
-    of_patients = {name: obs[name] for name in obs if name not in _OWN}
-    if "age" in obs:
-        of_patients = {"age": obs["age"], **of_patients}
-    if "sex" in obs:
-        of_patients = {"sex": obs["sex"], **of_patients}
-    if "stage" in obs:
-        of_patients["stage"] = stage_numbers(obs["stage"])
+    obs, label = samples.table, samples.roles.get("label")
+    everywhere = np.full(len(obs), "all", dtype=object)
+    stratum, within = everywhere, ""
+    contrasts = [ask_contrast(obs, name, each) for name, each in declared.items()]
+    if label is not None:
+        stratum, within = texts(obs, label), f", within {plural(samples.label_in_words)}"
+        contrasts += one_against_rest(label, stratum, everywhere)
+    divided = [name for name in known.get("one_against_rest", []) if name in obs and name != label]
+    for name in divided:
+        contrasts += [
+            contrast
+            for contrast in one_against_rest(name, texts(obs, name), everywhere)
+            if not any(same_answers(contrast, other) for other in contrasts if not other.named)
+        ]
+    compared = [each for each in known.get("contrasts", []) if each["column"] in obs]
+    for each in compared:
+        contrasts += compare_values(texts(obs, each["column"]), each, stratum, within)
+    asked_within = leave_out(obs, known.get("not_asked_of"), stratum)
+    done = {"split", samples.roles["group"], label, *known.get("not_asked", [])}
+    done |= {*divided, *(each["column"] for each in compared)}
+    columns = in_order([name for name in obs if name not in done], known)
+    values = {name: as_numbers(obs[name], known.get("ordered", {}).get(name)) for name in columns}
     if burden is not None:
-        of_patients["mutation_burden"] = burden.reindex(obs.index)
+        values["mutation_burden"] = burden.reindex(obs.index)
     if drivers is not None:
-        known = drivers.reindex(obs.index)
-        of_patients |= {f"driver:{gene}": known[gene] for gene in known}
-    for name, values in of_patients.items():
-        contrasts += ask_column(name, values, tumours, within)
+        hits = drivers.reindex(obs.index)
+        values |= {f"driver:{gene}": hits[gene] for gene in hits}
+    plain = known.get("self_explaining", [])
+    for name, column in values.items():
+        contrasts += ask_column(name, column, asked_within, within, name in plain)
     named = set(declared)
     return [contrast for contrast in contrasts if contrast.named or contrast.name not in named]
+
+
+def in_order(columns: Sequence[str], known: Mapping[str, Any]) -> list[str]:
+    """Put the columns that are asked first, and those that are asked last, into their places."""
+    first, last = (
+        [name for name in known.get(key, []) if name in columns] for key in ("first", "last")
+    )
+    return [*first, *(name for name in columns if name not in (*first, *last)), *last]
+
+
+def leave_out(obs: pd.DataFrame, out: Mapping[str, Any] | None, stratum: np.ndarray) -> np.ndarray:
+    """Put the samples with some values of a column outside of all strata."""
+    if out is None or out["column"] not in obs:
+        return stratum
+    return np.where(np.isin(texts(obs, out["column"]), out["values"]), "", stratum)
 
 
 def texts(obs: pd.DataFrame, column: str) -> np.ndarray:
@@ -163,7 +170,7 @@ def ask_contrast(obs: pd.DataFrame, name: str, contrast: Mapping[str, Any]) -> C
 
 
 def _within(covariate: str | None) -> str:
-    return f", within {covariate.replace('_', ' ')}s" if covariate else ""
+    return f", within {plural(in_words(covariate))}" if covariate else ""
 
 
 def one_against_rest(column: str, values: np.ndarray, stratum: np.ndarray) -> list[Contrast]:
@@ -191,52 +198,64 @@ def same_answers(a: Contrast, b: Contrast) -> bool:
     )
 
 
-def of_sample_types(kinds: np.ndarray, types: np.ndarray, within: str) -> list[Contrast]:
-    """Ask normal against tumour, over all cancer types and in each, and metastasis against primary.
+def compare_values(
+    values: np.ndarray, definition: Mapping[str, Any], stratum: np.ndarray, within: str
+) -> list[Contrast]:
+    """Ask for some values of a column against others, over all strata and, if wanted, in each.
 
     Parameters
     ----------
-    kinds
-        Sample type of each sample.
-    types
-        What they are compared within: the cancer type, or "all".
-    within
-        The same in words.
+    values
+        The column as text, "" where it is missing.
+    definition
+        ``name``; ``text``; ``positive`` values; ``negative`` ones (all others if not given);
+        ``in_each_with``: positive samples that a stratum needs to be asked on its own.
+    stratum, within
+        What is compared within, and the same in words.
     """
-    contrasts = []
-    normal = np.where(kinds == "", np.nan, (kinds == NORMAL).astype(float))
-    found, counts = np.unique(types[kinds == NORMAL].astype(str), return_counts=True)
-    where = found[(counts >= LEAST_NORMALS) & (found != "")].tolist()
-    if len(found):
-        text = f"normal tissue against tumour{within}"
-        contrasts.append(Contrast("normal", text, AUROC, normal, types))
-    if within:
-        contrasts += [
-            Contrast(
-                name=f"normal:{name}",
-                description=f"normal tissue against tumour in {name}",
-                measure=AUROC,
-                values=normal,
-                stratum=np.where(types == name, types, ""),
-            )
-            for name in where
-        ]
-    if np.isin(kinds, METASTATIC).any():
-        spread = np.select([np.isin(kinds, METASTATIC), kinds == PRIMARY], [1.0, 0.0], np.nan)
-        text = f"metastasis against primary tumour{within}"
-        contrasts.append(Contrast("metastatic", text, AUROC, spread, types))
-    return contrasts
+    name, text = definition["name"], definition["text"]
+    positive = np.isin(values, definition["positive"])
+    if not positive.any():
+        return []
+    negative = np.isin(values, definition["negative"]) if "negative" in definition else values != ""
+    answers = np.select([positive, negative], [1.0, 0.0], np.nan)
+    contrasts = [Contrast(name, text + within, AUROC, answers, stratum)]
+    if not within or "in_each_with" not in definition:
+        return contrasts
+    found, counts = np.unique(stratum[positive].astype(str), return_counts=True)
+    where = found[(counts >= definition["in_each_with"]) & (found != "")].tolist()
+    return contrasts + [
+        Contrast(
+            name=f"{name}:{each}",
+            description=f"{text} in {each}",
+            measure=AUROC,
+            values=answers,
+            stratum=np.where(stratum == each, stratum, ""),
+        )
+        for each in where
+    ]
 
 
-def stage_numbers(stages: pd.Series) -> pd.Series:
-    """Turn stages into 0 .. 4, subdivisions left out; NaN for what is no stage."""
-    found = stages.astype(object).map(lambda text: _STAGE.fullmatch(str(text).strip()))
-    return found.map(lambda match: _STAGE_NUMBERS[match[1].lower()] if match else np.nan).astype(
-        float
-    )
+def as_numbers(column: pd.Series, order: Mapping[str, Any] | None) -> pd.Series:
+    """Turn ordered classes into numbers, NaN for what is none; other columns stay as they are.
+
+    Parameters
+    ----------
+    order
+        ``pattern``, whose first group names the class, and ``numbers``, class -> number; None for
+        a column without an order.
+    """
+    if order is None:
+        return column
+    pattern = re.compile(order["pattern"], re.IGNORECASE)
+    found = column.astype(object).map(lambda text: pattern.fullmatch(str(text).strip()))
+    numbers = order["numbers"]
+    return found.map(lambda match: numbers[match[1].lower()] if match else np.nan).astype(float)
 
 
-def ask_column(name: str, values: pd.Series, stratum: np.ndarray, within: str) -> list[Contrast]:
+def ask_column(
+    name: str, values: pd.Series, stratum: np.ndarray, within: str, is_plain: bool = False
+) -> list[Contrast]:
     """Ask for a column with two values (the second in the alphabet against the first) or numbers.
 
     Returns
@@ -263,7 +282,7 @@ def ask_column(name: str, values: pd.Series, stratum: np.ndarray, within: str) -
             return []
         yes = labels == found[1]
         description = f"{found[1]} against {found[0]}"
-        description = description if name == "sex" else f"{words}: {description}"
+        description = description if is_plain else f"{words}: {description}"
     answers = np.where(known, yes.astype(float), np.nan)
     return [Contrast(name, description + within, AUROC, answers, stratum)]
 
@@ -292,3 +311,8 @@ def read_burden(mutation_burden: Sequence[str]) -> pd.Series | None:
     if not mutation_burden:
         return None
     return read_table(str(mutation_burden), index="sample")["log10_mutations"]
+
+
+def read_known_columns(columns: Sequence[str]) -> dict[str, Any]:
+    """Read what is known of a kind's columns; nothing where the kind brings no such file."""
+    return yaml.safe_load(Path(str(columns)).read_text(encoding="utf-8")) if columns else {}

@@ -1,16 +1,18 @@
 """Does a map tell the truth? What it keeps of the samples' neighbours and labels."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.spatial.distance import cdist
 
+from tybalt.analysis.classification import NEIGHBOURS, balanced_accuracy
 from tybalt.analysis.embedding import COMPONENTS_OF_GENES, principal_components
-from tybalt.analysis.evaluation import NEIGHBOURS, balanced_accuracy
-from tybalt.data.matrix import read_obs, read_values
-from tybalt.jobs.files import read_samples, read_table, write_table
+from tybalt.data.matrix import read_values
+from tybalt.data.samples import read_samples
+from tybalt.jobs.files import read_by_sample, read_table, write_table
 from tybalt.plan.names import experiment_name
 
 log = logging.getLogger(__name__)
@@ -25,16 +27,18 @@ METHODS = {"tsne": "t-SNE", "pca": "PCA", "umap": "UMAP"}
 CHUNK = 512
 
 MAP_COLUMNS = ["of", "method", "trustworthiness", f"kept_{FEW}", f"kept_{MANY}"]
-MAP_COLUMNS += ["type_accuracy", "purity"]
+MAP_COLUMNS += ["label_accuracy", "purity"]
 PURITY_COLUMNS = ["of", "method", "label", "n", "purity"]
 
 
 def measure_embeddings(
     matrix: str,
+    samples: str,
     gene_embedding: str,
     encodings: Sequence[str],
     embeddings: Sequence[str],
     experiments: Sequence[Sequence[str]],
+    roles: Mapping[str, Any],
     seed: int,
     embedding_quality: str,
     embedding_purity: str,
@@ -45,6 +49,8 @@ def measure_embeddings(
     ----------
     matrix
         matrix.h5ad.
+    samples, roles
+        samples.tsv, and the parts that its columns play (`tybalt.data.samples`).
     gene_embedding
         Map of the samples by their genes. The principal components that it was made from stand
         for the genes.
@@ -57,26 +63,26 @@ def measure_embeddings(
     embedding_quality
         Output table, one row per map: `of` (genes, or model/tuner), `method` (tsne, pca, umap),
         `trustworthiness` (see there), `kept_10` and `kept_50` (share of a
-        sample's 10 or 50 nearest neighbours that are still so near on the map), `type_accuracy`
-        (balanced accuracy of the cancer type by a vote of the 5 nearest other samples on the map)
+        sample's 10 or 50 nearest neighbours that are still so near on the map), `label_accuracy`
+        (balanced accuracy of the label by a vote of the 5 nearest other samples on the map)
         and `purity` (share of the 10 nearest on the map that have the sample's type, mean over
-        types).
+        labels).
     embedding_purity
         Output table: that purity for each cancer type.
     """
-    obs = read_obs(matrix)
-    types = obs["cancer_type"].astype(object).to_numpy() if "cancer_type" in obs else None
+    known = read_samples(samples, roles)
+    labels = None if known.label is None else known.label.to_numpy()
     measured, purities = [], []
     for of, values, path in sources(
-        matrix, gene_embedding, encodings, embeddings, experiments, seed
+        matrix, known.index, gene_embedding, encodings, embeddings, experiments, seed
     ):
-        positions = read_samples(path, obs.index)
+        positions = read_by_sample(path, known.index)
         if positions.isna().all(axis=None):
             log.info("%s: the code is constant, there is no map", of)
             continue
         next_ones = nearest(values, MANY)
         for name, plane in planes(positions).items():
-            row, purity = measure_map(values, next_ones, plane, types)
+            row, purity = measure_map(values, next_ones, plane, labels)
             measured.append({"of": of, "method": name, **row})
             purities.append(purity.assign(of=of, method=name))
             log.info("%s, %s: %s", of, name, row)
@@ -87,6 +93,7 @@ def measure_embeddings(
 
 def sources(
     matrix: str,
+    samples: pd.Index,
     gene_embedding: str,
     encodings: Sequence[str],
     embeddings: Sequence[str],
@@ -94,12 +101,12 @@ def sources(
     seed: int,
 ):
     """Yield (name, samples x features, path of its map): the genes, then every code."""
-    X, samples = read_values(matrix), read_obs(matrix).index
+    X = read_values(matrix)
     count = min(COMPONENTS_OF_GENES, *X.shape)
     yield "genes", principal_components(X, count, seed), gene_embedding
     del X
     for (model, tuner), encoding, embedding in zip(experiments, encodings, embeddings, strict=True):
-        codes = read_samples(encoding, samples)
+        codes = read_by_sample(encoding, samples)
         yield f"{model}/{tuner}", codes.to_numpy(dtype=float), embedding
 
 
@@ -144,7 +151,7 @@ def write_share(share: float) -> str:
 
 
 def measure_map(
-    values: np.ndarray, next_ones: np.ndarray, plane: np.ndarray, types: np.ndarray | None
+    values: np.ndarray, next_ones: np.ndarray, plane: np.ndarray, labels: np.ndarray | None
 ) -> tuple[dict[str, float], pd.DataFrame]:
     """Measure one map; see `measure_embeddings`.
 
@@ -156,8 +163,8 @@ def measure_map(
         Samples x 50: their nearest neighbours there, the nearest first (fewer of few samples).
     plane
         Samples x 2.
-    types
-        Cancer types, None or NaN where not known; None if the dataset has none.
+    labels
+        Labels, None or NaN where not known; None if the dataset has none.
 
     Returns
     -------
@@ -169,16 +176,16 @@ def measure_map(
         "trustworthiness": trustworthiness(values, on_map[:, :FEW]),
         f"kept_{FEW}": share_kept(next_ones, on_map, FEW),
         f"kept_{MANY}": share_kept(next_ones, on_map, MANY),
-        "type_accuracy": np.nan,
+        "label_accuracy": np.nan,
         "purity": np.nan,
     }
     empty = pd.DataFrame(columns=["label", "n", "purity"])
-    if types is None:
+    if labels is None:
         return row, empty
-    known = pd.notna(types) & (types != "")
-    codes, names = pd.factorize(np.where(known, types, "").astype(str), sort=True)
+    known = pd.notna(labels) & (labels != "")
+    codes, names = pd.factorize(np.where(known, labels, "").astype(str), sort=True)
     voted = _most_frequent(codes[on_map[:, :NEIGHBOURS]], len(names))
-    row["type_accuracy"] = balanced_accuracy((voted == codes)[known], codes[known])
+    row["label_accuracy"] = balanced_accuracy((voted == codes)[known], codes[known])
     same = (codes[on_map[:, :FEW]] == codes[:, None]).mean(axis=1)
     of_label = pd.Series(same[known]).groupby(names[codes[known]])
     purity = of_label.agg(["size", "mean"]).rename(columns={"size": "n", "mean": "purity"})

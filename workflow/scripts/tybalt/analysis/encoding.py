@@ -1,18 +1,20 @@
 """What a trained model says of the samples: codes, gene weights, reconstruction."""
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tybalt.data.matrix import (
-    held_out_part,
     present_parts,
     read_obs,
     read_parts,
     read_values,
     read_var,
 )
+from tybalt.data.samples import read_samples
 from tybalt.jobs.files import write_table
 from tybalt.plan.errors import InputError
 from tybalt.training.bundle import Bundle, feature_table, load_bundle
@@ -60,7 +62,12 @@ def weigh_genes(model: str, gene_weights: str) -> None:
 
 
 def measure_reconstruction(
-    matrix: str, model: str, reconstruction_genes: str, reconstruction_samples: str
+    matrix: str,
+    samples: str,
+    model: str,
+    roles: Mapping[str, Any],
+    reconstruction_genes: str,
+    reconstruction_samples: str,
 ) -> None:
     """Compare every gene and every sample with its deterministic reconstruction.
 
@@ -68,29 +75,31 @@ def measure_reconstruction(
     ----------
     matrix, model
         Inputs ``matrix.h5ad`` and ``model.zip``.
+    samples, roles
+        samples.tsv, and the parts that its columns play (`tybalt.data.samples`).
     reconstruction_genes
         Output: gene, the mean squared error over the samples of each part (``mse_train`` ...) and
-        the correlation over the samples of the part that judges (``pearson_test``); NaN where a
-        gene is constant.
+        the correlation over the samples of the part that known.held_outs (``pearson_test``); NaN
+        where a gene is constant.
     reconstruction_samples
-        Output: sample, split, cancer_type and sample_type (where the data have them), mse,
+        Output: sample, split, the columns of the label and of the strata, mse,
         mse_of_mean (that of the mean training sample, which every model must beat), pearson over
         the genes, and as `cross_entropy` has them bce, bce_floor and bce_clipped (NaN where
         the matrix is not in 0..1).
     """
     bundle = load_for(matrix, model)
-    obs = read_obs(matrix)
+    known = read_samples(samples, roles)
     parts = read_parts(matrix)
-    judge = held_out_part(obs["split"])
     genes = pd.DataFrame({"gene": bundle.genes.index})
-    labels = [name for name in ("split", "cancer_type", "sample_type") if name in obs]
-    samples = obs[labels].assign(**dict.fromkeys(SAMPLE_MEASURES, np.nan))
+    of_roles = dict.fromkeys([known.roles.get("label"), *known.roles["strata"]])
+    columns = ["split", *(name for name in of_roles if name is not None)]
+    by_sample = known.table[columns].assign(**dict.fromkeys(SAMPLE_MEASURES, np.nan))
     typical = parts["train"].mean(axis=0, keepdims=True)
-    for part in present_parts(obs["split"]):
+    for part in present_parts(known.split):
         X = parts[part]
         X_hat = bundle.autoencoder.reconstruct(X)
-        rows = obs["split"] == part
-        samples.loc[rows, SAMPLE_MEASURES] = np.column_stack(
+        rows = known.split == part
+        by_sample.loc[rows, SAMPLE_MEASURES] = np.column_stack(
             [
                 mean_squared_error(X, X_hat, axis=1),
                 mean_squared_error(X, typical, axis=1),
@@ -99,12 +108,12 @@ def measure_reconstruction(
             ]
         )
         genes[f"mse_{part}"] = mean_squared_error(X, X_hat, axis=0)
-        if part == judge:
+        if part == known.held_out:
             pearson = correlation(X, X_hat, axis=0)
         log.info("%s: mean squared error %.6g", part, genes[f"mse_{part}"].mean())
-    genes[f"pearson_{judge}"] = pearson
+    genes[f"pearson_{known.held_out}"] = pearson
     write_table(genes, reconstruction_genes)
-    write_table(samples.rename_axis("sample").reset_index(), reconstruction_samples)
+    write_table(by_sample.rename_axis("sample").reset_index(), reconstruction_samples)
 
 
 def tabulate_values(matrix: str, model: str, values: str) -> None:

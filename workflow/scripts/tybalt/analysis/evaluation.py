@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tybalt.analysis.stratified_tests import draw_patients
-from tybalt.data.matrix import held_out_part, read_obs
-from tybalt.jobs.files import read_json, read_samples, read_table, write_json, write_table
+from tybalt.analysis.classification import (
+    asked_labels,
+    balanced_accuracy,
+    logistic_regression,
+    nearest_neighbours,
+)
+from tybalt.analysis.stratified_tests import draw_groups
+from tybalt.data.samples import Samples, read_samples
+from tybalt.jobs.files import read_by_sample, read_json, read_table, write_json, write_table
 from tybalt.training.bundle import read_record
 
 log = logging.getLogger(__name__)
-
-#: Neighbours of the nearest-neighbour classifier.
-NEIGHBOURS = 5
-
-#: A cancer type with fewer training samples is not asked for.
-MINIMUM_PER_TYPE = 5
 
 #: A model that explains less of the variance than this has hardly learned anything.
 LEAST_EXPLAINED = 0.05
@@ -33,7 +33,7 @@ TRAILING += ["configurations", "trainings", "warnings"]
 
 
 def evaluate_model(
-    matrix: str,
+    samples: str,
     encoding: str,
     best: str,
     model: str,
@@ -41,6 +41,7 @@ def evaluate_model(
     reconstruction_genes: str,
     reconstruction_samples: str,
     associations: str,
+    roles: Mapping[str, Any],
     seed: int,
     evaluation: str,
 ) -> None:
@@ -51,8 +52,8 @@ def evaluate_model(
 
     Parameters
     ----------
-    matrix
-        matrix.h5ad; its clinical columns and split are read.
+    samples, roles
+        samples.tsv, and the parts that its columns play (`tybalt.data.samples`).
     encoding, best, model, history, reconstruction_genes, reconstruction_samples, associations
         The experiment's files.
     seed
@@ -63,20 +64,20 @@ def evaluate_model(
         `bce_above_floor` (genes x binary cross-entropy minus its entropy floor; values in
         0..1 only), `bce_clipped` (share of reconstructed values clipped), `pearson_samples` and
         `pearson_genes` (medians); balanced accuracies `knn_accuracy` and `logistic_accuracy` of the
-        cancer type with 95 % bootstrap intervals; `auroc_{contrast}` of the feature chosen on
+        label with 95 % bootstrap intervals; `auroc_{contrast}` of the feature chosen on
         training samples; `active_units`, `parameters`, `epochs`; `warnings` of the training
         (posterior collapse, dead features), joined by "; ".
     """
-    obs = read_obs(matrix)
-    codes = read_samples(encoding, obs.index)
-    record = {"evaluated_on": held_out_part(obs["split"])}
+    known = read_samples(samples, roles)
+    codes = read_by_sample(encoding, known.index)
+    record = {"evaluated_on": known.held_out}
     record |= reconstruction_quality(
         read_table(reconstruction_genes),
         read_table(reconstruction_samples),
         record["evaluated_on"],
     )
-    if "cancer_type" in obs:
-        record |= type_accuracy(codes, obs, record["evaluated_on"], seed)
+    if known.label is not None:
+        record |= label_accuracy(codes, known, seed)
     record |= contrast_strength(read_table(associations))
     record |= training_facts(read_json(best), read_table(history))
     warnings = list(read_record(model)["warnings"])
@@ -127,59 +128,47 @@ def reconstruction_quality(
     return quality
 
 
-def type_accuracy(codes: pd.DataFrame, obs: pd.DataFrame, part: str, seed: int) -> dict[str, float]:
-    """Predict the cancer type of judged samples from codes of training samples.
+def label_accuracy(codes: pd.DataFrame, samples: Samples, seed: int) -> dict[str, float]:
+    """Predict the label of held-out samples from codes of training samples.
 
     Returns
     -------
     dict
-        Balanced accuracy (mean over types of the share found; 0..1) of a 5-nearest-neighbour
+        Balanced accuracy (mean over labels of the share found; 0..1) of a 5-nearest-neighbour
         classifier on the codes and of a logistic regression on standardised codes, each with a
-        bootstrap interval over the patients of the judged samples.
+        bootstrap interval over the groups of the held-out samples.
     """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.neighbors import KNeighborsClassifier
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    types = obs["cancer_type"].astype("object")
-    counts = types[(obs["split"] == "train")].value_counts()
-    asked = types.isin(counts.index[counts >= MINIMUM_PER_TYPE]) & (types != "")
-    train, judged = (asked & (obs["split"] == name) for name in ("train", part))
-    if types[train].nunique() < 2 or not judged.any():
+    labels = samples.label
+    asked = asked_labels(labels, samples.is_train)
+    train, held_out = asked & samples.is_train, asked & (samples.split == samples.held_out)
+    if labels[train].nunique() < 2 or not held_out.any():
         return {}
-    classifiers = {
-        "knn": KNeighborsClassifier(NEIGHBOURS),
-        "logistic": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
-    }
-    truth, patients = (column[judged].to_numpy(object) for column in (types, obs["patient"]))
+    expected, groups = labels[held_out].to_numpy(object), samples.group[held_out]
     result = {}
-    for name, classifier in classifiers.items():
-        classifier.fit(codes[train].to_numpy(), types[train].to_numpy())
-        hits = classifier.predict(codes[judged].to_numpy()) == truth
-        low, high = accuracy_interval(hits, truth, patients, seed)
+    for name, classifier in {
+        "knn": nearest_neighbours(),
+        "logistic": logistic_regression(),
+    }.items():
+        classifier.fit(codes[train].to_numpy(), labels[train].to_numpy())
+        hits = classifier.predict(codes[held_out].to_numpy()) == expected
+        low, high = accuracy_interval(hits, expected, groups, seed)
         result |= {
-            f"{name}_accuracy": balanced_accuracy(hits, truth),
+            f"{name}_accuracy": balanced_accuracy(hits, expected),
             f"{name}_low": low,
             f"{name}_high": high,
         }
     return result
 
 
-def balanced_accuracy(hits: np.ndarray, truth: np.ndarray) -> float:
-    """Mean over types of the share of samples whose type was found."""
-    return float(pd.Series(hits).groupby(truth).mean().mean())
-
-
 def accuracy_interval(
-    hits: np.ndarray, truth: np.ndarray, patients: np.ndarray, seed: int
+    hits: np.ndarray, labels: np.ndarray, groups: np.ndarray, seed: int
 ) -> tuple[float, float]:
-    """Bootstrap 95 % interval of the balanced accuracy, resampling patients within types."""
+    """Bootstrap 95 % interval of the balanced accuracy, resampling groups within labels."""
     rng = np.random.default_rng(seed)
     shares = []
-    for name in np.unique(truth):
-        counts = draw_patients(patients[truth == name], rng)
-        shares.append(counts @ hits[truth == name] / counts.sum(axis=1))
+    for name in np.unique(labels):
+        counts = draw_groups(groups[labels == name], rng)
+        shares.append(counts @ hits[labels == name] / counts.sum(axis=1))
     low, high = np.percentile(np.mean(shares, axis=0), [2.5, 97.5])
     return float(low), float(high)
 

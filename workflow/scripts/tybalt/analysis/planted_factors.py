@@ -1,13 +1,15 @@
 """Grade a code against what was planted in a simulated cohort."""
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 import anndata
 import numpy as np
 import pandas as pd
 
-from tybalt.data.matrix import held_out_part, read_obs
-from tybalt.jobs.files import read_samples, read_table, write_table
+from tybalt.data.samples import read_samples
+from tybalt.jobs.files import read_by_sample, read_table, write_table
 from tybalt.training.metrics import correlations
 
 log = logging.getLogger(__name__)
@@ -26,15 +28,17 @@ PHASE = ["phase:cos", "phase:sin"]
 GRADES = ["factor", "group", "n", "r2_linear", "r2_neighbours", "feature", "r2_feature", "auroc"]
 
 
-def measure_planted_factors(matrix: str, encoding: str, planted: str, planted_factors: str) -> None:
+def measure_planted_factors(
+    samples: str, encoding: str, planted: str, roles: Mapping[str, Any], planted_factors: str
+) -> None:
     """Measure how much of every planted factor a code explains.
 
     All is fitted on the training samples and measured on the part that judges.
 
     Parameters
     ----------
-    matrix
-        matrix.h5ad; its split is read.
+    samples, roles
+        samples.tsv, and the parts that its columns play (`tybalt.data.samples`).
     encoding
         encoding.tsv.gz of one experiment.
     planted
@@ -50,13 +54,10 @@ def measure_planted_factors(matrix: str, encoding: str, planted: str, planted_fa
         from some samples and present (above 0, however weak) in others.
         The nonlinear factor, an angle, stands as its cosine and sine.
     """
-    obs = read_obs(matrix)
-    codes = read_samples(encoding, obs.index)
-    factors = read_factors(planted).loc[obs.index]
-    train, judged = (
-        (obs["split"] == part).to_numpy() for part in ("train", held_out_part(obs["split"]))
-    )
-    table = explain_factors(codes, factors, train, judged)
+    known = read_samples(samples, roles)
+    codes = read_by_sample(encoding, known.index)
+    factors = read_factors(planted).loc[known.index]
+    table = explain_factors(codes, factors, known.is_train, known.split == known.held_out)
     write_table(table, planted_factors)
     for group, rows in table.groupby("group", sort=False):
         log.info("%s: mean R2 %.3f (linear)", group, rows["r2_linear"].mean())

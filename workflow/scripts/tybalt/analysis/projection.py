@@ -11,21 +11,23 @@ places the samples on the map and says how far they can be trusted.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from tybalt.analysis.classification import asked_labels, logistic_regression
 from tybalt.analysis.embedding import PERPLEXITY
 from tybalt.analysis.encoding import mean_squared_error
-from tybalt.analysis.evaluation import MINIMUM_PER_TYPE
 from tybalt.data.features import clean_name
-from tybalt.data.matrix import read_obs, read_values
+from tybalt.data.matrix import read_values
 from tybalt.data.readers.raw_matrix import read_header, stream_blocks
+from tybalt.data.samples import read_samples
 from tybalt.data.tables.clinical import read_sample_ids
-from tybalt.jobs.files import read_table, write_json, write_table
+from tybalt.jobs.files import read_by_sample, read_table, write_json, write_table
 from tybalt.plan.errors import InputError
+from tybalt.plan.names import plural
 from tybalt.training.bundle import Bundle, feature_table, load_bundle
 
 log = logging.getLogger(__name__)
@@ -47,7 +49,7 @@ FAR, MANY_FAR = 0.99, 0.05
 #: An error this many times that of held-out samples says that the new ones are of another make.
 MUCH_ERROR = 1.5
 
-#: A predicted cancer type with a lower probability is unsure; a larger share of such samples than
+#: A predicted label with a lower probability is unsure; a larger share of such samples than
 #: the second is worth a warning.
 SURE, MANY_UNSURE = 0.8, 0.1
 
@@ -56,10 +58,10 @@ def project_samples(
     expression: str,
     model: str,
     matrix: str,
+    samples: str,
     encoding: str,
     embedding: str,
-    duplicates: str,
-    target: str,
+    options: Mapping[str, Any],
     seed: int,
     projection: str,
     projected_encoding: str,
@@ -72,21 +74,20 @@ def project_samples(
     ----------
     expression
         Genes x samples as text, on the scale of the training data before scaling.
-    model, matrix, encoding, embedding
-        ``model.zip`` of an experiment, the matrix it was trained on, the codes and the map of its
-        samples.
-    duplicates
-        What becomes of a gene in several rows: drop, first or mean.
-    target
-        Name of the experiment, for messages.
+    model, matrix, samples, encoding, embedding
+        ``model.zip`` of an experiment, the matrix and the samples it was trained on, their codes
+        and their embedding.
+    options
+        ``duplicates``: what becomes of a gene in several rows: drop, first or mean; ``target``:
+        name of the experiment, for messages; ``roles`` of its dataset's columns.
     seed
         Of the map.
     projection
-        Output table: sample, tsne_1, tsne_2, nearest_sample and nearest_type (the nearest
+        Output table: sample, tsne_1, tsne_2, nearest_sample and nearest_label (the nearest
         training sample by code), distance to it, distance_rank (share of the training cohort's
         held-out samples that are nearer to their nearest training sample), far (yes or no),
         outside (share of the genes whose value lies outside the training range), mse (of the
-        reconstruction, over the genes found, scaled), predicted_type and confidence (logistic
+        reconstruction, over the genes found, scaled), predicted_label and confidence (logistic
         regression on the training codes; 0..1).
     projected_encoding
         Output table: sample, z1 ... zK.
@@ -99,16 +100,16 @@ def project_samples(
         If genes, samples or values cannot be those that the model knows.
     """
     bundle = load_bundle(model)
-    values = read_expression(expression, bundle.genes.index, duplicates)
-    check_genes(values.columns, bundle.genes.index, expression, target)
+    values = read_expression(expression, bundle.genes.index, options["duplicates"])
+    check_genes(values.columns, bundle.genes.index, expression, options["target"])
     check_values(values, bundle.genes, expression)
     found = bundle.genes.index.isin(values.columns)
     X = scale_samples(bundle, values)
     codes = bundle.autoencoder.encode(X)
 
-    obs, reference = read_obs(matrix), read_table(encoding, index="sample")
-    obs = obs.loc[reference.index]
-    is_train = (obs["split"] == "train").to_numpy()
+    trained_on = read_samples(samples, options["roles"])
+    reference = read_by_sample(encoding, trained_on.index)
+    is_train = trained_on.is_train
     known = reference.to_numpy(dtype=np.float32)
     held_out = read_values(matrix)[~is_train]
     hidden = hide_genes(bundle, held_out, found)
@@ -117,9 +118,9 @@ def project_samples(
     nearest, distance = nearest_samples(codes, known[is_train])
     _, usual = nearest_samples(hidden_codes, known[is_train])
     positions = place_on_map(codes, known, read_table(embedding, index="sample"), seed, threads)
-    types = obs["cancer_type"].astype(object) if "cancer_type" in obs else None
-    predicted, confidence, accuracy = predict_types(
-        codes, known, types, is_train, known[~is_train], hidden_codes
+    labels = trained_on.label
+    predicted, confidence, accuracy = predict_labels(
+        codes, known, labels, is_train, known[~is_train], hidden_codes
     )
     outside = outside_range(values, bundle.genes)
     table = pd.DataFrame(
@@ -127,8 +128,8 @@ def project_samples(
             "sample": values.index,
             "tsne_1": positions[:, 0],
             "tsne_2": positions[:, 1],
-            "nearest_sample": obs.index[is_train][nearest],
-            "nearest_type": "" if types is None else types[is_train].iloc[nearest].to_numpy(),
+            "nearest_sample": trained_on.index[is_train][nearest],
+            "nearest_label": "" if labels is None else labels[is_train].iloc[nearest].to_numpy(),
             "distance": distance,
             "distance_rank": rank_among(distance, usual),
             "far": np.where(distance > np.quantile(usual, FAR), "yes", "no"),
@@ -136,12 +137,12 @@ def project_samples(
             "mse": mean_squared_error(
                 X[:, found], bundle.autoencoder.reconstruct(X)[:, found], axis=1
             ),
-            "predicted_type": predicted,
+            "predicted_label": predicted,
             "confidence": confidence,
         }
     )
     record = {
-        "onto": target,
+        "onto": options["target"],
         "samples": len(values),
         "genes_of_model": len(found),
         "genes_missing": int((~found).sum()),
@@ -153,7 +154,7 @@ def project_samples(
         "far_share": float((table["far"] == "yes").mean()),
         "unsure_share": float((confidence < SURE).mean()) if predicted[0] else None,
     }
-    record["warnings"] = find_warnings(record)
+    record["warnings"] = find_warnings(record, trained_on.label_in_words)
     for line in record["warnings"]:
         log.warning("%s", line)
     write_table(table, projection)
@@ -366,55 +367,50 @@ def rank_among(values: np.ndarray, usual: np.ndarray) -> np.ndarray:
     return np.searchsorted(np.sort(usual), values) / len(usual)
 
 
-def predict_types(
+def predict_labels(
     codes: np.ndarray,
     known: np.ndarray,
-    types: pd.Series | None,
+    labels: pd.Series | None,
     is_train: np.ndarray,
     whole: np.ndarray,
     hidden: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
-    """Predict cancer types by logistic regression on the standardised training codes.
+    """Predict labels by logistic regression on the standardised training codes.
 
-    Types with fewer than `MINIMUM_PER_TYPE` training samples are never predicted.
+    Labels with fewer than `classification.MINIMUM_PER_LABEL` training samples are never predicted.
 
     Parameters
     ----------
     codes, known
         Codes of the new and of all known samples.
-    types, is_train
-        Of the known samples; None without cancer types.
+    labels, is_train
+        Of the known samples; None without labels.
     whole, hidden
         Codes of the held-out known samples, from all genes and from the genes found.
 
     Returns
     -------
     tuple
-        Predicted types (empty texts without any), their probabilities (NaN), and the share of
-        held-out samples whose type is found: `type_accuracy`, `type_accuracy_genes_hidden`.
+        Predicted labels (empty texts without any), their probabilities (NaN), and the share of
+        held-out samples whose label is found: `label_accuracy`, `label_accuracy_genes_hidden`.
     """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     nothing = np.full(len(codes), ""), np.full(len(codes), np.nan), {}
-    if types is None:
+    if labels is None:
         return nothing
-    counts = types[is_train].value_counts()
-    asked = types.isin(counts.index[counts >= MINIMUM_PER_TYPE]).to_numpy()
-    if types[is_train & asked].nunique() < 2:
+    asked = asked_labels(labels, is_train)
+    if labels[is_train & asked].nunique() < 2:
         return nothing
-    classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    classifier.fit(known[is_train & asked], types[is_train & asked].to_numpy())
+    classifier = logistic_regression()
+    classifier.fit(known[is_train & asked], labels[is_train & asked].to_numpy())
     probability = classifier.predict_proba(codes)
     predicted = classifier.classes_[probability.argmax(axis=1)]
     judged = asked[~is_train]
     accuracy = {}
     if judged.any():
-        truth = types[~is_train].to_numpy()[judged]
+        truth = labels[~is_train].to_numpy()[judged]
         accuracy = {
-            "type_accuracy": float((classifier.predict(whole[judged]) == truth).mean()),
-            "type_accuracy_genes_hidden": float(
+            "label_accuracy": float((classifier.predict(whole[judged]) == truth).mean()),
+            "label_accuracy_genes_hidden": float(
                 (classifier.predict(hidden[judged]) == truth).mean()
             ),
         }
@@ -449,7 +445,7 @@ def place_on_map(
     return np.asarray(placed.transform(codes.astype(np.float64), perplexity=5)) + middle
 
 
-def find_warnings(record: dict[str, Any]) -> list[str]:
+def find_warnings(record: dict[str, Any], label: str) -> list[str]:
     """Say in words what speaks against the projection."""
     lines = []
     held_out = record["held_out"]
@@ -461,10 +457,10 @@ def find_warnings(record: dict[str, Any]) -> list[str]:
             f"missing and take their training mean; hiding the same genes from held-out samples of "
             f"the training cohort raises their error by {more:.0%}"
         )
-        if "type_accuracy" in held_out:
+        if "label_accuracy" in held_out:
             line += (
-                " and changes the share of cancer types found from "
-                f"{held_out['type_accuracy']:.1%} to {held_out['type_accuracy_genes_hidden']:.1%}"
+                f" and changes the share of {plural(label)} found from "
+                f"{held_out['label_accuracy']:.1%} to {held_out['label_accuracy_genes_hidden']:.1%}"
             )
         lines.append(line if found >= MANY_GENES else line + "; look for the genes' former names")
     if record["outside_share"] > MUCH_OUTSIDE:
@@ -477,7 +473,7 @@ def find_warnings(record: dict[str, Any]) -> list[str]:
         lines.append(
             f"the model gives the samples back with {times:.1f} times the error of held-out "
             "samples of the training cohort: they vary in ways that it has not learned, so codes, "
-            "places and predicted types mean little"
+            f"places and predicted {plural(label)} mean little"
         )
     if record["far_share"] > MANY_FAR:
         lines.append(
@@ -487,7 +483,8 @@ def find_warnings(record: dict[str, Any]) -> list[str]:
         )
     if (record["unsure_share"] or 0) > MANY_UNSURE:
         lines.append(
-            f"{record['unsure_share']:.0%} of the predicted cancer types have a probability below "
-            f"{SURE}; a type that the training cohort lacks is never predicted"
+            f"{record['unsure_share']:.0%} of the predicted {plural(label)} have a probability "
+            "below "
+            f"{SURE}; one that the training cohort lacks is never predicted"
         )
     return lines

@@ -1,15 +1,17 @@
 """How far a code is a matter of chance: the same training with other seeds, features matched."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
-from tybalt.data.matrix import held_out_part, read_obs
-from tybalt.jobs.files import read_samples, write_table
+from tybalt.data.matrix import held_out_part
+from tybalt.data.samples import read_samples
+from tybalt.jobs.files import read_by_sample, write_table
 from tybalt.training.metrics import correlations
 
 log = logging.getLogger(__name__)
@@ -22,14 +24,18 @@ MATCH_COLUMNS = ["model_a", "tuner_a", "feature_a", "model_b", "tuner_b", "featu
 
 
 def measure_stability(
-    matrix: str, encoding: str, replicates: Sequence[str], stability: str
+    samples: str,
+    encoding: str,
+    replicates: Sequence[str],
+    roles: Mapping[str, Any],
+    stability: str,
 ) -> None:
     """Find each feature of the model again in trainings with other seeds.
 
     Parameters
     ----------
-    matrix
-        matrix.h5ad; its split is read.
+    samples, roles
+        samples.tsv, and the parts that its columns play (`tybalt.data.samples`).
     encoding
         encoding.tsv.gz of the model.
     replicates
@@ -38,29 +44,30 @@ def measure_stability(
         Output table, one row per replicate and feature: the feature that it is matched with, their
         correlation on the judged samples, and `svcca`, how alike the two codes are as a whole.
     """
-    split = read_obs(matrix)["split"]
-    codes = read_samples(encoding, split.index)
+    known = read_samples(samples, roles)
+    codes = read_by_sample(encoding, known.index)
     tables = []
     for number, path in enumerate(replicates, start=1):
-        again = read_samples(path, split.index)
-        table = match_features(codes, again, split.to_numpy(dtype=object))
+        again = read_by_sample(path, known.index)
+        table = match_features(codes, again, known.split)
         tables.append(table.assign(replicate=number))
         log.info("replicate %d: mean |r| %.3f", number, table["r"].abs().mean())
     write_table(pd.concat(tables, ignore_index=True)[STABILITY_COLUMNS], stability)
 
 
 def match_models(
-    matrix: str,
+    samples: str,
     encodings: Sequence[str],
     experiments: Sequence[Sequence[str]],
+    roles: Mapping[str, Any],
     matched_features: str,
 ) -> None:
     """Match the features of every pair of models of a dataset.
 
     Parameters
     ----------
-    matrix
-        matrix.h5ad; its split is read.
+    samples, roles
+        samples.tsv, and the parts that its columns play (`tybalt.data.samples`).
     encodings
         encoding.tsv.gz of each experiment.
     experiments
@@ -70,11 +77,11 @@ def match_models(
         the two on the judged samples, and the svcca of the two codes. The smaller code decides how
         many features are matched.
     """
-    split = read_obs(matrix)["split"]
-    codes = [read_samples(path, split.index) for path in encodings]
+    known = read_samples(samples, roles)
+    codes = [read_by_sample(path, known.index) for path in encodings]
     tables = [pd.DataFrame(columns=MATCH_COLUMNS)]
     for a, b in combinations(range(len(codes)), 2):
-        table = match_features(codes[a], codes[b], split.to_numpy(dtype=object))
+        table = match_features(codes[a], codes[b], known.split)
         table = table[table["matched"] != ""]
         table = table.rename(columns={"feature": "feature_a", "matched": "feature_b"})
         (model_a, tuner_a), (model_b, tuner_b) = experiments[a], experiments[b]

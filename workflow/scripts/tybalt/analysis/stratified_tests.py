@@ -14,7 +14,7 @@ from scipy.stats import norm, rankdata
 
 from tybalt.analysis.contrasts import AUROC, SPEARMAN, Contrast
 
-#: Fewer patients than this on a side of a contrast (or, of numbers, in a stratum) tell nothing.
+#: Fewer groups than this on a side of a contrast (or, of numbers, in a stratum) tell nothing.
 MINIMUM_PER_SIDE = 10
 
 BOOTSTRAP_SAMPLES = 1000
@@ -44,45 +44,45 @@ class Effects:
     strata: np.ndarray
 
 
-def answering_strata(contrast: Contrast, train: np.ndarray, patients: np.ndarray) -> list[str]:
+def answering_strata(contrast: Contrast, train: np.ndarray, groups: np.ndarray) -> list[str]:
     """Name the strata with enough training samples to answer a contrast.
 
-    Of at least 10 patients on each side or, for numbers, of 10 patients and not all alike.
+    Of at least 10 groups (patients) on each side or, for numbers, of 10 and not all alike.
 
     Parameters
     ----------
     train
         True for each training sample.
-    patients
+    groups
         Of each sample.
     """
     known = train & np.isfinite(contrast.values) & (contrast.stratum != "")
     place, names = pd.factorize(contrast.stratum[known], sort=True)
-    values, people = contrast.values[known], patients[known]
+    values, people = contrast.values[known], groups[known]
 
-    def patients_by_stratum(rows: np.ndarray) -> np.ndarray:
-        distinct = pd.DataFrame({"place": place[rows], "patient": people[rows]}).drop_duplicates()
+    def groups_by_stratum(rows: np.ndarray) -> np.ndarray:
+        distinct = pd.DataFrame({"place": place[rows], "group": people[rows]}).drop_duplicates()
         return np.bincount(distinct["place"], minlength=len(names))
 
     if contrast.measure == AUROC:
-        sides = [patients_by_stratum(values == side) for side in (0, 1)]
+        sides = [groups_by_stratum(values == side) for side in (0, 1)]
         enough = np.minimum(*sides) >= MINIMUM_PER_SIDE
     else:
         varies = np.array([np.ptp(values[place == i]) > 0 for i in range(len(names))], dtype=bool)
-        enough = (patients_by_stratum(np.isfinite(values)) >= MINIMUM_PER_SIDE) & varies
+        enough = (groups_by_stratum(np.isfinite(values)) >= MINIMUM_PER_SIDE) & varies
     return [str(name) for name in names[enough]]
 
 
-def count_patients(
-    contrast: Contrast, rows: np.ndarray, strata: Sequence[str], patients: np.ndarray
+def count_groups(
+    contrast: Contrast, rows: np.ndarray, strata: Sequence[str], groups: np.ndarray
 ) -> tuple[int, int]:
-    """Count the patients behind an effect: with a 1 and with a 0 (of numbers: all, twice).
+    """Count the groups behind an effect: with a 1 and with a 0 (of numbers: all, twice).
 
     Parameters
     ----------
     rows, strata
         As in `measure_effects`; the strata of this contrast.
-    patients
+    groups
         Of each sample.
     """
     counted = np.zeros(len(rows), dtype=bool)
@@ -92,7 +92,7 @@ def count_patients(
     positive, negative = counted, counted
     if contrast.measure == AUROC:
         positive, negative = (counted & (contrast.values == side) for side in (1, 0))
-    return len(set(patients[positive])), len(set(patients[negative]))
+    return len(set(groups[positive])), len(set(groups[negative]))
 
 
 def measure_effects(
@@ -192,12 +192,12 @@ def bootstrap_intervals(
     contrast: Contrast,
     rows: np.ndarray,
     strata: Sequence[str],
-    patients: np.ndarray,
+    groups: np.ndarray,
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Percentile bootstrap (2.5 % to 97.5 %) of the effects, resampling within stratum and side.
 
-    Patients are drawn, with all their samples on that side: samples of one patient are no
+    Patients are drawn, with all their samples on that side: samples of one group are no
     independent witnesses (Field and Welsh 2007, https://doi.org/10.1111/j.1467-9868.2007.00593.x).
 
     Parameters
@@ -206,7 +206,7 @@ def bootstrap_intervals(
         All samples x the features of interest.
     rows, strata
         As in `measure_effects`; the strata of this contrast.
-    patients
+    groups
         Of each sample.
 
     Returns
@@ -222,11 +222,11 @@ def bootstrap_intervals(
             continue
         if contrast.measure == AUROC:
             weight = (values == 1).sum() * (values == 0).sum() / (len(values) + 1)
-            areas = _resampled_auroc(codes[inside], values == 1, patients[inside], rng)
+            areas = _resampled_auroc(codes[inside], values == 1, groups[inside], rng)
             total += weight * (areas - 0.5)
         else:
             weight = len(values) - 1
-            total += weight * _resampled_rho(codes[inside], values, patients[inside], rng)
+            total += weight * _resampled_rho(codes[inside], values, groups[inside], rng)
         weights += weight
     if not weights:
         return np.full(codes.shape[1], np.nan), np.full(codes.shape[1], np.nan)
@@ -234,9 +234,9 @@ def bootstrap_intervals(
     return low, high
 
 
-def draw_patients(patients: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw as many patients as there are; return how often each sample came: float32, draws x n."""
-    of_sample, names = pd.factorize(patients)
+def draw_groups(groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw as many groups as there are; return how often each sample came: float32, draws x n."""
+    of_sample, names = pd.factorize(groups)
     n = len(names)
     picked = rng.integers(0, n, (BOOTSTRAP_SAMPLES, n))
     picked += n * np.arange(BOOTSTRAP_SAMPLES)[:, None]
@@ -245,11 +245,11 @@ def draw_patients(patients: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _resampled_auroc(
-    codes: np.ndarray, positive: np.ndarray, patients: np.ndarray, rng: np.random.Generator
+    codes: np.ndarray, positive: np.ndarray, groups: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """AUROC of each bootstrap sample, draws x features, from all pairs of a 1 and a 0."""
     sides = (positive, ~positive)
-    of_positive, of_negative = (draw_patients(patients[side], rng) for side in sides)
+    of_positive, of_negative = (draw_groups(groups[side], rng) for side in sides)
     pairs = of_positive.sum(axis=1) * of_negative.sum(axis=1)
     areas = np.empty((BOOTSTRAP_SAMPLES, codes.shape[1]))
     for feature in range(codes.shape[1]):
@@ -260,10 +260,10 @@ def _resampled_auroc(
 
 
 def _resampled_rho(
-    codes: np.ndarray, values: np.ndarray, patients: np.ndarray, rng: np.random.Generator
+    codes: np.ndarray, values: np.ndarray, groups: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """Spearman's rho of each bootstrap sample, draws x features; 0 where one side is constant."""
-    counts = draw_patients(patients, rng).astype(float)
+    counts = draw_groups(groups, rng).astype(float)
     answer = weighted_ranks(values, counts)
     own = np.sum(counts * answer**2, axis=1)
     rho = np.zeros((BOOTSTRAP_SAMPLES, codes.shape[1]))

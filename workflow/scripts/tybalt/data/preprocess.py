@@ -15,6 +15,7 @@ from tybalt.data.features import DUPLICATES, RANK_STATISTICS, select_genes
 from tybalt.data.matrix import write_matrix
 from tybalt.data.readers.best_rows import BestRows
 from tybalt.data.readers.raw_matrix import read_header
+from tybalt.data.samples import check_roles, write_samples
 from tybalt.data.scaling import SCALERS, fit_scaler, gene_statistics, is_constant, scale
 from tybalt.data.split import split_samples
 from tybalt.data.tables.clinical import describe_samples, read_sample_ids
@@ -32,12 +33,8 @@ def preprocess_expression(
     expression: str,
     clinical: str,
     matrix: str,
-    genes: Mapping[str, Any],
-    scaling: Mapping[str, str],
-    split: Mapping[str, Any],
-    columns: Mapping[str, str],
-    barcodes: str,
-    minimum_overlap: float,
+    samples: str,
+    settings: Mapping[str, Any],
     seed: int,
     threads: int = 1,
 ) -> None:
@@ -55,17 +52,19 @@ def preprocess_expression(
         TSV or gzip, a row per sample or patient.
     matrix
         The h5ad file to write: X = samples x genes, float32; `tybalt.data.matrix` reads it.
-    genes
-        ``count``; ``rank_by``: mean_absolute_deviation (about the mean) or variance;
-        ``rank_on``: train or all samples; ``duplicates``: drop, first or mean, see
-        `tybalt.data.features.select_genes`.
-    scaling
-        ``method``: zero_one (values outside, as test samples may have, are clipped) or z_score;
-        ``fit_on``: train or all samples. A constant gene has scale 1.
-    split
-        See `tybalt.data.split.split_samples`.
-    columns, barcodes, minimum_overlap
-        See `tybalt.data.tables.clinical.describe_samples`.
+    samples
+        The table of samples to write; `tybalt.data.samples` reads it.
+    settings
+        Keys of the dataset's entry, completed:
+
+        - `genes`: ``count``; ``rank_by``: mean_absolute_deviation (about the mean) or variance;
+          ``rank_on``: train or all samples; ``duplicates``: drop, first or mean, see
+          `tybalt.data.features.select_genes`;
+        - `scaling`: ``method``: zero_one (values outside, as test samples may have, are clipped)
+          or z_score; ``fit_on``: train or all samples. A constant gene has scale 1;
+        - `split` and `roles`: see `tybalt.data.split.split_samples`;
+        - `clinical` (columns, barcodes) and `minimum_overlap`: see
+          `tybalt.data.tables.clinical.describe_samples`.
     seed
         Of the split.
     threads
@@ -77,6 +76,8 @@ def preprocess_expression(
         For input that cannot be read or understood, and for fewer genes than asked for; nothing
         is written then.
     """
+    genes, scaling, split = (settings[key] for key in ("genes", "scaling", "split"))
+    roles, barcodes = settings["roles"], settings["clinical"]["barcodes"]
     _check_choice("genes.rank_by", genes["rank_by"], RANK_STATISTICS)
     _check_choice("genes.rank_on", genes["rank_on"], SAMPLES_USED)
     _check_choice("genes.duplicates", genes["duplicates"], DUPLICATES)
@@ -86,9 +87,16 @@ def preprocess_expression(
     header = read_header(expression)
     ids = read_sample_ids(header, barcodes, expression)
     by_id = np.array(sorted(range(len(ids)), key=ids.__getitem__))  # columns of the file
-    samples = [ids[column] for column in by_id]
-    obs = describe_samples(samples, clinical, columns, barcodes, minimum_overlap)
-    obs["split"] = split_samples(obs, split, seed)
+    obs = describe_samples(
+        [ids[column] for column in by_id],
+        clinical,
+        settings["clinical"]["columns"],
+        barcodes,
+        settings["minimum_overlap"],
+        roles["group"],
+    )
+    check_roles(obs, roles, clinical)
+    obs["split"] = split_samples(obs, split, roles, seed)
 
     rank, ranking = RANK_STATISTICS[genes["rank_by"]], by_id[_used(obs, genes["rank_on"])]
     best, counts = select_genes(
@@ -116,6 +124,7 @@ def preprocess_expression(
         "counts": {**counts, "chosen_genes": len(var), "samples": len(obs)},
     }
     write_matrix(matrix, X, obs, var, notes)
+    write_samples(obs, samples)
 
 
 def _check_choice(key: str, value: object, choices: Iterable[str]) -> None:

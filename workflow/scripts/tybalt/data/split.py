@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,28 +11,32 @@ import pandas as pd
 
 from tybalt.data.matrix import PARTS
 from tybalt.plan.errors import InputError, suggest
+from tybalt.plan.names import in_words, plural
 
 LOG = logging.getLogger(__name__)
 
 METHODS = ("stratified", "tybalt")
 
-_SMALLEST_STRATUM = 10  # patients
+_SMALLEST_STRATUM = 10  # groups
 _POOLED = "(pooled)"
 _PUBLISHED_SEED = 123
 _PUBLISHED_SHARE = 0.1
 
 
-def split_samples(obs: pd.DataFrame, split: Mapping[str, Any], seed: int) -> np.ndarray:
+def split_samples(
+    obs: pd.DataFrame, split: Mapping[str, Any], roles: Mapping[str, Any], seed: int
+) -> np.ndarray:
     """Give every sample its part.
 
     Parameters
     ----------
     obs
-        Index = sample id, sorted; column `patient`, and where known `cancer_type` and
-        `sample_type`.
+        Index = sample id, sorted; the columns that play a part.
     split
         ``{"method": "stratified", "validation": 0.1, "test": 0.1}``, or
         ``{"method": "tybalt"}``, which has neither shares nor a seed of its own.
+    roles
+        ``group``: column of what stays together; ``strata``: columns that are balanced.
     seed
         Any whole number.
 
@@ -47,7 +51,7 @@ def split_samples(obs: pd.DataFrame, split: Mapping[str, Any], seed: int) -> np.
     if method == "tybalt":
         parts = split_as_published(obs.index)
     else:
-        parts = split_by_patient(obs, split["validation"], split["test"], seed)
+        parts = split_by_group(obs, split["validation"], split["test"], roles, seed)
     sizes = {part: int((parts == part).sum()) for part in PARTS}
     LOG.info("split %s: %s", method, ", ".join(f"{n} {part}" for part, n in sizes.items()))
     return parts
@@ -64,14 +68,17 @@ def split_as_published(samples: pd.Index) -> np.ndarray:
     return np.where(samples.isin(held_out), "validation", "train").astype(object)
 
 
-def split_by_patient(obs: pd.DataFrame, validation: float, test: float, seed: int) -> np.ndarray:
-    """Split patients into train, validation and test, stratified.
+def split_by_group(
+    obs: pd.DataFrame, validation: float, test: float, roles: Mapping[str, Any], seed: int
+) -> np.ndarray:
+    """Split groups (patients) into train, validation and test, stratified.
 
-    A stratum is a cancer type with the sample types that a patient has; where a dataset has
-    neither column, all patients are one stratum. Strata of fewer than 10 patients fall back to
-    one stratum per cancer type, and if that is still too small to a pooled one.
-    Patients are ordered by stratum and in it by a hash of the seed and their name, and taken at
-    even distances. So each part has its share of patients to within one, over all and in every
+    A stratum is a value of the first column of `strata` with the values of the others that a
+    group has (a cancer type with sample types); without such columns, all groups are one stratum.
+    Strata of fewer than 10 groups fall back to one stratum for each value of the first column, and
+    if that is still too small to a pooled one.
+    Groups are ordered by stratum and in it by a hash of the seed and their name, and taken at
+    even distances. So each part has its share of groups to within one, over all and in every
     stratum, and the result depends on nothing but the seed and the samples.
 
     Parameters
@@ -79,7 +86,9 @@ def split_by_patient(obs: pd.DataFrame, validation: float, test: float, seed: in
     obs
         As for `split_samples`.
     validation, test
-        Shares of the patients, 0 to 1; a `test` of 0 gives two parts.
+        Shares of the groups, 0 to 1; a `test` of 0 gives two parts.
+    roles
+        As for `split_samples`.
 
     Raises
     ------
@@ -91,59 +100,64 @@ def split_by_patient(obs: pd.DataFrame, validation: float, test: float, seed: in
             f"split: found validation {validation} and test {test}, expected shares above 0 "
             "(test: or 0) that leave a part to train on"
         )
-    strata = stratify(_strata_of_patients(obs))
-    order = sorted(strata.index, key=lambda patient: (strata[patient], _hash(seed, patient)))
+    group, names = roles["group"], roles["strata"]
+    strata = stratify(_strata_of_groups(obs, group, names), group, names)
+    order = sorted(strata.index, key=lambda name: (strata[name], _hash(seed, name)))
     held_out = _at_even_distances(order, validation + test)
     validating = _at_even_distances(held_out, validation / (validation + test))
-    part_of_patient = pd.Series("train", index=order, dtype=object)
-    part_of_patient[held_out] = "test"
-    part_of_patient[validating] = "validation"
+    part_of_group = pd.Series("train", index=order, dtype=object)
+    part_of_group[held_out] = "test"
+    part_of_group[validating] = "validation"
     for part, share in zip(PARTS, (1, validation, test), strict=True):
-        if share and part not in part_of_patient.to_numpy():
+        if share and part not in part_of_group.to_numpy():
             raise InputError(
-                f"split: {len(order)} patients are too few for a part {part!r} of {share}; "
-                "set a larger share or bring more patients"
+                f"split: {len(order)} {plural(in_words(group))} are too few for a part {part!r} "
+                f"of {share}; "
+                "set a larger share or bring more of them"
             )
-    return part_of_patient[obs["patient"]].to_numpy()
+    return part_of_group[obs[group]].to_numpy()
 
 
-def _strata_of_patients(obs: pd.DataFrame) -> pd.DataFrame:
-    """Tell the cancer type and the sample types of each patient (index = patient)."""
-    labels = pd.DataFrame({"patient": obs["patient"].astype(str)})
-    for column in ("cancer_type", "sample_type"):
-        labels[column] = obs[column].fillna("unknown").astype(str) if column in obs else ""
-    labels = labels.drop_duplicates().sort_values(["patient", "cancer_type", "sample_type"])
-    patients = labels.groupby("patient")
+def _strata_of_groups(obs: pd.DataFrame, group: str, names: Sequence[str]) -> pd.DataFrame:
+    """Tell of each group the value of the first column, and all values of the others."""
+    known = [obs[name].fillna("unknown").astype(str) for name in names]
+    labels = pd.DataFrame({"group": obs[group].astype(str)})
+    labels["first"] = known[0] if known else ""
+    labels["others"] = known[1].str.cat(known[2:], sep=" / ") if len(known) > 1 else ""
+    labels = labels.drop_duplicates().sort_values(["group", "first", "others"])
+    groups = labels.groupby("group")
     return pd.DataFrame(
-        {
-            "cancer_type": patients["cancer_type"].first(),
-            "sample_types": patients["sample_type"].agg(" + ".join),
-        }
+        {"first": groups["first"].first(), "others": groups["others"].agg(" + ".join)}
     )
 
 
-def stratify(patients: pd.DataFrame) -> pd.Series:
-    """Name the stratum of each patient, after small ones have fallen back.
+def stratify(groups: pd.DataFrame, group: str, names: Sequence[str]) -> pd.Series:
+    """Name the stratum of each group, after small ones have fallen back.
 
     Parameters
     ----------
-    patients
-        Index = patient; columns `cancer_type` and `sample_types`.
+    groups
+        Index = group; columns `first` and `others`, as text.
+    group, names
+        What the columns are called, for the log.
     """
-    strata = patients["cancer_type"] + ", " + patients["sample_types"]
-    by_type = patients["cancer_type"] + ", other sample types"
-    for level, fallback in (("cancer type", by_type), ("the pooled stratum", _POOLED)):
+    first, others = (in_words(name) for name in (*names, "class", "kind")[:2])
+    strata = groups["first"] + ", " + groups["others"]
+    by_first = groups["first"] + f", other {plural(others)}"
+    for level, fallback in ((first, by_first), ("the pooled stratum", _POOLED)):
         sizes = strata.value_counts()
         small = sizes[sizes < _SMALLEST_STRATUM].drop(_POOLED, errors="ignore").sort_index()
         if len(small):
-            names = "; ".join(f"{name} ({size})" for name, size in small.items())
-            LOG.info("split: too few patients, falling back to %s: %s", level, names)
+            listed = "; ".join(f"{name} ({size})" for name, size in small.items())
+            LOG.info(
+                "split: too few %s, falling back to %s: %s", plural(in_words(group)), level, listed
+            )
         strata = strata.mask(strata.isin(small.index), fallback)
     return strata
 
 
-def _hash(seed: int, patient: str) -> str:
-    return hashlib.sha256(f"{seed}/{patient}".encode()).hexdigest()
+def _hash(seed: int, group: str) -> str:
+    return hashlib.sha256(f"{seed}/{group}".encode()).hexdigest()
 
 
 def _at_even_distances(names: list[str], share: float) -> list[str]:

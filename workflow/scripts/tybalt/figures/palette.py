@@ -1,4 +1,4 @@
-"""A colour and a marker for every cancer type, the same in every figure."""
+"""A colour and a marker for every label, the same in every figure."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -9,6 +9,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from tybalt.data.samples import Samples
 from tybalt.figures.style import AMBER, BLUE, GREEN, GREY, INK, ORANGE, PINK, SKY
 from tybalt.jobs.files import read_table
 from tybalt.plan.errors import InputError
@@ -16,23 +17,12 @@ from tybalt.plan.errors import InputError
 #: Shapes that stay apart when small.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
-#: For types that the cohort table does not know: Okabe and Ito's colours, safe for readers with a
-#: colour vision deficiency, each in every marker before it is used again.
+#: For labels that the table of colours does not know: Okabe and Ito's colours, safe for readers
+#: with a colour vision deficiency, each in every marker before it is used again.
 SAFE_COLOURS = (BLUE, ORANGE, GREEN, PINK, SKY, AMBER, INK)
 
-#: How a sample without a cancer type is called in legends.
-NO_TYPE = "no type given"
-
-#: The order of TCGA's sample types in colour bars; others follow by name.
-SAMPLE_TYPES = (
-    "Primary Tumor",
-    "Solid Tissue Normal",
-    "Metastatic",
-    "Recurrent Tumor",
-    "Primary Blood Derived Cancer - Peripheral Blood",
-    "Additional - New Primary",
-    "Additional Metastatic",
-)
+#: How a sample without a label is called in legends.
+NO_LABEL = "not given"
 
 # A deuteranope's view of linear RGB: Machado, Oliveira and Fernandes 2009, severity 1.
 # https://doi.org/10.1109/TVCG.2009.113
@@ -57,21 +47,21 @@ class Look(NamedTuple):
         return to_hex(0.6 * np.array(to_rgb(self.colour)))
 
 
-def cancer_type_looks(types: Iterable[str], colours: str) -> dict[str, Look]:
-    """Give each cancer type its colour and marker.
+def label_looks(labels: Iterable[str], colours: str) -> dict[str, Look]:
+    """Give each label its colour and marker.
 
     Parameters
     ----------
-    types
-        Cancer types of the samples.
+    labels
+        Labels of the samples.
     colours
-        Path of the cohort table (columns ``acronym`` and ``color``, hex). TCGA's own colours
-        cannot all be told apart by everyone: types of similar colour get different markers.
+        Path of a table of colours (columns ``acronym`` and ``color``, hex). TCGA's own colours
+        cannot all be told apart by everyone: labels of similar colour get different markers.
 
     Returns
     -------
     dict
-        Type -> Look, sorted by type. Types outside the table take `SAFE_COLOURS`.
+        Label -> Look, sorted by label. Labels outside the table take `SAFE_COLOURS`.
 
     Raises
     ------
@@ -86,11 +76,11 @@ def cancer_type_looks(types: Iterable[str], colours: str) -> dict[str, Look]:
         )
     known = dict(zip(cohorts["acronym"], cohorts["color"], strict=True))
     markers = dict(zip(known, markers_apart(list(known.values())), strict=True))
-    types = sorted(set(types))
-    others = [name for name in types if name not in known]
+    labels = sorted(set(labels))
+    others = [name for name in labels if name not in known]
     looks = dict(zip(others, safe_looks(len(others)), strict=True))
-    looks |= {name: Look(known[name], markers[name]) for name in types if name in known}
-    return {name: looks[name] for name in types}
+    looks |= {name: Look(known[name], markers[name]) for name in labels if name in known}
+    return {name: looks[name] for name in labels}
 
 
 def safe_looks(count: int) -> list[Look]:
@@ -125,30 +115,30 @@ def _perceived(colour: str) -> np.ndarray:
     return np.stack([rgb, linear ** (1 / 2.2)])
 
 
-def cancer_types_of(obs: pd.DataFrame) -> pd.Series:
-    """Return the cancer type of each sample; `NO_TYPE` where it is missing or not declared."""
-    return labels_of(obs, "cancer_type", NO_TYPE)
+def labels_of_samples(samples: Samples) -> pd.Series:
+    """Return the label of each sample; `NO_LABEL` where it is missing or no column plays it."""
+    return labels_of(samples.table, samples.roles.get("label"), NO_LABEL)
 
 
-def labels_of(obs: pd.DataFrame, covariate: str, missing: str) -> pd.Series:
-    """Return a text covariate with one name for everything missing ("" and NaN)."""
-    if covariate not in obs:
-        return pd.Series(missing, index=obs.index, name=covariate)
-    labels = obs[covariate].astype(object)
+def labels_of(obs: pd.DataFrame, column: str | None, missing: str) -> pd.Series:
+    """Return a text column with one name for everything missing ("" and NaN)."""
+    if column not in obs:
+        return pd.Series(missing, index=obs.index, name=column)
+    labels = obs[column].astype(object)
     return labels.where(labels.notna() & (labels != ""), missing).astype(str)
 
 
 def looks_with_missing(labels: pd.Series, colours: str) -> dict[str, Look]:
-    """Return the look of every cancer type among `labels`, `NO_TYPE` grey and last."""
+    """Return the look of every label, `NO_LABEL` grey and last."""
     present = set(labels)
-    looks = cancer_type_looks(present - {NO_TYPE}, colours)
-    return looks | ({NO_TYPE: Look(GREY, "o")} if NO_TYPE in present else {})
+    looks = label_looks(present - {NO_LABEL}, colours)
+    return looks | ({NO_LABEL: Look(GREY, "o")} if NO_LABEL in present else {})
 
 
-def sample_type_colours(labels: Iterable[str]) -> dict[str, str]:
-    """Return a colour for each sample type, TCGA's first and always the same."""
-    present = set(labels)
-    names = list(SAMPLE_TYPES) + sorted(present - set(SAMPLE_TYPES))
+def ordered_colours(values: Iterable[str], order: Sequence[str]) -> dict[str, str]:
+    """Return a colour for each value, those of a known order first and always the same."""
+    present = set(values)
+    names = list(order) + sorted(present - set(order))
     colours = {name: look.colour for name, look in zip(names, safe_looks(len(names)), strict=True)}
     return {name: colour for name, colour in colours.items() if name in present}
 

@@ -21,6 +21,9 @@ from tybalt.figures.style import (
 )
 from tybalt.jobs.files import read_table
 
+FIGURE_OF = "experiment"
+NEEDS = ("few features",)
+
 #: Genes with so few distinct values are spread sideways.
 _FEW_VALUES = 5
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from tybalt.analysis.contrasts import ask_contrast
 from tybalt.analysis.feature_pairs import Pair, best_pair, midpoints
 from tybalt.analysis.stratified_tests import answering_strata, stratified_auroc
-from tybalt.data.matrix import held_out_part, read_obs
+from tybalt.data.samples import read_samples
 from tybalt.figures.claims import oriented, read_finding, sentence, stability_in_words
 from tybalt.figures.style import (
     BLUE,
@@ -25,16 +25,21 @@ from tybalt.figures.style import (
     saves_figure,
     say_instead,
 )
-from tybalt.jobs.files import read_samples
+from tybalt.jobs.files import read_by_sample
+
+FIGURE_OF = "experiment"
+NEEDS = ("explain",)
+NAME = "contrast_{contrast}"
 
 
 @saves_figure
 def plot_contrast(
-    matrix: str,
+    samples: str,
     encoding: str,
     findings: str,
     contrast: str,
     definition: Mapping[str, Any],
+    roles: Mapping[str, Any],
     title: str,
 ) -> Figure:
     """Draw all samples by two features: the best single one and its best partner.
@@ -44,8 +49,8 @@ def plot_contrast(
 
     Parameters
     ----------
-    matrix
-        `matrix.h5ad`, of which the clinical columns are read.
+    samples, roles
+        samples.tsv, and the parts that its columns play (`tybalt.data.samples`).
     encoding
         Codes of all samples: sample, z1 ... zK.
     findings
@@ -58,12 +63,11 @@ def plot_contrast(
         Whose codes they are.
     """
     best = read_finding(findings, contrast)
-    obs = read_obs(matrix)
-    codes = read_samples(encoding, obs.index)
-    split, patients = (obs[name].to_numpy(dtype=object) for name in ("split", "patient"))
-    part = held_out_part(split)
+    known_samples = read_samples(samples, roles)
+    obs, split, part = known_samples.table, known_samples.split, known_samples.held_out
+    codes = read_by_sample(encoding, obs.index)
     asked = ask_contrast(obs, contrast, definition)
-    strata = answering_strata(asked, split == "train", patients)
+    strata = answering_strata(asked, split == "train", known_samples.group)
     known = np.isfinite(asked.values) & np.isin(asked.stratum, strata)
     train, judged = known & (split == "train"), known & (split == part)
     label = pd.Series(asked.values, obs.index)

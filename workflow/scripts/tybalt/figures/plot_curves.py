@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -13,7 +13,6 @@ from tybalt.figures.style import (
     AMBER,
     BLUE,
     GREEN,
-    INK,
     ORANGE,
     PINK,
     SKY,
@@ -26,16 +25,18 @@ from tybalt.figures.style import (
 from tybalt.jobs.files import read_table
 from tybalt.plan.names import experiment_name
 
+FIGURE_OF = "dataset"
+NEEDS = ()
+
 _COLOURS = (BLUE, ORANGE, GREEN, PINK, AMBER, SKY)
 _STYLES = ("-", "--", ":")
+
+IN_ONE_STEP = "Models fitted in one step are dash-dotted levels."
 
 
 @saves_figure
 def plot_curves(
-    histories: Sequence[str],
-    experiments: Sequence[Sequence[str]],
-    published: Sequence[str],
-    title: str,
+    histories: Sequence[str], experiments: Sequence[Sequence[str]], title: str
 ) -> Figure:
     """Draw the validation error of every model of a dataset by epoch.
 
@@ -45,14 +46,21 @@ def plot_curves(
         Tables with one row per epoch, one for each model: epoch, validation_mse ...
     experiments
         (model, tuner) of each, in the same order.
-    published
-        resources/published_basics.tsv if it has curves for these data, else nothing. Its rows of
-        experiment `curve` are drawn: model, epoch, loss.
     title
         Whose models they are.
     """
     figure = new_figure("Learning curves of all models", title)
     axes = figure.subplots()
+    handles, drawn = draw_curves(axes, histories, experiments)
+    finish_curves(figure, axes, handles, drawn)
+    add_note(figure, IN_ONE_STEP)
+    return figure
+
+
+def draw_curves(
+    axes: Axes, histories: Sequence[str], experiments: Sequence[Sequence[str]]
+) -> tuple[list[Line2D], list[np.ndarray]]:
+    """Draw the curves; return their legend entries and the errors that were drawn."""
     handles, drawn = [], []
     for i, (path, experiment) in enumerate(zip(histories, experiments, strict=True)):
         table = read_table(path).sort_values("epoch")
@@ -68,9 +76,13 @@ def plot_curves(
             handles.append(axes.axhline(error[0], **(look | {"linestyle": "-."})))
         else:
             handles += axes.plot(table["epoch"], error, **look)
-    for path in published:
-        handles += _draw_published(axes, read_table(path))
-        drawn.append(_curves(read_table(path))["loss"].to_numpy())
+    return handles, drawn
+
+
+def finish_curves(
+    figure: Figure, axes: Axes, handles: Sequence[Line2D], drawn: Sequence[np.ndarray]
+) -> None:
+    """Choose the scale of the errors, name the axes and add the legend."""
     if is_logarithmic(np.concatenate(drawn)):
         axes.set_yscale("log")
     axes.set(xlabel="epoch", ylabel="validation MSE", xlim=(0, None))
@@ -78,33 +90,3 @@ def plot_curves(
     axes.yaxis.set_major_formatter(lambda value, _: number(value))
     axes.grid(axis="y")
     legend_beside(figure, handles, title="model: lowest MSE", rows=20)
-    notes = ["Models fitted in one step are dash-dotted levels."]
-    if published:
-        notes.append(
-            "Published points: their loss is printed as cross-entropy, ours is the mean squared "
-            "error: compare the order and the fall, not the values. Validation samples repeat "
-            "patterns of training samples."
-        )
-    add_note(figure, " ".join(notes))
-    return figure
-
-
-def _curves(published: pd.DataFrame) -> pd.DataFrame:
-    return published[published["experiment"] == "curve"]
-
-
-def _draw_published(axes: object, published: pd.DataFrame) -> list[Line2D]:
-    """Draw the published losses as open markers, one kind for each model."""
-    handles = []
-    for marker, (model, curve) in zip("osD", _curves(published).groupby("model"), strict=False):
-        handles += axes.plot(
-            curve["epoch"],
-            curve["loss"],
-            linestyle="none",
-            marker=marker,
-            markersize=9,
-            markerfacecolor="none",
-            color=INK,
-            label=f"{model}, published",
-        )
-    return handles

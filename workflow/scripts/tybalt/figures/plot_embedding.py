@@ -1,6 +1,8 @@
 """Map of the samples: t-SNE and, beside it, the plane of the first two principal components."""
 
 import textwrap
+from collections.abc import Mapping
+from typing import Any
 
 import matplotlib.patheffects
 import numpy as np
@@ -10,11 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from tybalt.data.matrix import read_obs
+from tybalt.data.samples import Samples, read_samples
 from tybalt.figures.palette import (
-    NO_TYPE,
+    NO_LABEL,
     Look,
-    cancer_types_of,
+    labels_of_samples,
     looks_with_missing,
     marker_handle,
 )
@@ -31,82 +33,88 @@ from tybalt.figures.style import (
 from tybalt.jobs.files import read_table
 from tybalt.plan.errors import InputError
 
+FIGURE_OF = "experiment"
+NEEDS = ("explain", "cohort", "label")
+
 #: Where a label may stand, in label widths and heights from its group's median.
 _ON_IT = ((0, 0),)
 _BESIDE_IT = ((0, 1.2), (0, -1.2), (0.8, 0), (-0.8, 0), (0.8, 1.2), (-0.8, 1.2))
 
 
 @saves_figure
-def plot_embedding(embedding: str, matrix: str, title: str, colours: str) -> Figure:
-    """Draw the map of the codes, coloured by cancer type.
+def plot_embedding(
+    embedding: str, samples: str, colours: str, roles: Mapping[str, Any], title: str
+) -> Figure:
+    """Draw the embedding of the codes, coloured by label.
 
     Parameters
     ----------
     embedding
         Table with columns sample, tsne_1, tsne_2, pca_1, pca_2.
-    matrix
-        `matrix.h5ad`, of which the cancer types are read.
-    title
-        Whose map it is.
     colours
-        Cohort table with columns acronym and color.
+        Table of colours with columns acronym and color.
+    samples, roles
+        samples.tsv, and the parts that its columns play (`tybalt.data.samples`).
+    title
+        Whose embedding it is.
     """
-    return draw_maps("Samples by their codes", embedding, matrix, title, colours)
+    known = read_samples(samples, roles)
+    return draw_maps("Samples by their codes", embedding, known, colours, title)
 
 
-def draw_maps(heading: str, embedding: str, matrix: str, title: str, colours: str) -> Figure:
+def draw_maps(heading: str, embedding: str, samples: Samples, colours: str, title: str) -> Figure:
     """Draw both maps of an embedding table; see `plot_embedding`.
 
     An embedding without any coordinate is that of a constant code: all samples are one point.
     """
     positions = read_table(embedding, index="sample")
-    types = types_of_samples(positions.index, matrix, embedding)
-    looks = looks_with_missing(types, colours)
+    labels = labels_in_order(positions.index, samples, embedding)
+    looks = looks_with_missing(labels, colours)
     figure = new_figure(heading, title)
     if positions.isna().all(axis=None):
         say_instead(figure, "The code is constant: no map.")
         return figure
     left, right = figure.subplots(1, 2)
-    draw_map(left, positions[["tsne_1", "tsne_2"]].to_numpy(), types, looks)
-    draw_map(right, positions[["pca_1", "pca_2"]].to_numpy(), types, looks)
+    draw_map(left, positions[["tsne_1", "tsne_2"]].to_numpy(), labels, looks)
+    draw_map(right, positions[["pca_1", "pca_2"]].to_numpy(), labels, looks)
     left.set(title="t-SNE", xlabel="t-SNE 1", ylabel="t-SNE 2")
     right.set(title="Principal components", xlabel="PC 1", ylabel="PC 2")
     left.set_aspect("equal", adjustable="datalim")
     hide_ticks(left)
-    counts = types.value_counts()
+    counts = labels.value_counts()
     handles = [marker_handle(f"{name}  {counts[name]:,}", look) for name, look in looks.items()]
-    legend_beside(figure, handles, f"{len(types):,} samples")
+    legend_beside(figure, handles, f"{len(labels):,} samples")
     add_note(figure, "The axes of t-SNE have no unit; distances between far groups mean little.")
-    label_groups(figure, left, positions[["tsne_1", "tsne_2"]].to_numpy(), types)
-    label_groups(figure, right, positions[["pca_1", "pca_2"]].to_numpy(), types)
+    label_groups(figure, left, positions[["tsne_1", "tsne_2"]].to_numpy(), labels)
+    label_groups(figure, right, positions[["pca_1", "pca_2"]].to_numpy(), labels)
     return figure
 
 
-def types_of_samples(samples: pd.Index, matrix: str, table: str) -> pd.Series:
-    """Return the cancer types of the table's samples; raise InputError for an unknown sample."""
-    types = cancer_types_of(read_obs(matrix))
-    unknown = samples.difference(types.index)
+def labels_in_order(wanted: pd.Index, samples: Samples, table: str) -> pd.Series:
+    """Return the labels of a table's samples; raise InputError for an unknown sample."""
+    labels = labels_of_samples(samples)
+    unknown = wanted.difference(labels.index)
     if len(unknown):
         raise InputError(
-            f"{table}: sample {unknown[0]} is not in {matrix} ({len(unknown)} such samples); "
-            "make both from the same dataset"
+            f"{table}: sample {unknown[0]} is not among the samples of the dataset "
+            f"({len(unknown)} such samples); make both from the same dataset"
         )
-    return types[samples]
+    return labels[wanted]
 
 
-def draw_map(axes: Axes, positions: np.ndarray, types: pd.Series, looks: dict[str, Look]) -> None:
-    """Draw one scatter per type, small types on top so that they stay visible.
+def draw_map(axes: Axes, positions: np.ndarray, labels: pd.Series, looks: dict[str, Look]) -> None:
+    """Draw one scatter per label, small ones on top so that they stay visible.
 
     Parameters
     ----------
     positions
         Samples x 2.
-    types
-        Type of each sample, in the same order.
+    labels
+        Label of each sample, in the same order.
     """
-    size = np.clip(40_000 / max(len(types), 1), 5, 60)
+    size = np.clip(40_000 / max(len(labels), 1), 5, 60)
     for name, look in looks.items():
-        mask = (types == name).to_numpy()
+        mask = (labels == name).to_numpy()
         axes.scatter(
             *positions[mask].T,
             s=size,
@@ -115,22 +123,22 @@ def draw_map(axes: Axes, positions: np.ndarray, types: pd.Series, looks: dict[st
             edgecolors=look.edge,
             linewidths=min(0.3, size / 30),
             label=name,
-            zorder=0 if name == NO_TYPE else 1 + 1 / max(mask.sum(), 1),
-            rasterized=len(types) > RASTERISE_ABOVE,
+            zorder=0 if name == NO_LABEL else 1 + 1 / max(mask.sum(), 1),
+            rasterized=len(labels) > RASTERISE_ABOVE,
         )
 
 
-def label_groups(figure: Figure, axes: Axes, positions: np.ndarray, types: pd.Series) -> None:
-    """Write each type's name at its median position, or near it, where there is room.
+def label_groups(figure: Figure, axes: Axes, positions: np.ndarray, labels: pd.Series) -> None:
+    """Write each label at its median position, or near it, where there is room.
 
-    Large types are served first. A name stands neither on another name nor on the median of
-    another type; one that finds no room is left to the legend. Groups that their own name would
+    Large groups are served first. A name stands neither on another name nor on the median of
+    another group; one that finds no room is left to the legend. Groups that their own name would
     cover have it beside them.
     """
     figure.draw_without_rendering()  # settles the layout, so that sizes on the page are known
     frame = axes.get_window_extent()
-    names = types[types != NO_TYPE].value_counts().index
-    groups = {name: axes.transData.transform(positions[types == name]) for name in names}
+    names = labels[labels != NO_LABEL].value_counts().index
+    groups = {name: axes.transData.transform(positions[labels == name]) for name in names}
     medians = {name: np.median(group, axis=0) for name, group in groups.items()}
     taken: list[Bbox] = []
     for name, group in groups.items():
@@ -151,7 +159,7 @@ def label_groups(figure: Figure, axes: Axes, positions: np.ndarray, types: pd.Se
 
 
 def _write_name(axes: Axes, name: str) -> Text:
-    """Write a type's name in bold with a white rim, long ones in lines, outside of the layout."""
+    """Write a label in bold with a white rim, long ones in lines, outside of the layout."""
     label = axes.text(
         0, 0, textwrap.fill(name, 16, break_long_words=False), fontsize=SMALL, fontweight="bold"
     )

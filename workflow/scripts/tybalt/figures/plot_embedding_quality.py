@@ -5,24 +5,32 @@ from matplotlib.figure import Figure
 from tybalt.analysis.embedding_quality import FEW, MANY, NEIGHBOURS, read_maps
 from tybalt.figures.shares import draw_shares
 from tybalt.figures.style import SMALL, add_note, new_figure, saves_figure, say_instead
+from tybalt.plan.names import in_words, plural
+
+FIGURE_OF = "dataset"
+NEEDS = ("explain", "cohort", "label")
 
 #: Column of the table -> heading.
 MEASURES = {
     f"kept_{FEW}": f"{FEW} nearest kept",
     f"kept_{MANY}": f"{MANY} nearest kept",
     "trustworthiness": "trustworthiness",
-    "type_accuracy": "type by neighbours",
+    "label_accuracy": "label by neighbours",
 }
 
 
 @saves_figure
-def plot_embedding_quality(embedding_quality: str, embedding_purity: str, title: str) -> Figure:
+def plot_embedding_quality(
+    embedding_quality: str, embedding_purity: str, label: str, title: str
+) -> Figure:
     """Draw what every map keeps, and how pure the surroundings of each cancer type are on it.
 
     Parameters
     ----------
     embedding_quality, embedding_purity
         Outputs of `tybalt.analysis.embedding_quality.measure_embeddings`.
+    label
+        The column whose values are the labels.
     title
         Whose maps they are.
     """
@@ -31,23 +39,25 @@ def plot_embedding_quality(embedding_quality: str, embedding_purity: str, title:
     if table.empty:
         say_instead(figure, "There is no map: every code is constant.")
         return figure
-    types = purity.pivot(index="name", columns="label", values="purity").reindex(table["name"])
-    widths = [len(MEASURES), max(types.shape[1], len(MEASURES))]
+    labels = purity.pivot(index="name", columns="label", values="purity").reindex(table["name"])
+    widths = [len(MEASURES), max(labels.shape[1], len(MEASURES))]
     panels = figure.subplots(1, 2, sharey=True, width_ratios=widths)
     measures = table.set_index("name")[list(MEASURES)].rename(columns=MEASURES)
     image = draw_shares(panels[0], measures, "all samples")
-    if types.empty:
+    if labels.empty:
         panels[1].remove()
     else:
-        draw_shares(panels[1], types, "own cancer type nearby")
+        draw_shares(panels[1], labels, f"own {in_words(label)} nearby")
     panels[0].set_yticks(range(len(table)), table["name"], fontsize=SMALL)
     figure.colorbar(image, ax=figure.axes, shrink=0.6, pad=0.01)
     add_note(
         figure,
         "Neighbours are compared with those among the genes (their principal components) or the "
         "features of the code that the map is of. Trustworthiness: 1 if no sample that is near on "
-        f"the map is far in truth. Type by neighbours: vote of the {NEIGHBOURS} nearest, mean over "
-        "cancer types of the share that is right. Own cancer type nearby: share of the "
+        f"the map is far in truth. Label by neighbours: vote of the {NEIGHBOURS} nearest, mean "
+        "over "
+        f"{plural(in_words(label))} of the share that is right. Own {in_words(label)} nearby: "
+        "share of the "
         f"{FEW} nearest on the map that have it.",
     )
     return figure

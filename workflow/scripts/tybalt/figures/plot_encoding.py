@@ -1,6 +1,8 @@
 """Heat map of the codes: samples by latent features, with what is known of the samples beside."""
 
 import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,23 +13,27 @@ from matplotlib.patches import Patch
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import pdist
 
-from tybalt.data.matrix import read_obs
+from tybalt.analysis.contrasts import read_known_columns
+from tybalt.data.samples import Samples, read_samples
 from tybalt.figures.palette import (
-    NO_TYPE,
     labels_of,
+    labels_of_samples,
     looks_with_missing,
+    ordered_colours,
     patch_handle,
-    sample_type_colours,
 )
 from tybalt.figures.style import (
-    AMBER,
     GREY,
     SMALL,
     legend_beside,
     new_figure,
     saves_figure,
 )
-from tybalt.jobs.files import read_samples
+from tybalt.jobs.files import read_by_sample
+from tybalt.plan.names import in_words
+
+FIGURE_OF = "experiment"
+NEEDS = ("explain",)
 
 #: More rows than this do not show on a slide (850 pixels) nor on a page.
 MOST_ROWS = 2000
@@ -38,30 +44,37 @@ _CLIP = 3
 _NAMES_IN_A_LINE = 55
 
 _UNKNOWN = "not given"
-#: Safe beside each other, and not the common colours of the sample types.
-_SEX_COLOURS = {"female": AMBER, "male": "#332288"}
 
 
 @saves_figure
-def plot_encoding(matrix: str, encoding: str, colours: str, title: str) -> Figure:
+def plot_encoding(
+    samples: str,
+    encoding: str,
+    columns: Sequence[str],
+    colours: str,
+    roles: Mapping[str, Any],
+    title: str,
+) -> Figure:
     """Draw the codes of the samples, each feature scaled to its own mean and deviation.
 
     Parameters
     ----------
-    matrix
-        `matrix.h5ad`, of which the clinical columns are read. Colour bars are drawn for
-        cancer_type, sample_type and sex where the dataset declares them.
+    samples, roles
+        samples.tsv, and the parts that its columns play (`tybalt.data.samples`).
+        Colour bars are drawn for the label, the strata and the columns that the kind names.
     encoding
         Codes of all samples: sample, z1 ... zK.
+    columns
+        What is known of the columns of this kind of dataset; an empty list if nothing is.
     colours
-        Cohort table with columns acronym and color.
+        Table of colours with columns acronym and color.
     title
         Whose codes they are.
     """
-    obs = read_obs(matrix)
-    codes = read_samples(encoding, obs.index)
-    bars = annotations(obs, colours)
-    groups = labels_of(obs, "cancer_type", NO_TYPE)
+    known = read_samples(samples, roles)
+    codes = read_by_sample(encoding, known.index)
+    bars = annotations(known, colours, read_known_columns(columns))
+    groups = labels_of_samples(known)
     scaled, constant = standardise(codes.to_numpy(float))
     rows = order_samples(scaled, groups.to_numpy())
     features = order_features(scaled[rows], constant)
@@ -84,8 +97,8 @@ def plot_encoding(matrix: str, encoding: str, colours: str, title: str) -> Figur
     heat.set_facecolor(GREY)
     heat.set(yticks=[])
     _name_features(heat, codes.columns[features])
-    grouped = "cancer type" in bars
-    note = _describe(len(rows), len(obs), grouped, constant.sum())
+    grouped = known.label is not None
+    note = _describe(len(rows), len(codes), known.label_in_words if grouped else "", constant.sum())
     heat.set_title(note, loc="left", fontsize=SMALL)
     if grouped:
         _name_groups(narrow[0], groups.iloc[rows])
@@ -104,23 +117,33 @@ def plot_encoding(matrix: str, encoding: str, colours: str, title: str) -> Figur
     return figure
 
 
-def annotations(obs: pd.DataFrame, colours: str) -> dict[str, tuple[pd.Series, dict[str, str]]]:
-    """Return the colour bars that the dataset has columns for: name -> (labels, colours)."""
-    bars = {}
-    if "cancer_type" in obs:
-        labels = labels_of(obs, "cancer_type", NO_TYPE)
+def annotations(
+    samples: Samples, colours: str, known: Mapping[str, Any]
+) -> dict[str, tuple[pd.Series, dict[str, str]]]:
+    """Return the colour bars that the dataset has columns for: name -> (labels, colours).
+
+    Parameters
+    ----------
+    known
+        What is known of the columns: ``orders`` of values, and further ``bars`` with colours.
+    """
+    bars, obs, label = {}, samples.table, samples.roles.get("label")
+    if label is not None:
+        labels = labels_of_samples(samples)
         looks = looks_with_missing(labels, colours)
-        bars["cancer type"] = labels, {name: look.colour for name, look in looks.items()}
-    if "sample_type" in obs:
-        labels = labels_of(obs, "sample_type", _UNKNOWN)
-        bars["sample type"] = (
-            labels,
-            _with_unknown(sample_type_colours(set(labels) - {_UNKNOWN}), labels),
-        )
-    if "sex" in obs:
-        labels = labels_of(obs, "sex", _UNKNOWN)
-        known = {name: colour for name, colour in _SEX_COLOURS.items() if name in set(labels)}
-        bars["sex"] = labels.where(labels.isin(list(known)), _UNKNOWN), _with_unknown(known, labels)
+        bars[in_words(label)] = labels, {name: look.colour for name, look in looks.items()}
+    for name in samples.roles["strata"]:
+        if name != label:
+            labels = labels_of(obs, name, _UNKNOWN)
+            order = known.get("orders", {}).get(name, [])
+            shades = ordered_colours(set(labels) - {_UNKNOWN}, order)
+            bars[in_words(name)] = labels, _with_unknown(shades, labels)
+    for name, shades in known.get("bars", {}).items():
+        if name in obs:
+            labels = labels_of(obs, name, _UNKNOWN)
+            found = {value: shade for value, shade in shades.items() if value in set(labels)}
+            shown = labels.where(labels.isin(list(found)), _UNKNOWN)
+            bars[in_words(name)] = shown, _with_unknown(found, labels)
     return bars
 
 
@@ -221,11 +244,11 @@ def _name_features(axes: Axes, names: pd.Index) -> None:
     axes.set_xlabel(several if len(names) > 1 else "the latent feature")
 
 
-def _describe(drawn: int, total: int, grouped: bool, constant: int) -> str:
+def _describe(drawn: int, total: int, label: str, constant: int) -> str:
     text = (
         f"{drawn:,} of {total:,} samples, evenly thinned" if drawn < total else f"{total:,} samples"
     )
-    text += ", by cancer type and clustered within it" if grouped else ", clustered"
+    text += f", by {label} and clustered within it" if label else ", clustered"
     return text + (f"\nunused (constant) features, in grey: {constant}" if constant else "")
 
 

@@ -23,6 +23,10 @@ from tybalt.figures.style import (
 )
 from tybalt.jobs.files import read_table
 
+FIGURE_OF = "experiment"
+NEEDS = ("explain",)
+NAME = "genes_{contrast}"
+
 #: Genes of each side that are named, and gene sets listed below them.
 _GENES, _SETS = 20, 4
 

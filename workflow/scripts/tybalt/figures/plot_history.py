@@ -30,6 +30,9 @@ from tybalt.figures.style import (
 )
 from tybalt.jobs.files import read_table
 
+FIGURE_OF = "experiment"
+NEEDS = ()
+
 _VALIDATION = "validation_"
 
 #: Read on the validation samples although their name does not say so.

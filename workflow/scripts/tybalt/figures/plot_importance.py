@@ -16,6 +16,9 @@ from tybalt.figures.style import (
 )
 from tybalt.jobs.files import read_table
 
+FIGURE_OF = "experiment"
+NEEDS = ("searched",)
+
 #: A forest that predicts less of the variance than this has found next to nothing.
 LEAST_R2 = 0.2
 

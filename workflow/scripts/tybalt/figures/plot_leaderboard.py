@@ -24,6 +24,9 @@ from tybalt.figures.style import (
 from tybalt.jobs.files import read_table
 from tybalt.plan.names import experiment_name
 
+FIGURE_OF = "dataset"
+NEEDS = ("explain",)
+
 #: The linear baseline: module -> (name in the legend, marker, line).
 BASELINES = {
     "pca": ("linear baseline\n(pca)", "D", "--"),

@@ -9,6 +9,9 @@ from tybalt.figures.style import add_note, new_figure, saves_figure, say_instead
 from tybalt.jobs.files import read_table
 from tybalt.plan.names import experiment_name
 
+FIGURE_OF = "dataset"
+NEEDS = ("explain", "several models")
+
 
 @saves_figure
 def plot_matches(matched_features: str, title: str) -> Figure:

@@ -28,6 +28,9 @@ from tybalt.figures.style import (
     say_instead,
 )
 
+FIGURE_OF = "experiment"
+NEEDS = ("searched",)
+
 #: Dark is good.
 _COLOURS = "viridis"
 

@@ -7,6 +7,9 @@ from tybalt.figures.style import add_note, new_figure, saves_figure
 from tybalt.jobs.files import read_table
 from tybalt.plan.names import experiment_name
 
+FIGURE_OF = "dataset"
+NEEDS = ("explain", "planted factors")
+
 #: Panels: column of the table -> title.
 PANELS = {
     "r2_linear": "whole code, linear",

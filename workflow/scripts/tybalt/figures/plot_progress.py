@@ -25,6 +25,10 @@ from tybalt.figures.style import (
     saves_figure,
 )
 
+FIGURE_OF = "dataset"
+NEEDS = ("searched",)
+NAME = "progress_{model}"
+
 _COLOURS = (BLUE, ORANGE, GREEN, PINK, AMBER, SKY)
 _BAND = (0.05, 0.95)
 

@@ -1,12 +1,21 @@
 """New samples on the map of a model, and how far they are from the samples it was trained on."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tybalt.data.matrix import read_obs
-from tybalt.figures.palette import NO_TYPE, Look, cancer_types_of, looks_with_missing, marker_handle
+from tybalt.data.samples import read_samples
+from tybalt.figures.palette import (
+    NO_LABEL,
+    Look,
+    labels_of_samples,
+    looks_with_missing,
+    marker_handle,
+)
 from tybalt.figures.plot_embedding import label_groups
 from tybalt.figures.style import (
     BLUE,
@@ -23,10 +32,19 @@ from tybalt.figures.style import (
 )
 from tybalt.jobs.files import read_json, read_table
 
+FIGURE_OF = "dataset"
+NEEDS = ("projected",)
+
 
 @saves_figure
 def plot_projection(
-    projection: str, diagnostics: str, embedding: str, matrix: str, title: str, colours: str
+    projection: str,
+    diagnostics: str,
+    embedding: str,
+    samples: str,
+    colours: str,
+    roles: Mapping[str, Any],
+    title: str,
 ) -> Figure:
     """Draw new samples over the map that they were projected onto.
 
@@ -34,24 +52,28 @@ def plot_projection(
     ----------
     projection, diagnostics
         Outputs of `tybalt.analysis.projection.project_samples`.
-    embedding, matrix
-        The map, and the matrix whose cancer types colour it.
+    embedding
+        That of the samples the model was trained on.
+    samples, roles
+        samples.tsv, and the parts that its columns play (`tybalt.data.samples`).
+        Their labels colour it.
+    colours
+        Table of colours with columns acronym and color.
     title
         Name of the new cohort.
-    colours
-        Cohort table with columns acronym and color.
     """
     new, record = read_table(projection), read_json(diagnostics)
     known = read_table(embedding, index="sample")
-    types = cancer_types_of(read_obs(matrix))[known.index]
-    predicted = new["predicted_type"].fillna(NO_TYPE)
-    looks = looks_with_missing(pd.concat([types, predicted]), colours)
+    trained_on = read_samples(samples, roles)
+    labels = labels_of_samples(trained_on)[known.index]
+    predicted = new["predicted_label"].fillna(NO_LABEL)
+    looks = looks_with_missing(pd.concat([labels, predicted]), colours)
     figure = new_figure("New samples on the map of a model", title)
     if known["tsne_1"].isna().any():
         say_instead(figure, "The code is constant: no map.")
         return figure
     left, right = figure.subplots(1, 2, width_ratios=[3, 2])
-    draw_known(left, known[["tsne_1", "tsne_2"]].to_numpy(), types, looks)
+    draw_known(left, known[["tsne_1", "tsne_2"]].to_numpy(), labels, looks)
     draw_new(left, new, predicted, looks)
     left.set(title=f"{len(new):,} new samples on the t-SNE of {record['onto']}")
     left.set_aspect("equal", adjustable="datalim")
@@ -61,22 +83,24 @@ def plot_projection(
     handles = [
         marker_handle(f"{name}  {counts[name]:,}", looks[name]) for name in looks if name in counts
     ]
-    legend_beside(figure, handles, "predicted type")
+    legend_beside(figure, handles, f"predicted {trained_on.label_in_words}")
     far = f"{(new['far'] == 'yes').sum()} samples are far from all training samples (rings)."
     add_note(figure, " ".join([far, *(f"{line}." for line in record["warnings"])]))
-    label_groups(figure, left, known[["tsne_1", "tsne_2"]].to_numpy(), types)
+    label_groups(figure, left, known[["tsne_1", "tsne_2"]].to_numpy(), labels)
     return figure
 
 
-def draw_known(axes: Axes, positions: np.ndarray, types: pd.Series, looks: dict[str, Look]) -> None:
+def draw_known(
+    axes: Axes, positions: np.ndarray, labels: pd.Series, looks: dict[str, Look]
+) -> None:
     """Draw the samples that made the map as a pale ground."""
     axes.scatter(
         *positions.T,
-        s=np.clip(30_000 / len(types), 4, 30),
-        c=[looks[name].colour for name in types],
+        s=np.clip(30_000 / len(labels), 4, 30),
+        c=[looks[name].colour for name in labels],
         alpha=0.25,
         linewidths=0,
-        rasterized=len(types) > RASTERISE_ABOVE,
+        rasterized=len(labels) > RASTERISE_ABOVE,
     )
 
 

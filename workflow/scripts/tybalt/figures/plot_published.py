@@ -22,6 +22,9 @@ from tybalt.figures.style import (
 )
 from tybalt.jobs.files import read_table
 
+FIGURE_OF = "experiment"
+NEEDS = ("published curve",)
+
 #: What the published losses measure, per module: the column of our history, and its name.
 MEASURES = {"vae": ("bce", "binary cross-entropy, sum over genes"), "adage": ("mse", "MSE")}
 

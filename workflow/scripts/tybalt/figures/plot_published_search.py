@@ -20,10 +20,13 @@ from tybalt.figures.style import (
 )
 from tybalt.jobs.files import read_table
 
+FIGURE_OF = "experiment"
+NEEDS = ("published search",)
+
 
 @saves_figure
 def plot_published_search(
-    trials: str, published: str, experiment: str, objective: str, title: str
+    trials: str, published: str, published_as: str, objective: str, title: str
 ) -> Figure:
     """Draw the score of every setting, best first or by its one hyperparameter, and the published.
 
@@ -33,7 +36,7 @@ def plot_published_search(
         Table of the search, see `tybalt.figures.settings.Settings`.
     published
         resources/published_basics.tsv: experiment, hyperparameters, loss.
-    experiment
+    published_as
         Which of its rows: `search` or `latent`.
     objective
         ``elbo`` or ``reconstruction``: what the score is (lower is better).
@@ -43,7 +46,7 @@ def plot_published_search(
     label = score_label(objective)
     settings = read_settings(trials)
     theirs = read_table(published)
-    theirs = theirs[theirs["experiment"] == experiment]
+    theirs = theirs[theirs["experiment"] == published_as]
     figure = new_figure("The search beside the published one", title)
     axes = figure.subplots()
     if len(settings.hyperparameters) == 1:

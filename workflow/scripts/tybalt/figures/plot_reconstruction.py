@@ -9,9 +9,9 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from tybalt.data.matrix import held_out_part
 from tybalt.figures.palette import (
-    NO_TYPE,
+    NO_LABEL,
     Look,
-    cancer_types_of,
+    labels_of,
     looks_with_missing,
     patch_handle,
 )
@@ -29,6 +29,10 @@ from tybalt.figures.style import (
     saves_figure,
 )
 from tybalt.jobs.files import read_table
+from tybalt.plan.names import in_words
+
+FIGURE_OF = "experiment"
+NEEDS = ("explain",)
 
 #: How many of the genes that are reconstructed worst are named.
 WORST = 15
@@ -36,43 +40,52 @@ WORST = 15
 #: Fewer samples than this are drawn one by one, not as a box.
 _FEWEST_FOR_A_BOX = 8
 
-#: Room is kept for at least this many cancer types.
+#: Room is kept for at least this many labels.
 _ROWS = 8
 
 
 @saves_figure
 def plot_reconstruction(
-    reconstruction_genes: str, reconstruction_samples: str, colours: str, title: str
+    reconstruction_genes: str,
+    reconstruction_samples: str,
+    colours: str,
+    label: str | None,
+    title: str,
 ) -> Figure:
-    """Draw the distribution of the error over genes and over the samples of each cancer type.
+    """Draw the distribution of the error over genes and over the samples of each label.
 
     Parameters
     ----------
     reconstruction_genes
         Table: gene, mse_train, mse_validation, mse_test.
     reconstruction_samples
-        Table: sample, split, cancer_type, mse. Without cancer types the genes stand alone.
+        Table: sample, split, the column of the label, mse. Without labels the genes stand alone.
     colours
-        Cohort table with columns acronym and color.
+        Table of colours with columns acronym and color.
+    label
+        The column whose values are the labels; None if there is none.
     title
         Whose reconstruction it is.
     """
     genes = read_table(reconstruction_genes, index="gene")
     samples = read_table(reconstruction_samples, index="sample")
     part = held_out_part(samples["split"])
-    types = cancer_types_of(samples)
+    labels = labels_of(samples, label, NO_LABEL)
     heading = f"Reconstruction error, {part} samples against training samples"
     figure = new_figure(heading, title)
     handles = [patch_handle("train", "white"), patch_handle(part, BLUE)]
-    if set(types) == {NO_TYPE}:
+    if set(labels) == {NO_LABEL}:
         panels = figure.subplot_mosaic([["genes", "worst"]])
     else:
         panels = figure.subplot_mosaic(
-            [["genes", "types"], ["worst", "types"]], width_ratios=(1, 1.15), height_ratios=(1, 1.6)
+            [["genes", "labels"], ["worst", "labels"]],
+            width_ratios=(1, 1.15),
+            height_ratios=(1, 1.6),
         )
-        _draw_types(panels["types"], samples, types, looks_with_missing(types, colours), part)
+        _draw_labels(panels["labels"], samples, labels, looks_with_missing(labels, colours), part)
+        panels["labels"].set_title(f"By {in_words(label)} (number of {part} samples)")
         handles += [
-            patch_handle(f"{part}, colour\nof the type", GREY),
+            patch_handle(f"{part}, colour\nof the label", GREY),
             Line2D([], [], color=ORANGE, linewidth=2, label="median of\nthe samples"),
         ]
     _draw_distribution(panels["genes"], genes, part)
@@ -87,10 +100,10 @@ def worst_genes(genes: pd.DataFrame, part: str) -> pd.DataFrame:
     return genes.nlargest(WORST, f"mse_{part}")
 
 
-def order_types(samples: pd.DataFrame, types: pd.Series, part: str) -> list[str]:
-    """Sort types by the median error of what is drawn: training and judged samples."""
+def order_labels(samples: pd.DataFrame, labels: pd.Series, part: str) -> list[str]:
+    """Sort labels by the median error of what is drawn: training and judged samples."""
     shown = samples["split"].isin(["train", part])
-    medians = samples.loc[shown, "mse"].groupby(types[shown]).median()
+    medians = samples.loc[shown, "mse"].groupby(labels[shown]).median()
     return list(medians.sort_values(kind="stable").index)
 
 
@@ -132,22 +145,21 @@ def _draw_worst(axes: Axes, genes: pd.DataFrame, part: str) -> None:
     axes.grid(axis="y")
 
 
-def _draw_types(
-    axes: Axes, samples: pd.DataFrame, types: pd.Series, looks: dict[str, Look], part: str
+def _draw_labels(
+    axes: Axes, samples: pd.DataFrame, labels: pd.Series, looks: dict[str, Look], part: str
 ) -> None:
-    names = order_types(samples, types, part)
+    names = order_labels(samples, labels, part)
     for row, name in enumerate(names):
-        errors = samples.loc[types == name].groupby("split")["mse"]
+        errors = samples.loc[labels == name].groupby("split")["mse"]
         groups = {key: values.to_numpy() for key, values in errors}
         look = looks[name]
         _draw_errors(axes, groups.get("train", np.empty(0)), row + 0.22, "white", INK)
         _draw_errors(axes, groups.get(part, np.empty(0)), row - 0.2, look.colour, look.edge)
-    counts = types[samples["split"] == part].value_counts()
+    counts = labels[samples["split"] == part].value_counts()
     size = MEDIUM - 1 if len(names) <= 20 else SMALL
-    labels = [f"{name} ({counts.get(name, 0):,})" for name in names]
-    axes.set_yticks(range(len(names)), labels, fontsize=size)
+    ticks = [f"{name} ({counts.get(name, 0):,})" for name in names]
+    axes.set_yticks(range(len(names)), ticks, fontsize=size)
     axes.set(ylim=(-0.7, max(len(names), _ROWS) - 0.3), xlabel="MSE of a sample")
-    axes.set_title(f"By cancer type (number of {part} samples)")
     spread = samples["mse"][samples["mse"] > 0]
     if len(spread) and spread.max() > 20 * spread.min():
         _make_logarithmic(axes)

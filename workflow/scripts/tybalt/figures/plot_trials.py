@@ -34,6 +34,9 @@ from tybalt.figures.style import (
     say_instead,
 )
 
+FIGURE_OF = "experiment"
+NEEDS = ("searched",)
+
 #: How many of the best settings are listed.
 _TOP = 8
 

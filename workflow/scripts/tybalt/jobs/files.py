@@ -44,7 +44,7 @@ def read_table(path: str, index: str | None = None) -> pd.DataFrame:
     return table if index is None else table.set_index(index)
 
 
-def read_samples(path: str, samples: pd.Index) -> pd.DataFrame:
+def read_by_sample(path: str, samples: pd.Index) -> pd.DataFrame:
     """Read a table by sample, in the order of the matrix; InputError where samples are missing."""
     table = read_table(path, index="sample")
     missing = samples.difference(table.index)

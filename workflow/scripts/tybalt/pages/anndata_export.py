@@ -11,9 +11,9 @@
     varm/{experiment}             weight of each gene in each feature of the decoder
     uns/associations/{experiment}, uns/findings/{experiment}, uns/leaderboard    tables
     uns/tybalt              how the matrix was made
-    uns/cancer_type_colors  TCGA's colours, in the order of the categories
+    uns/{label}_colors      colours of the labels, in the order of the categories
 
-The names are scanpy's, so ``scanpy.pl.tsne(study, color="cancer_type")`` draws the map by genes and
+The names are scanpy's, so ``scanpy.pl.tsne(study, color=...)`` draws the map by genes and
 ``scanpy.pl.embedding(study, "tsne_vae_grid")`` that of a model. cellxgene offers every two-column
 array of `obsm` whose name begins with ``X_`` and refuses missing coordinates
 (https://github.com/chanzuckerberg/cellxgene-documentation/blob/main/desktop/data-reqs.md).
@@ -26,8 +26,8 @@ import numpy as np
 import pandas as pd
 
 from tybalt.data.matrix import read_notes, read_obs, read_values, read_var
-from tybalt.figures.palette import cancer_type_looks
-from tybalt.jobs.files import read_samples, read_table
+from tybalt.figures.palette import label_looks
+from tybalt.jobs.files import read_by_sample, read_table
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +46,7 @@ def assemble_study(
     findings: Sequence[str],
     colours: str,
     experiments: Sequence[Sequence[str]],
+    label: str | None,
     study: str,
 ) -> None:
     """Put the matrix, the codes, the maps and what was found into one file.
@@ -57,9 +58,11 @@ def assemble_study(
     encodings, embeddings, gene_weights, associations, findings
         Files of every experiment.
     colours
-        Cohort table with columns acronym and color.
+        Table of colours with columns acronym and color.
     experiments
         (model, tuner) of every experiment, in the order of its files.
+    label
+        The column whose values are the labels; None if there is none.
     study
         Output, compressed; the same bytes for the same input.
     """
@@ -68,12 +71,12 @@ def assemble_study(
     names = ["_".join(experiment) for experiment in experiments]
     obs, var = read_obs(matrix), read_var(matrix)
     data = anndata.AnnData(X=read_values(matrix), obs=obs, var=var)
-    add_maps(data, read_samples(gene_embedding, obs.index), "")
+    add_maps(data, read_by_sample(gene_embedding, obs.index), "")
     for name, codes, positions, weights in zip(
         names, encodings, embeddings, gene_weights, strict=True
     ):
-        data.obsm[f"X_code_{name}"] = values_of(read_samples(codes, obs.index))
-        add_maps(data, read_samples(positions, obs.index), f"_{name}")
+        data.obsm[f"X_code_{name}"] = values_of(read_by_sample(codes, obs.index))
+        add_maps(data, read_by_sample(positions, obs.index), f"_{name}")
         data.varm[name] = values_of(read_table(weights, index="gene").loc[var.index])
     data.uns["tybalt"] = read_notes(matrix)
     data.uns["leaderboard"] = plain(read_table(leaderboard))
@@ -81,10 +84,10 @@ def assemble_study(
         data.uns[table] = {
             name: plain(read_table(path)) for name, path in zip(names, paths, strict=True)
         }
-    if "cancer_type" in obs:
-        types = list(obs["cancer_type"].cat.categories)
-        looks = cancer_type_looks(types, colours)
-        data.uns["cancer_type_colors"] = [looks[name].colour for name in types]
+    if label is not None:
+        labels = list(obs[label].cat.categories)
+        looks = label_looks(labels, colours)
+        data.uns[f"{label}_colors"] = [looks[name].colour for name in labels]
     data.write_h5ad(study, compression="gzip", compression_opts=1)
     log.info("%d samples x %d genes, %d codes", *data.shape, len(names))
 

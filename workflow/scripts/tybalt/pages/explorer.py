@@ -18,9 +18,9 @@ from matplotlib.colors import to_rgb
 from tybalt.analysis.embedding_quality import embedding_name, planes, what_maps_keep
 from tybalt.analysis.findings import Answer, read_answers
 from tybalt.data.matrix import read_obs, read_values, read_var
-from tybalt.figures.palette import NO_TYPE, SAFE_COLOURS, cancer_type_looks, labels_of
+from tybalt.figures.palette import NO_LABEL, SAFE_COLOURS, label_looks, labels_of
 from tybalt.figures.style import GREY
-from tybalt.jobs.files import read_samples, read_table
+from tybalt.jobs.files import read_by_sample, read_table
 from tybalt.pages.html import asset, render, script_data
 from tybalt.plan.names import experiment_name
 
@@ -53,7 +53,7 @@ def build_explorer(
     markers: str,
     colours: str,
     experiments: Sequence[Sequence[str]],
-    title: str,
+    dataset: Mapping[str, Any],
     explorer: str,
 ) -> None:
     """Put every map of a dataset, and what is known of its samples, on one page.
@@ -71,11 +71,11 @@ def build_explorer(
     markers
         Table with the column `gene`: genes that the panel takes first.
     colours
-        Cohort table with columns acronym and color.
+        Table of colours with columns acronym and color.
     experiments
         (model, tuner) of every experiment, in the order of its files.
-    title
-        Name of the dataset.
+    dataset
+        ``name`` of the dataset, and the ``label``: the column that is offered first, or None.
     explorer
         Output, an HTML page of at most `MAXIMUM_BYTES`.
 
@@ -87,7 +87,7 @@ def build_explorer(
     obs, var = read_obs(matrix), read_var(matrix)
     names = [experiment_name(*experiment) for experiment in experiments]
     kept = what_maps_keep(embedding_quality)
-    codes = [read_samples(path, obs.index) for path in encodings]
+    codes = [read_by_sample(path, obs.index) for path in encodings]
     weights = [read_table(path, index="gene").loc[var.index] for path in gene_weights]
     answers = [read_answers(path) for path in findings]
     wanted = read_table(markers)["gene"].tolist()
@@ -96,9 +96,9 @@ def build_explorer(
     chosen = sorted(var.index.get_indexer(panel))
     values = read_values(matrix)[:, chosen]
     record = {
-        "title": title,
+        "title": dataset["name"],
         "samples": "\n".join(obs.index),
-        "columns": pack_columns(obs, colours),
+        "columns": pack_columns(obs, dataset["label"], colours),
         "maps": pack_maps(gene_embedding, "genes", obs.index, kept),
         "blocks": [pack_block("genes", var.index[chosen], values)],
         "omitted": [],
@@ -218,42 +218,44 @@ def pack_maps(
             "x": pack_numbers(plane[:, 0], np.uint16),
             "y": pack_numbers(plane[:, 1], np.uint16),
         }
-        for kind, plane in planes(read_samples(path, samples)).items()
+        for kind, plane in planes(read_by_sample(path, samples)).items()
         if np.isfinite(plane).all()
     ]
 
 
-def pack_columns(obs: pd.DataFrame, colours: str) -> list[dict[str, Any]]:
-    """Pack the clinical columns that can be shown in colour, cancer type first."""
+def pack_columns(obs: pd.DataFrame, label: str | None, colours: str) -> list[dict[str, Any]]:
+    """Pack the clinical columns that can be shown in colour, the label first."""
     packed = []
-    for name in sorted(obs, key=lambda name: (name != "cancer_type", list(obs).index(name))):
+    for name in sorted(obs, key=lambda name: (name != label, list(obs).index(name))):
         column = obs[name]
         if pd.api.types.is_numeric_dtype(column):
             values = column.to_numpy(dtype=np.float64)
             if np.isfinite(values).any():
                 packed.append({"name": name, "kind": "number", **pack_numbers(values, np.uint16)})
         elif 1 < labels_of(obs, name, "").nunique() <= MAXIMUM_LEVELS:
-            packed.append({"name": name, "kind": "text", **pack_labels(obs, name, colours)})
+            packed.append(
+                {"name": name, "kind": "text", **pack_labels(obs, name, name == label, colours)}
+            )
     return packed
 
 
-def pack_labels(obs: pd.DataFrame, name: str, colours: str) -> dict[str, Any]:
+def pack_labels(obs: pd.DataFrame, name: str, is_label: bool, colours: str) -> dict[str, Any]:
     """Pack a text column: its values, the most frequent first, with their colours."""
-    missing = NO_TYPE if name == "cancer_type" else "not known"
+    missing = NO_LABEL if is_label else "not known"
     labels = labels_of(obs, name, missing)
     counts = labels[labels != missing].value_counts()
     levels = sorted(counts.index, key=lambda level: (-counts[level], level))
-    shades = level_colours(name, levels, colours)
+    shades = level_colours(is_label, levels, colours)
     if (labels == missing).any():
         levels, shades = [*levels, missing], [*shades, GREY]
     whole = np.array([levels.index(label) for label in labels], np.uint8)
     return {"levels": levels, "colours": shades, "values": encode(whole)}
 
 
-def level_colours(name: str, levels: Sequence[str], colours: str) -> list[str]:
-    """Choose a colour for each value: TCGA's for cancer types, colours safe to tell apart else."""
-    if name == "cancer_type":
-        looks = cancer_type_looks(levels, colours)
+def level_colours(is_label: bool, levels: Sequence[str], colours: str) -> list[str]:
+    """Choose a colour for each value: a label's own, colours safe to tell apart else."""
+    if is_label:
+        looks = label_looks(levels, colours)
         return [looks[level].colour for level in levels]
     shades = further_colours(len(levels))
     return [shades[i % len(shades)] for i in range(len(levels))]

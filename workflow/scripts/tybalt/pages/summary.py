@@ -10,10 +10,12 @@ import yaml
 
 from tybalt.analysis.embedding_quality import FEW, MANY, read_maps, write_number, write_share
 from tybalt.analysis.findings import Answer, read_answers
-from tybalt.data.matrix import PARTS, read_notes, read_obs
+from tybalt.data.matrix import PARTS, read_notes
+from tybalt.data.samples import Samples, read_samples
 from tybalt.jobs.files import read_json, read_table
 from tybalt.pages.html import asset, inline_image, render
-from tybalt.plan.names import experiment_name
+from tybalt.plan.names import experiment_name, in_words, plural
+from tybalt.plan.places import HOME
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +34,7 @@ OTHERS_SHOWN = 4
 #: Columns of the leaderboard that the page shows, with their headings.
 SHOWN = {
     "explained": "variance explained",
-    "knn_accuracy": "cancer type found",
+    "knn_accuracy": "label found",
     "active_units": "features in use",
     "parameters": "parameters",
     "trainings": "trainings",
@@ -40,6 +42,7 @@ SHOWN = {
 
 
 def write_summary(
+    samples: str,
     matrix: str,
     leaderboard: str,
     best: Sequence[str],
@@ -48,9 +51,8 @@ def write_summary(
     embedding_quality: str,
     provenances: Sequence[str],
     pictures: Sequence[str],
-    citation: str,
     experiments: Sequence[Sequence[str]],
-    title: str,
+    dataset: Mapping[str, Any],
     benchmarks: str,
     summary: str,
 ) -> None:
@@ -58,8 +60,8 @@ def write_summary(
 
     Parameters
     ----------
-    matrix, leaderboard
-        Files of the dataset.
+    samples, matrix, leaderboard
+        Files of the dataset; of the matrix only the notes are read.
     best, trials, findings
         Files of every experiment.
     embedding_quality
@@ -67,21 +69,19 @@ def write_summary(
     provenances
         Records of the matrix and of every model.
     pictures
-        The map by genes and the map of every experiment, PNG; none where samples have no cancer
-        type.
-    citation
-        CITATION.cff.
+        The map by genes and the map of every experiment, PNG; none where samples have no label.
     experiments
         (model, tuner) of every experiment, in the order of its files.
-    title
-        Name of the dataset.
+    dataset
+        ``name`` of the dataset and its ``roles``.
     benchmarks
         Folder of Snakemake's benchmark files. They are read as they are found, and are no input,
         because a benchmark that is missing must not train a model again.
     summary
         Output, an HTML page.
     """
-    obs, notes, board = read_obs(matrix), read_notes(matrix), read_table(leaderboard)
+    title, known = dataset["name"], read_samples(samples, dataset["roles"])
+    notes, board = read_notes(matrix), read_table(leaderboard)
     searches = {
         tuple(experiment): (read_json(path), read_table(ranking))
         for experiment, path, ranking in zip(experiments, best, trials, strict=True)
@@ -96,10 +96,12 @@ def write_summary(
         "summary.html",
         title=title,
         style=asset("summary.css"),
-        headline=headline(title, obs, notes, board),
-        parts={part: int((obs["split"] == part).sum()) for part in PARTS},
+        headline=headline(title, known, notes, board),
+        parts={part: int((known.split == part).sum()) for part in PARTS},
         board=board_rows(board, searches),
-        headings=[heading for name, heading in SHOWN.items() if name in board],
+        headings=headings(board, known.label_in_words),
+        label=known.label_in_words,
+        groups=plural(in_words(known.roles["group"])),
         evaluated_on=board["evaluated_on"].iloc[0],
         findings=found,
         others=[other_findings(experiment, judged) for experiment, judged in answers.items()],
@@ -108,21 +110,21 @@ def write_summary(
         pictures=[inline_image(path, PICTURE_WIDTH) for path in chosen_pictures(pictures, board)],
         costs=costs(Path(benchmarks), title),
         made=how_made(records),
-        citations=citations(citation, board["module"]),
+        citations=citations(HOME / "CITATION.cff", board["module"]),
     )
     Path(summary).write_text(page, encoding="utf-8")
     log.info("%d models, %d findings, %.0f kB", len(board), len(found), len(page) / 1e3)
 
 
 def headline(
-    title: str, obs: pd.DataFrame, notes: Mapping[str, Any], board: pd.DataFrame
+    title: str, samples: Samples, notes: Mapping[str, Any], board: pd.DataFrame
 ) -> list[str]:
     """Say in two or three sentences what was done and what came out."""
     counts = notes["counts"]
     first = board.iloc[0]
     judged = f"{first['evaluated_on']} samples"
     lines = [
-        f"{len(board)} models were trained on {title}: {len(obs):,} samples, "
+        f"{len(board)} models were trained on {title}: {len(samples.index):,} samples, "
         f"{counts['chosen_genes']:,} genes, {int(board['trainings'].sum()):,} trainings.",
         f"On {judged}, {experiment_name(first['model'], first['tuner'])} gives the genes back "
         "best: it "
@@ -134,10 +136,17 @@ def headline(
         lines.append(
             "The nearest training samples by the code of "
             f"{experiment_name(named['model'], named['tuner'])} "
-            f"name the cancer type of {percent(named['knn_accuracy'])} of the {judged} "
-            f"({100 * named['knn_low']:.0f} to {percent(named['knn_high'])}, mean over types)."
+            f"name the {samples.label_in_words} of {percent(named['knn_accuracy'])} of the "
+            f"{judged} "
+            f"({100 * named['knn_low']:.0f} to {percent(named['knn_high'])}, mean over "
+            f"{plural(samples.label_in_words)})."
         )
     return lines
+
+
+def headings(board: pd.DataFrame, label: str) -> list[str]:
+    """Name the measures that the table of models shows."""
+    return [SHOWN[name].replace("label", label) for name in SHOWN if name in board]
 
 
 def board_rows(
@@ -354,9 +363,9 @@ def how_made(records: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def citations(path: str, modules: Iterable[str]) -> list[str]:
+def citations(path: Path, modules: Iterable[str]) -> list[str]:
     """List the papers of CITATION.cff whose notes name a module of the study, and the workflow."""
-    record = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    record = yaml.safe_load(path.read_text(encoding="utf-8"))
     modules = set(modules)
     lines = [f"{authors(record['authors'])}: {record['title']}."]
     for reference in record["references"]:

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from tybalt.plan import hyperparameters as hps
-from tybalt.plan.datasets import check_cancer_types, complete_dataset, declared_covariates
+from tybalt.plan.datasets import complete_dataset
 from tybalt.plan.errors import InputError, suggest
 from tybalt.plan.models_and_tuners import (
     check_model,
@@ -100,6 +100,19 @@ class Experiment:
         """The experiment's three wildcards."""
         return (self.dataset, self.model, self.tuner)
 
+    @property
+    def settings(self) -> dict[str, list[list[int]]]:
+        """{round}/{trial} -> [epochs, number of configurations] that its trainings answer."""
+        return {
+            f"r{number}/{trial.name}": [list(setting) for setting in trial.settings]
+            for number, trials in enumerate(self.rounds)
+            for trial in trials
+        }
+
+    def slots(self, round_: str) -> list[dict[str, Any]]:
+        """Say what is known beforehand of the trials of a round, in plain values."""
+        return [dataclasses.asdict(trial.slot) for trial in self.rounds[int(round_[1:])]]
+
     def trial(self, round_: str, name: str) -> Trial:
         """Find a trial by its two path components."""
         return next(trial for trial in self.rounds[int(round_[1:])] if trial.name == name)
@@ -141,6 +154,20 @@ class Study:
             )
         return self.experiments[dataset, model, tuner]
 
+    def experiments_of(self, dataset: str) -> list[tuple[str, str, str]]:
+        """List the experiments of one dataset, by their three names."""
+        return [key for key in self.experiments if key[0] == dataset]
+
+    def searches_of(self, dataset: str, model: str) -> list[Experiment]:
+        """List the experiments of one dataset and model that search."""
+        mine = [self.experiments[key] for key in self.experiments_of(dataset) if key[1] == model]
+        return [experiment for experiment in mine if experiment.searched]
+
+    def training_options(self, experiment: Experiment) -> dict[str, Any]:
+        """Say what training needs besides the model's hyperparameters."""
+        chosen = {key: self.config["training"][key] for key in ("backend", "patience")}
+        return {**chosen, "objective": experiment.objective}
+
     @property
     def projections(self) -> dict[str, tuple[str, ...]]:
         """Datasets of new samples, and the experiment that each is projected onto."""
@@ -159,10 +186,6 @@ class Study:
             )
         return self.experiments[self.projections[dataset]]
 
-    def has(self, dataset: str, *covariates: str) -> bool:
-        """Tell whether a dataset declares these covariates."""
-        return set(covariates) <= declared_covariates(self.dataset(dataset))
-
     def seed(self, *names: str) -> int:
         """Derive a seed from the study's seed and names."""
         return derive_seed(self.config["seed"], *names)
@@ -180,9 +203,7 @@ def derive_seed(study_seed: int, *names: str) -> int:
     return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) & 0x7FFFFFFF
 
 
-def build_study(
-    config: Mapping[str, Any], sources: Mapping[str, Any], cancer_types: Collection[str]
-) -> Study:
+def build_study(config: Mapping[str, Any], sources: Mapping[str, Any]) -> Study:
     """Turn a checked config (defaults filled in) into a Study.
 
     Parameters
@@ -190,9 +211,7 @@ def build_study(
     config
         As `tybalt.plan.config.check_config` returns it.
     sources
-        The studies of resources/sources.yaml, by name.
-    cancer_types
-        Acronyms that can be simulated (resources/cohorts.tsv).
+        The entries of resources/sources.yaml, by name.
 
     Raises
     ------
@@ -210,8 +229,6 @@ def build_study(
         for name, dataset in config["datasets"].items()
     }
     config = {**config, "tuners": tuners, "datasets": datasets}
-    for name, dataset in datasets.items():
-        check_cancer_types(name, dataset, cancer_types)
     for name, model in config["models"].items():
         check_model(name, model)
     for name, tuner in tuners.items():
@@ -236,16 +253,13 @@ def check_projection(
     if any(key[0] == name for key in experiments):
         raise InputError(
             f"{where}.project_onto: `experiments` trains models on {name}; give its samples a "
-            "second "
-            "entry to project them"
+            "second entry to project them"
         )
     if dataset["project_onto"] not in known:
         raise InputError(
             f"{where}.project_onto: {dataset['project_onto']} is not an experiment of the study; "
             f"{suggest(dataset['project_onto'], known)}"
         )
-    if dataset["kind"] == "logic-genes":
-        raise InputError(f"{where}.project_onto: logic genes are no samples; leave this key out")
     for key in ("tables", "contrasts"):
         if dataset[key]:
             raise InputError(

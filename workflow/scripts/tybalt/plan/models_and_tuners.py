@@ -24,7 +24,7 @@ MANY, Z_SCORES = (10**6, 10**6), (-5.0, 5.0)
 
 @cache
 def available(kind: str) -> tuple[str, ...]:
-    """List the module names of a plug-in folder (`models` or `tuners`)."""
+    """List the module names of a plug-in folder (`models`, `tuners`, `data/kinds`)."""
     files = sorted((PACKAGE / kind).glob("*.py"))
     return tuple(file.stem for file in files if not file.stem.startswith("_"))
 

@@ -5,9 +5,10 @@ marker genes, driver genes) comes from small tables in resources/; no sample's v
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -61,28 +62,31 @@ class Tables:
 
 
 def simulate_cohort(
-    cohorts: str,
-    gene_statistics: str,
-    marker_genes: str,
-    driver_mutations: str,
-    copy_number_events: str,
+    tables: Sequence[str],
+    simulation: Mapping[str, Any],
+    seed: int,
+    threads: int,
     expression: str,
     clinical: str,
     mutations: str,
     copy_number: str,
     planted_factors: str,
-    n_samples: int,
-    n_genes: int,
-    cancer_types: str | Sequence[str],
-    seed: int,
-    threads: int,
 ) -> None:
     """Simulate a cohort and write it in the raw formats of the TCGA study.
 
     Parameters
     ----------
-    cohorts, gene_statistics, marker_genes, driver_mutations, copy_number_events
-        Tables described in resources/README.md.
+    tables
+        cohorts.tsv, gene_statistics.tsv.gz, marker_genes.tsv, driver_mutations.tsv and
+        copy_number_events.tsv, described in resources/README.md.
+    simulation
+        ``samples``: at least four per cancer type. ``genes``: number of expression rows, from 214
+        (what must be there) to 20,531; planted genes, the doubled SLC35E2 and three `?|id` rows
+        are always among them. ``cancer_types``: TCGA acronyms, or "all".
+    seed
+        0 or more. A gene has the same programme in cohorts of any size with the same seed.
+    threads
+        Does not change the result.
     expression
         Output, .gz: genes x samples as Xena's HiSeqV2, log2(normalised count + 1).
     clinical
@@ -94,23 +98,14 @@ def simulate_cohort(
     planted_factors
         Output, .h5ad without X: obs = what was planted in each sample, var = in each gene;
         obsm["factors"] and varm["loadings"] (log2 units), named in uns["factors"].
-    n_samples
-        At least four per cancer type.
-    n_genes
-        Number of expression rows: from 214 (what must be there) to 20,531. Planted genes,
-        the doubled SLC35E2 and three `?|id` rows are always among them.
-    cancer_types
-        TCGA acronyms, or "all".
-    seed
-        0 or more. A gene has the same programme in cohorts of any size with the same seed.
-    threads
-        Does not change the result.
 
     Raises
     ------
     InputError
         For arguments out of range or a table without a needed column.
     """
+    cohorts, gene_statistics, marker_genes, driver_mutations, copy_number_events = tables
+    n_samples, n_genes = simulation["samples"], simulation["genes"]
     tables = Tables(
         cohorts=_read(cohorts, ("n_samples", "systems", "distinctness"), index="acronym"),
         genes=_read_genes(gene_statistics),
@@ -122,7 +117,7 @@ def simulate_cohort(
         raise InputError(f"seed: found {seed}, expected a whole number of at least 0")
     # Each part has a stream of its own, so that a change in one leaves the others as they are.
     seeds = dict(zip(_STREAMS, np.random.SeedSequence(seed).spawn(len(_STREAMS)), strict=True))
-    chosen = choose_cohorts(tables.cohorts, cancer_types)
+    chosen = choose_cohorts(tables.cohorts, simulation["cancer_types"])
     samples = draw_samples(chosen, n_samples, np.random.default_rng(seeds["samples"]))
     programmes = draw_programmes(
         tables.genes, tables.cohorts, tables.markers, np.random.default_rng(seeds["structure"])

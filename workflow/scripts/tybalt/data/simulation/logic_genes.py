@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from tybalt.data.matrix import PARTS, write_matrix
+from tybalt.data.samples import write_samples
 from tybalt.data.scaling import gene_statistics
 from tybalt.data.split import split_samples
 from tybalt.plan.errors import InputError, suggest
@@ -24,9 +25,12 @@ LOG = logging.getLogger(__name__)
 #: What the independent genes are.
 VALUES = ("binary", "uniform")
 
+#: The column of what the split keeps together.
+GROUP = "patient"
+
 
 def generate_logic_genes(
-    logic: Mapping[str, Any], split: Mapping[str, Any], seed: int, matrix: str
+    logic: Mapping[str, Any], split: Mapping[str, Any], seed: int, matrix: str, samples: str
 ) -> None:
     """Make a matrix of independent genes and functions of them, split at random.
 
@@ -36,13 +40,15 @@ def generate_logic_genes(
         ``samples``; ``independent``: number of independent genes; ``values``: binary or uniform,
         see `logic_genes`.
     split
-        See `tybalt.data.split.split_samples`. Every sample is a patient of its own and there are
-        no types, so a stratified split is a random one.
+        See `tybalt.data.split.split_samples`. Every sample is a group of its own and there are
+        no strata, so a stratified split is a random one.
     seed
         Of the values and of the split.
     matrix
         Output `matrix.h5ad`, as `tybalt.data.preprocess` writes it; the values are in 0..1 as
         they are (offset 0, scale 1).
+    samples
+        Output `samples.tsv`.
 
     Notes
     -----
@@ -56,9 +62,9 @@ def generate_logic_genes(
         )
     X = logic_genes(logic["samples"], logic["independent"], logic["values"], seed)
     digits = len(str(len(X)))
-    samples = pd.Index([f"s{i:0{digits}d}" for i in range(1, len(X) + 1)], name="sample")
-    obs = pd.DataFrame({"patient": samples.to_numpy()}, index=samples)
-    obs["split"] = split_samples(obs, split, seed)
+    names = pd.Index([f"s{i:0{digits}d}" for i in range(1, len(X) + 1)], name="sample")
+    obs = pd.DataFrame({GROUP: names.to_numpy()}, index=names)
+    obs["split"] = split_samples(obs, split, {"group": GROUP, "strata": []}, seed)
     train = X.to_numpy()[(obs["split"] == PARTS[0]).to_numpy()]
     var = gene_statistics(train.T).assign(offset=0.0, scale=1.0)
     var.index = pd.Index(X.columns, name="gene")
@@ -73,6 +79,7 @@ def generate_logic_genes(
         "counts": {"samples": len(X), "chosen_genes": len(var), "patterns": patterns},
     }
     write_matrix(matrix, values, obs, var, notes)
+    write_samples(obs, samples)
 
 
 def logic_genes(n_samples: int, independent: int, values: str, seed: int) -> pd.DataFrame:

@@ -36,7 +36,7 @@ PATIENT_LENGTH, SAMPLE_LENGTH = 12, 15
 _TCGA_BARCODE = re.compile(r"TCGA-[A-Z0-9]{2}-[A-Z0-9]{4}-[0-9]{2}")
 
 #: Columns that stay text even if their values look like numbers.
-_TEXT_COLUMNS = ("sample", "patient", "sample_type", "cancer_type", "sex", "stage")
+TEXT_COLUMNS = ("sample", "patient", "sample_type", "cancer_type", "sex", "stage")
 
 _SHOWN_COLUMNS = 12  # of the hundreds that some tables have, in a message
 
@@ -100,6 +100,7 @@ def describe_samples(
     columns: Mapping[str, str],
     barcodes: str,
     minimum_overlap: float = 0.0,
+    group: str = "patient",
 ) -> pd.DataFrame:
     """Join the samples with the clinical table.
 
@@ -121,6 +122,9 @@ def describe_samples(
     minimum_overlap
         Least allowed share (0..1) of the samples that have a clinical row; none at all is an
         error in any case.
+    group
+        Column that names what the split keeps together. If it is another than `patient`, no
+        patients are made up.
 
     Returns
     -------
@@ -154,7 +158,8 @@ def describe_samples(
         patients = np.where(pd.isna(patients), samples, patients)
     else:
         patients = samples
-    obs.insert(0, "patient", patients)
+    if group == "patient" or barcodes == "tcga" or "patient" in columns:
+        obs.insert(0, "patient", patients)
     return obs
 
 
@@ -214,7 +219,7 @@ def _harmonise(name: str, column: pd.Series, path: str) -> pd.Series:
     if name == "age":
         return _keep_known(words, numbers, name, path)
     is_number = numbers.notna().sum() == words.notna().sum()
-    return words if name in _TEXT_COLUMNS or not is_number else numbers
+    return words if name in TEXT_COLUMNS or not is_number else numbers
 
 
 def _keep_known(words: pd.Series, known: pd.Series, name: str, path: str) -> pd.Series:

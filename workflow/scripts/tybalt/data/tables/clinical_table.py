@@ -1,7 +1,7 @@
 """The clinical table of a study, and codes joined with it."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -15,9 +15,6 @@ from tybalt.data.tables.overlap import shared_samples
 from tybalt.jobs.files import read_table, write_table
 
 log = logging.getLogger(__name__)
-
-#: What is true of one sample and not of the patient's other samples.
-_OF_THE_SAMPLE = ("portion_id", "percent_tumor_nuclei", "platform", "analysis_center")
 
 
 def tabulate_clinical(table: str, columns: Mapping[str, str], barcodes: str, clinical: str) -> None:
@@ -50,7 +47,12 @@ def tabulate_clinical(table: str, columns: Mapping[str, str], barcodes: str, cli
 
 
 def join_clinical(
-    encoding: str, clinical: str, barcodes: str, minimum_overlap: float, table: str
+    encoding: str,
+    clinical: str,
+    barcodes: str,
+    sample_level: Sequence[str],
+    minimum_overlap: float,
+    table: str,
 ) -> None:
     """Put the clinical columns beside the codes.
 
@@ -63,6 +65,8 @@ def join_clinical(
         `encoding.tsv.gz`: sample, z1 ... zK.
     clinical
         Output of `tabulate_clinical`. Of several rows for a sample the first is taken.
+    sample_level
+        Columns that hold for one sample and not for the patient's other samples.
     minimum_overlap
         Least allowed share (0..1) of the samples that have a clinical row.
     table
@@ -75,7 +79,7 @@ def join_clinical(
     """
     codes = read_table(encoding)
     known = read_table(clinical)
-    rows = _rows_of(codes["sample"], known, barcodes)
+    rows = _rows_of(codes["sample"], known, barcodes, sample_level)
     known_samples = {*known.get("sample", known.get("patient")).dropna(), *rows["sample"]}
     samples = shared_samples(codes["sample"], known_samples, (encoding, clinical), minimum_overlap)
     joined = codes.merge(rows, on="sample", how="inner", validate="one_to_one")
@@ -93,7 +97,9 @@ def _trust_barcodes(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(sample=samples, sample_type=types)
 
 
-def _rows_of(samples: pd.Series, known: pd.DataFrame, barcodes: str) -> pd.DataFrame:
+def _rows_of(
+    samples: pd.Series, known: pd.DataFrame, barcodes: str, sample_level: Sequence[str]
+) -> pd.DataFrame:
     """Return one clinical row for each sample that has one: its own, else its patient's."""
     own = pd.DataFrame({"sample": []}, dtype=str)
     if "sample" in known:
@@ -102,7 +108,7 @@ def _rows_of(samples: pd.Series, known: pd.DataFrame, barcodes: str) -> pd.DataF
     if "patient" not in known or missing.empty:
         return own
     keys = missing.str[:PATIENT_LENGTH] if barcodes == "tcga" else missing
-    of_patient = known.drop(columns=["sample", "sample_type", *_OF_THE_SAMPLE], errors="ignore")
+    of_patient = known.drop(columns=["sample", *sample_level], errors="ignore")
     of_patient = of_patient.dropna(subset="patient").drop_duplicates("patient")
     lent = pd.DataFrame({"sample": missing, "patient": keys}).merge(of_patient, on="patient")
     if barcodes == "tcga":

@@ -13,13 +13,12 @@ import numpy as np
 import pandas as pd
 
 from tybalt.data.readers.raw_files import open_raw
+from tybalt.data.tables.clinical import SAMPLE_LENGTH
 from tybalt.data.tables.events import make_events, write_events
 from tybalt.jobs.files import write_table
 from tybalt.plan.errors import InputError, suggest
 
 log = logging.getLogger(__name__)
-
-_SAMPLE_LENGTH = 15  # of a TCGA barcode: patient and sample type
 
 
 def tabulate_mutations(
@@ -81,7 +80,7 @@ def tabulate_mutations(
 
 def _read_rows(path: str, barcodes: str) -> Iterator[tuple[str, str, bytes]]:
     """Yield sample, gene and effect of every row; one row is in memory at a time."""
-    length = _SAMPLE_LENGTH if barcodes == "tcga" else None
+    length = SAMPLE_LENGTH if barcodes == "tcga" else None
     with open_raw(path) as file:
         header = file.readline().rstrip(b"\r\n").split(b"\t")
         i_sample, i_gene, i_effect = _positions(path, header)

@@ -1,0 +1,134 @@
+"""The samples of a dataset, `samples.tsv`: what is known of them, their parts, and their roles.
+
+Roles say which column plays which part, and general code knows no other names: `group`, what the
+split keeps together and intervals draw (patients, donors); `label`, the classes; `strata`, what
+the split balances.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tybalt.data.matrix import held_out_part
+from tybalt.data.tables.clinical import TEXT_COLUMNS
+from tybalt.jobs.files import write_table
+from tybalt.plan.errors import InputError
+from tybalt.plan.names import in_words
+
+#: The least number of different labels that make it worth asking for them.
+FEWEST_LABELS = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Samples:
+    """All samples of a dataset.
+
+    Parameters
+    ----------
+    table
+        Index = sample id; `split` and every column that is known of them, text or float64.
+    roles
+        Role -> the name of its column; `strata` has a list of names.
+    """
+
+    table: pd.DataFrame
+    roles: Mapping[str, Any]
+
+    @property
+    def index(self) -> pd.Index:
+        """The sample ids, in the order of the matrix."""
+        return self.table.index
+
+    @cached_property
+    def split(self) -> np.ndarray:
+        """The part of each sample: train, validation or test."""
+        return self.table["split"].to_numpy(dtype=object)
+
+    @property
+    def is_train(self) -> np.ndarray:
+        """Whether each sample is a training sample."""
+        return self.split == "train"
+
+    @cached_property
+    def held_out(self) -> str:
+        """The part that evaluates: ``test`` where there is one, else ``validation``."""
+        return held_out_part(self.split)
+
+    @cached_property
+    def group(self) -> np.ndarray:
+        """What each sample belongs to: samples of one group are never in two parts."""
+        return self.table[self.roles["group"]].to_numpy(dtype=object)
+
+    @property
+    def label(self) -> pd.Series | None:
+        """The class of each sample, NaN where it is missing; None if no column plays this part."""
+        name = self.roles.get("label")
+        return None if name is None else self.table[name].astype(object)
+
+    @property
+    def label_in_words(self) -> str:
+        """The name of the label's column, for titles: ``cancer type``."""
+        return in_words(self.roles.get("label") or "label")
+
+
+def read_samples(path: str, roles: Mapping[str, Any]) -> Samples:
+    """Read `samples.tsv`.
+
+    Columns that play a part, and ids, are text whatever they look like; others are numbers where
+    all their known values are numbers.
+    """
+    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, na_values=[""])
+    text = {"sample", "split", *TEXT_COLUMNS, *_columns_of(roles)}
+    for name in table.columns.difference(list(text)):
+        table[name] = _numbers_if_all(table[name])
+    return Samples(table.set_index("sample"), roles)
+
+
+def _columns_of(roles: Mapping[str, Any]) -> list[str]:
+    named = [name for role, name in roles.items() if role != "strata" and name is not None]
+    return [*named, *roles.get("strata", [])]
+
+
+def _numbers_if_all(column: pd.Series) -> pd.Series:
+    try:
+        numbers = column.astype("float64")
+    except ValueError:
+        return column
+    return numbers if np.isfinite(numbers.dropna()).all() else column
+
+
+def write_samples(table: pd.DataFrame, path: str) -> None:
+    """Write `samples.tsv`: the index as `sample`, then all columns."""
+    write_table(table.rename_axis("sample").reset_index(), path)
+
+
+def check_roles(table: pd.DataFrame, roles: Mapping[str, Any], where: str) -> None:
+    """Refuse columns that cannot play their part, before anything is trained.
+
+    Raises
+    ------
+    InputError
+        If a sample has no group, or fewer than two labels are found.
+    """
+    group, label = roles["group"], roles.get("label")
+    lacking = table.index[table[group].isna()]
+    if len(lacking):
+        raise InputError(
+            f"{where}: roles.group: {len(lacking)} samples have no {group} ({lacking[0]}), "
+            "expected "
+            "one for each, as the split keeps together what has the same; fill the column in, or "
+            "take the samples out"
+        )
+    if label is None:
+        return
+    found = sorted(set(table[label].dropna()))
+    if len(found) < FEWEST_LABELS:
+        values = f"only {found[0]!r}" if found else "no value"
+        raise InputError(
+            f"{where}: roles.label: {label} has {values}, expected at least {FEWEST_LABELS} "
+            "different ones; name another column, or set roles.label: null"
+        )

@@ -1,0 +1,342 @@
+"""What a study makes: one table of files, and what each of them needs (PURE).
+
+`rule all`, pages, report and results/README.md ask this table. A file is planned for a dataset or
+an experiment of which all its `needs` are facts:
+
+- of a dataset: what its kind says (`cohort`: its rows are samples of which something is known;
+  `planted factors`; `few features`), the role `label`, `contrasts` (a column to ask for),
+  `several models`, its tables (`table clinical`), its tasks (`explain`), and `projected`, which is
+  all that is true of new samples;
+- of an experiment, besides: `searched`, `replicated` (trained again with other seeds);
+- of both: what has been published of them (`tybalt.plan.reproduction`).
+"""
+
+import ast
+import dataclasses
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from tybalt.plan import reproduction
+from tybalt.plan.datasets import kind_of
+from tybalt.plan.experiments import Experiment, Study
+from tybalt.plan.models_and_tuners import PACKAGE, load_plugin
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """One kind of file.
+
+    Parameters
+    ----------
+    path
+        Below the folder of results, with wildcards in braces.
+    what
+        What it holds, for results/README.md.
+    needs
+        Facts that must hold for it to be planned.
+    stage
+        What asks for it: data, tune, train, explain, figure, share or project.
+    """
+
+    path: str
+    what: str
+    needs: tuple[str, ...] = ()
+    stage: str = "explain"
+
+    @property
+    def wildcards(self) -> tuple[str, ...]:
+        """The names of its wildcards."""
+        return tuple(re.findall(r"{(\w+)}", self.path))
+
+
+DATASET, EXPERIMENT = "{dataset}", "{dataset}/{model}/{tuner}"
+
+_EXPLAIN = ("explain",)
+_COHORT = ("explain", "cohort")
+_PLANTED = ("explain", "planted factors")
+
+TABLES = (
+    Output(
+        f"{DATASET}/matrix.h5ad",
+        "the matrix: samples x features as models see them, clinical columns, the split",
+        stage="data",
+    ),
+    Output(
+        f"{DATASET}/samples.tsv",
+        "the samples: their part of the split and their columns",
+        stage="data",
+    ),
+    Output(
+        f"{DATASET}/published_check.json",
+        "is it the published TCGA matrix? (a run on the published freeze fails if not)",
+        ("published facts",),
+        "data",
+    ),
+    Output(
+        f"{DATASET}/clinical.tsv", "all rows of the clinical table", ("table clinical",), "data"
+    ),
+    Output(
+        f"{DATASET}/mutations.h5ad", "samples x genes, 1 = mutated", ("table mutations",), "data"
+    ),
+    Output(
+        f"{DATASET}/mutation_burden.tsv", "mutations of each sample", ("table mutations",), "data"
+    ),
+    Output(
+        f"{DATASET}/copy_number_gain.h5ad",
+        "samples x genes, 1 = gained",
+        ("table copy_number",),
+        "data",
+    ),
+    Output(
+        f"{DATASET}/copy_number_loss.h5ad",
+        "samples x genes, 1 = lost",
+        ("table copy_number",),
+        "data",
+    ),
+    Output(
+        f"{DATASET}/status.h5ad", "samples x genes, 1 = hit in any way", ("table status",), "data"
+    ),
+    Output(f"{EXPERIMENT}/trials.tsv", "every setting tried, best first", stage="tune"),
+    Output(f"{EXPERIMENT}/best.json", "the winner", stage="tune"),
+    Output(
+        f"{EXPERIMENT}/importance.tsv",
+        "what each hyperparameter explains of the score, and how far to trust that",
+        ("searched",),
+        "tune",
+    ),
+    Output(
+        f"{EXPERIMENT}/model.zip",
+        "the trained model: all that encoding new samples needs",
+        stage="train",
+    ),
+    Output(f"{EXPERIMENT}/history.tsv", "its loss terms, epoch by epoch", stage="train"),
+    Output(f"{EXPERIMENT}/encoding.tsv.gz", "codes of all samples: `sample`, `z1` ..."),
+    Output(f"{EXPERIMENT}/gene_weights.tsv.gz", "weight of each gene in each latent feature"),
+    Output(
+        f"{EXPERIMENT}/features_with_clinical.tsv.gz",
+        "the codes beside the clinical columns",
+        ("table clinical",),
+    ),
+    Output(f"{EXPERIMENT}/reconstruction_genes.tsv.gz", "reconstruction error by gene"),
+    Output(f"{EXPERIMENT}/reconstruction_samples.tsv.gz", "reconstruction error by sample"),
+    Output(f"{EXPERIMENT}/values.tsv.gz", "true and reconstructed values", ("few features",)),
+    Output(
+        f"{DATASET}/gene_embedding.tsv",
+        "the samples embedded by their genes: t-SNE and PCA, two columns each",
+        _COHORT,
+    ),
+    Output(f"{EXPERIMENT}/embedding.tsv", "the samples embedded by their codes", _COHORT),
+    Output(
+        f"{DATASET}/embedding_quality.tsv",
+        "what every embedding preserves of the samples' neighbours",
+        _COHORT,
+    ),
+    Output(f"{DATASET}/embedding_purity.tsv", "how pure each label is in every embedding", _COHORT),
+    Output(
+        f"{EXPERIMENT}/associations.tsv",
+        "how well each feature answers each contrast, on training and on held-out samples",
+        _EXPLAIN,
+    ),
+    Output(f"{EXPERIMENT}/contrasts.tsv", "what was compared, and of how many samples", _EXPLAIN),
+    Output(
+        f"{EXPERIMENT}/high_weight_genes.tsv",
+        "genes beyond 2.5 standard deviations on each side of each feature",
+        _COHORT,
+    ),
+    Output(f"{EXPERIMENT}/gene_sets.tsv", "the gene sets among them", _COHORT),
+    Output(
+        f"{EXPERIMENT}/stability.tsv",
+        "each feature found again in trainings with other seeds (codes in `replicates/`)",
+        (*_COHORT, "replicated"),
+    ),
+    Output(
+        f"{EXPERIMENT}/findings.tsv",
+        "the result: for each contrast its best feature, the verdict (confirmed, not confirmed, "
+        "not testable), its stability, the genes behind it",
+        _COHORT,
+    ),
+    Output(
+        f"{DATASET}/matched_features.tsv",
+        "features that two models share: matched one to one, with their correlation",
+        _EXPLAIN,
+    ),
+    Output(
+        f"{EXPERIMENT}/evaluation.json",
+        "its measures: reconstruction, nearest neighbours, contrasts, cost",
+        _EXPLAIN,
+    ),
+    Output(
+        f"{DATASET}/leaderboard.tsv", "every model of the dataset, measured on one scale", _EXPLAIN
+    ),
+    Output(
+        f"{EXPERIMENT}/planted_factors.tsv",
+        "how much of each planted factor the code explains",
+        _PLANTED,
+    ),
+    Output(f"{DATASET}/planted_factors.tsv", "those of all models", _PLANTED),
+    Output(
+        f"{DATASET}/summary.html",
+        "one page to send on: models, findings, embeddings, caveats, cost, how to cite",
+        _COHORT,
+        "share",
+    ),
+    Output(
+        f"{DATASET}/explorer.html",
+        "every embedding, to be explored in a browser; one file, no server, no network",
+        _COHORT,
+        "share",
+    ),
+    Output(
+        f"{DATASET}/study.h5ad",
+        "everything in one file, named as scanpy and cellxgene expect: codes and embeddings in "
+        "`obsm`, weights in `varm`, tables in `uns`",
+        _COHORT,
+        "share",
+    ),
+    Output(
+        f"{DATASET}/projection.tsv",
+        "new samples: place in the embedding, nearest training sample, distance, predicted label",
+        ("projected",),
+        "project",
+    ),
+    Output(f"{DATASET}/projected_encoding.tsv.gz", "their codes", ("projected",), "project"),
+    Output(
+        f"{DATASET}/projection.json",
+        "what speaks against them (missing genes and their cost, values out of range, the error "
+        "beside that of held-out samples)",
+        ("projected",),
+        "project",
+    ),
+)
+
+
+@cache
+def figures() -> dict[str, Output]:
+    """Find the figures by their files, without importing them: rule -> output without suffix.
+
+    A module `figures/plot_*.py` declares `FIGURE_OF` (dataset or experiment), `NEEDS`, and `NAME`
+    where its files are not called after the module.
+    """
+    found = {}
+    for file in sorted((PACKAGE / "figures").glob("plot_*.py")):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        declared = {
+            node.targets[0].id: ast.literal_eval(node.value)
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and node.targets[0].id in ("FIGURE_OF", "NEEDS", "NAME")
+        }
+        place = {"dataset": DATASET, "experiment": EXPERIMENT}[declared["FIGURE_OF"]]
+        name = declared.get("NAME", file.stem.removeprefix("plot_"))
+        what = (ast.get_docstring(tree) or "").partition("\n")[0].rstrip(".")
+        found[file.stem] = Output(f"{place}/figures/{name}", what, declared["NEEDS"], "figure")
+    return found
+
+
+def outputs() -> list[Output]:
+    """List everything, figures as PNG and PDF."""
+    drawn = [
+        dataclasses.replace(figure, path=f"{figure.path}.{suffix}")
+        for figure in figures().values()
+        for suffix in ("png", "pdf")
+    ]
+    return [*TABLES, *drawn]
+
+
+def files(study: Study, *stages: str) -> list[str]:
+    """List the files of a study (of these stages, or all), below the folder of results."""
+    return [
+        path
+        for output in outputs()
+        if not stages or output.stage in stages
+        for path in paths_of(study, output)
+    ]
+
+
+def files_named(study: Study, *names: str, dataset: str | None = None) -> list[str]:
+    """List the files whose pattern ends in one of these names; of one dataset if it is given."""
+    return [
+        path
+        for output in outputs()
+        if output.path.removeprefix(f"{EXPERIMENT}/").removeprefix(f"{DATASET}/") in names
+        for path in paths_of(study, output)
+        if dataset is None or path.startswith(f"{dataset}/")
+    ]
+
+
+def paths_of(study: Study, output: Output) -> Iterator[str]:
+    """List the files of one output in a study."""
+    seen = set()
+    for known, facts, contrasts in places_of(study, output):
+        if not set(output.needs) <= facts or ("projected" in facts) != (
+            "projected" in output.needs
+        ):
+            continue
+        choices = (
+            [{"contrast": name} for name in contrasts] if "contrast" in output.wildcards else [{}]
+        )
+        for choice in choices:
+            path = output.path.format(**known, **choice)
+            if path not in seen:
+                seen.add(path)
+                yield path
+
+
+def places_of(study: Study, output: Output) -> Iterator[tuple[dict[str, str], set[str], list[str]]]:
+    """List (wildcards, facts, contrasts) of the datasets or experiments that may have an output."""
+    names = [*study.datasets, *study.projections]
+    if "model" in output.wildcards:
+        for experiment in study.experiments.values():
+            facts = facts_of_experiment(study, experiment)
+            contrasts = list(study.dataset(experiment.dataset)["contrasts"])
+            keys = dict(zip(("dataset", "model", "tuner"), experiment.key, strict=True))
+            yield keys, facts, contrasts
+        return
+    for name in names:
+        yield (
+            {"dataset": name},
+            facts_of_dataset(study, name),
+            list(study.dataset(name)["contrasts"]),
+        )
+
+
+def facts_of_dataset(study: Study, name: str) -> set[str]:
+    """Say what is true of a dataset, in the words of `needs`."""
+    if name in study.projections:
+        return {"projected"}
+    entry = study.dataset(name)
+    facts = {
+        *kind_of(entry).FACTS,
+        *entry["tasks"],
+        *(f"table {table}" for table in entry["tables"]),
+    }
+    facts |= reproduction.facts_of_dataset(entry)
+    if entry["roles"].get("label"):
+        facts.add("label")
+    if set(entry["columns"]) - {entry["roles"]["group"]}:
+        facts.add("contrasts")
+    if len(study.experiments_of(name)) > 1:
+        facts.add("several models")
+    return facts
+
+
+def facts_of_experiment(study: Study, experiment: Experiment) -> set[str]:
+    """Say what is true of an experiment: what is true of its dataset, and more."""
+    facts = facts_of_dataset(study, experiment.dataset)
+    facts |= reproduction.facts_of_experiment(study.dataset(experiment.dataset), experiment)
+    if experiment.searched:
+        facts.add("searched")
+    if replicates_of(study.config, experiment):
+        facts.add("replicated")
+    return facts
+
+
+def replicates_of(config: Mapping[str, Any], experiment: Experiment) -> list[int]:
+    """List the numbers of the trainings with other seeds; a model in closed form has none."""
+    module = load_plugin("models", experiment.module, f"models.{experiment.model}")
+    count = config["explain"]["stability_seeds"] if hasattr(module, "build") else 0
+    return list(itertools.islice(itertools.count(1), count))
