@@ -48,7 +48,7 @@ rule all:
 rule download:
     """The source files of every dataset of kind `xena`."""
     input:
-        source_files(),
+        STUDY.downloads(PLACES),
 
 
 rule preprocess:

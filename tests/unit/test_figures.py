@@ -17,10 +17,11 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from tybalt.analysis import associations as meaning
 from tybalt.analysis import feature_pairs as pairs
-from tybalt.analysis import gene_set_enrichment
+from tybalt.analysis import findings as claims
+from tybalt.analysis import gene_set_enrichment, numbers
 from tybalt.analysis.contrasts import read_known_columns
 from tybalt.data.samples import read_samples, write_samples
-from tybalt.figures import claims, palette, style
+from tybalt.figures import palette, style
 from tybalt.figures import plot_encoding as heat_map
 from tybalt.figures import plot_reconstruction as errors
 from tybalt.figures.plot_agreement import plot_agreement
@@ -38,7 +39,7 @@ from tybalt.figures.plot_leaderboard import lower_is_better, measures_of, plot_l
 from tybalt.figures.plot_matches import plot_matches
 from tybalt.figures.plot_parallel import plot_parallel
 from tybalt.figures.plot_planted_factors import plot_planted_factors
-from tybalt.figures.plot_progress import best_of_random_orders, plot_progress, read_search
+from tybalt.figures.plot_progress import plot_progress
 from tybalt.figures.plot_projection import plot_projection
 from tybalt.figures.plot_published import plot_published
 from tybalt.figures.plot_published_curves import plot_published_curves
@@ -47,6 +48,7 @@ from tybalt.figures.plot_reconstruction import plot_reconstruction
 from tybalt.figures.plot_trials import plot_trials
 from tybalt.jobs.files import write_json, write_table
 from tybalt.plan.errors import InputError
+from tybalt.tuning.progress import best_of_random_orders, follow, measure_progress
 from tybalt.tuning.ranking import choose, order
 
 ROOT = Path(__file__).parents[2]
@@ -267,11 +269,7 @@ def study(tmp_path_factory):
         "history": save(HISTORY, tmp_path / "history.tsv"),
         "trials": save(make_trials(), tmp_path / "trials.tsv"),
         "importance": save(importance, tmp_path / "importance.tsv"),
-        "searches": [
-            save(make_trials(), tmp_path / "grid.tsv"),
-            save(make_rounds(), tmp_path / "rounds.tsv"),
-        ],
-        "tuners": ["grid", "bayesian"],
+        "progress": str(tmp_path / "progress.tsv"),
         "histories": [
             save(HISTORY, tmp_path / "deep.tsv"),
             save(HISTORY.iloc[:1], tmp_path / "one_step.tsv"),
@@ -308,6 +306,12 @@ def study(tmp_path_factory):
         files["gene_sets"],
     )
     find(samples, files["encoding"], SEX, tmp_path)
+    files |= pairs_of(samples, files["encoding"], tmp_path)
+    searches = [
+        save(make_trials(), tmp_path / "grid.tsv"),
+        save(make_rounds(), tmp_path / "rounds.tsv"),
+    ]
+    measure_progress(searches, ["grid", "bayesian"], files["progress"])
     basics = str(ROOT / "resources" / "published_basics.tsv")
     own = {
         "plot_published_curves": {"published": basics},
@@ -354,6 +358,17 @@ def find(samples, encoding, contrast, folder, roles=None):
     )
     behind = {name: str(folder / f"{name}.tsv") for name in ("high_weight_genes", "gene_sets")}
     meaning.list_findings(**paths, **behind, stability=[], findings=str(folder / "findings.tsv"))
+
+
+def pairs_of(samples, encoding, folder, contrast=SEX, out="pairs"):
+    """Find the pairs of features for what was found in a folder; return the two tables."""
+    paths = {
+        "feature_pairs": str(folder / f"{out}.tsv"),
+        "pair_points": str(folder / f"{out}_points.tsv.gz"),
+    }
+    associations = str(folder / "associations.tsv")
+    pairs.pair_features(samples, encoding, associations, {"sex": contrast}, ROLES, **paths)
+    return paths
 
 
 def make_maps():
@@ -804,11 +819,11 @@ def test_best_so_far_of_random_orders_is_that_of_all_orders():
 
 
 def test_a_closed_loop_is_drawn_in_the_order_of_its_rounds(study):
-    search = read_search(study.files["searches"][1])
-    assert search.ordered
-    np.testing.assert_array_equal(search.score, [2, 3, 1, np.inf])
-    np.testing.assert_array_equal(search.runs, [2, 2, 2, 2])  # the empty slot cost nothing
-    np.testing.assert_array_equal(search.epochs, [20, 20, 40, 33])
+    search = follow(str(study.path / "rounds.tsv"))
+    assert set(search["in_order"]) == {"yes"}
+    np.testing.assert_array_equal(search["score"], [2, 3, 1, np.nan])
+    np.testing.assert_array_equal(search["runs"], [2, 2, 2, 2])  # the empty slot cost nothing
+    np.testing.assert_array_equal(search["epochs"], [20, 20, 40, 33])
     figure = draw(plot_progress, study)
     assert [axes.get_xlabel() for axes in figure.axes] == ["trainings", "epochs of all trainings"]
     drawn = {line.get_label(): line for line in figure.axes[1].lines}
@@ -819,9 +834,9 @@ def test_a_closed_loop_is_drawn_in_the_order_of_its_rounds(study):
 
 def test_settings_with_fewer_epochs_cost_no_training_of_their_own(study):
     table = make_trials().assign(trial=["a1", "a1", "c3", "d4", "e5", "f6"])
-    search = read_search(save(table, study.path / "shared.tsv"))
-    assert not search.ordered
-    assert sorted(search.score) == [10.0, 10.2, 30.0, 40.0, np.inf]
+    search = follow(save(table, study.path / "shared.tsv"))
+    assert set(search["in_order"]) == {"no"}
+    assert sorted(search["score"].fillna(np.inf)) == [10.0, 10.2, 30.0, 40.0, np.inf]
 
 
 def test_curves_draw_ours_and_the_published_points(study):
@@ -930,7 +945,8 @@ def test_contrast_pair_is_evaluated_on_samples_that_took_no_part(study):
     test = study.obs["split"] == "test"
     codes.loc[test] = -codes.loc[test]
     path = save(codes.reset_index(), study.path / "turned.tsv.gz")
-    figure = draw(plot_contrast, study, encoding=path)
+    changed = pairs_of(study.files["samples"], path, study.path, out="changed")
+    figure = draw(plot_contrast, study, **changed)
     assert pair_of(figure) == ["z2", "z3"]
     before, after = (
         float(re.search(r"of the pair: ([\d.]+)", f.axes[0].get_title(loc="left"))[1])
@@ -942,7 +958,8 @@ def test_contrast_pair_is_evaluated_on_samples_that_took_no_part(study):
 
 def test_contrast_with_a_single_feature_has_no_partner(study):
     path = save(study.codes[["z2"]].reset_index(), study.path / "single.tsv.gz")
-    figure = draw(plot_contrast, study, encoding=path)
+    changed = pairs_of(study.files["samples"], path, study.path, out="changed")
+    figure = draw(plot_contrast, study, **changed)
     assert pair_of(figure)[0] == "z2"
     assert "pair" not in figure.axes[0].get_title(loc="left")
 
@@ -955,7 +972,8 @@ def ask_again(study, obs, contrast=SEX):
     for name in ("high_weight_genes.tsv", "gene_sets.tsv"):
         (folder / name).write_bytes((study.path / name).read_bytes())
     find(samples, study.files["encoding"], contrast, folder)
-    return {"samples": samples, "findings": str(folder / "findings.tsv"), "definition": contrast}
+    found = pairs_of(samples, study.files["encoding"], folder, contrast)
+    return found | {"findings": str(folder / "findings.tsv")}
 
 
 def test_contrast_that_no_training_sample_answers_says_so(study):
@@ -1018,9 +1036,10 @@ def test_titles_say_what_was_found(changed, words):
 
 
 def test_intervals_are_turned_with_the_feature():
-    name, effect = claims.oriented(pd.Series(FINDING))
-    assert name == "−z7"
-    assert effect == pytest.approx({"train": 0.98, "test": 0.95, "low": 0.9, "high": 0.99})
+    assert claims.signed_feature(pd.Series(FINDING)) == "−z7"
+    effect = claims.oriented(pd.Series(FINDING))
+    assert not effect.higher
+    assert effect[1:] == pytest.approx((0.98, 0.95, 0.9, 0.99))
 
 
 def test_genes_stand_on_the_side_of_the_positive_samples(study):
@@ -1208,4 +1227,4 @@ def test_measures_find_their_intervals_and_their_better_side():
     [(3000100, "3,000,100"), (0.0005, "0.0005"), (2646.52, "2,646.5"), (np.nan, "–"), (1.0, "1")],
 )
 def test_numbers_are_written_for_people(value, shown):
-    assert style.number(value) == shown
+    assert numbers.number(value) == shown

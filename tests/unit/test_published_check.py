@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tybalt.data.matrix import write_matrix
-from tybalt.data.published_check import PUBLISHED, check_published
+from tybalt.data.sources.published_check import PUBLISHED, check_published
 from tybalt.jobs.files import read_json, write_json
 
 NAMES = ["RPS4Y1", "XIST", "KRT5"]

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from shared_study import EXPERIMENTS, ROLES, findings, make_study, provenance, ranking
 
-from tybalt.analysis.findings import answer
+from tybalt.analysis.findings import finding_of
 from tybalt.jobs.files import write_table
 from tybalt.pages import summary
 
@@ -42,8 +42,7 @@ def page(tmp_path_factory):
         provenances=study["model.provenance.json"],
         pictures=[str(path) for path in pictures],
         experiments=EXPERIMENTS,
-        dataset={"name": "toy", "roles": ROLES},
-        benchmarks=str(folder / "benchmarks"),
+        dataset={"name": "toy", "roles": ROLES, "benchmarks": str(folder / "benchmarks")},
         summary=str(folder / "summary.html"),
     )
     return (folder / "summary.html").read_text(encoding="utf-8")
@@ -83,7 +82,7 @@ def test_the_page_is_complete_in_itself_and_small(page):
 
 
 def test_an_answer_is_turned_to_the_direction_seen_in_training():
-    first, rare, age = (answer(row) for row in findings().to_dict("records"))
+    first, rare, age = (finding_of(row) for row in findings().to_dict("records"))
     assert not first.higher and first.confirmed
     expected = pytest.approx((0.98, 0.95, 0.9, 0.99))
     assert (first.train, first.test, first.low, first.high) == expected

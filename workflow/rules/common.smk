@@ -1,6 +1,5 @@
 # The config, checked; the study it asks for; and functions that name files. No rules.
 
-import inspect
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +17,7 @@ sys.path.insert(0, str(HERE.parent / "scripts"))
 from tybalt.plan import outputs, reproduction
 from tybalt.plan.code_hash import code_hash
 from tybalt.plan.config import check_config, load_schema
-from tybalt.plan.datasets import kind_of, kinds
+from tybalt.plan.datasets import kind_of, simulators
 from tybalt.plan.errors import InputError
 from tybalt.plan.experiments import build_study
 from tybalt.plan.gene_sets import locate
@@ -36,11 +35,10 @@ def checked(load, what):
         sys.exit(1)
 
 
-def load_sources():
-    """Read what can be downloaded; a mistake in an entry ends Snakemake."""
-    schema = load_schema(HOME / "workflow" / "schemas" / "sources.schema.yaml")
-    sources = yaml.safe_load((HOME / "resources" / "sources.yaml").read_text())
-    return check_config(sources, schema)
+def read_checked(path, schema):
+    """Read a YAML file of the workflow and check it against one of its schemas."""
+    content = yaml.safe_load((HOME / path).read_text())
+    return check_config(content, load_schema(HOME / "workflow" / "schemas" / schema))
 
 
 def load_study():
@@ -49,7 +47,9 @@ def load_study():
     return build_study(check_config(config, schema), SOURCES)
 
 
-SOURCES = checked(load_sources, "resources/sources.yaml")
+SOURCES = checked(
+    lambda: read_checked("resources/sources.yaml", "sources.schema.yaml"), "resources/sources.yaml"
+)
 STUDY = checked(load_study, "the config")
 
 # The adapter reads training.checkpoint_every here, where a change reruns nothing.
@@ -80,11 +80,6 @@ NAMES = {
         name for entry in STUDY.config["datasets"].values() for name in entry["contrasts"]
     ),
 }
-
-
-def names_with(**constraints):
-    """The constraints of all wildcards, with narrower ones for some."""
-    return NAMES | constraints
 
 
 # Files and values of the study
@@ -177,69 +172,32 @@ def models_with(door):
 # sources -> matrix
 
 
-def raw_files(wildcards):
-    """The raw files of a dataset, whatever its kind: table -> path."""
-    entry = STUDY.dataset(wildcards.dataset)
-    return kind_of(entry).raw_files(wildcards.dataset, entry, PLACES)
-
-
 def raw_file(table):
-    """The input function of one raw file."""
-    return lambda wildcards: raw_files(wildcards)[table]
+    """The input function of one raw file of a dataset, whatever its kind."""
+    return lambda wildcards: STUDY.raw_files(wildcards.dataset, PLACES)[table]
 
 
 def read_from(wildcards):
     """The raw files that the kind of a dataset reads, by the names of its arguments."""
-    asked = inspect.signature(kind_of(STUDY.dataset(wildcards.dataset)).read).parameters
-    return {table: path for table, path in raw_files(wildcards).items() if table in asked}
+    return STUDY.raw_files_to_read(wildcards.dataset, PLACES)
 
 
 def settings_for(step):
     """The params function of what a kind reads or simulates by (`READS`, `SIMULATES`)."""
-
-    def settings(wildcards):
-        entry = STUDY.dataset(wildcards.dataset)
-        keys = ("kind", *getattr(kind_of(entry), step))
-        return {key: entry[key] for key in keys}
-
-    return settings
+    return lambda wildcards: STUDY.settings(wildcards.dataset, step)
 
 
 def kind_code(rule_name):
     """The code hash of a rule that runs the kind of its dataset."""
-
-    def hashed(wildcards):
-        return code_hash(rule_name, kind_of(STUDY.dataset(wildcards.dataset)).__name__)
-
-    return hashed
-
-
-def of_kind(name):
-    """The datasets of a kind, as a constraint."""
-    return one_of(key for key, each in STUDY.config["datasets"].items() if each["kind"] == name)
-
-
-def simulators():
-    """The kinds whose raw files are simulated, by name."""
-    return {name: kind for name, kind in kinds().items() if hasattr(kind, "simulate")}
+    return lambda wildcards: code_hash(
+        rule_name, kind_of(STUDY.dataset(wildcards.dataset)).__name__
+    )
 
 
 def known_columns(wildcards):
     """What is known of the columns of a dataset's kind; empty where the kind brings no such file."""
     name = kind_of(STUDY.dataset(wildcards.dataset)).COLUMNS
     return PLACES.resource(name) if name else []
-
-
-def source_files():
-    """Every download that the study's datasets need."""
-    needed = set()
-    for name in [*STUDY.datasets, *STUDY.projections]:
-        entry = STUDY.dataset(name)
-        tables = {"expression"} if name in STUDY.projections else {"expression", "clinical"}
-        tables |= {"gene_types" if table == "status" else table for table in entry["tables"]}
-        files = kind_of(entry).raw_files(name, entry, PLACES)
-        needed |= {files[table] for table in tables & set(files)}
-    return sorted(path for path in needed if path.startswith(f"{PLACES.downloads}/"))
 
 
 # matrix -> trials -> best
@@ -253,21 +211,11 @@ def trials_of(wildcards, before=None):
     ]
 
 
-def earlier_trials(wildcards):
-    """The results of every training of the rounds before."""
-    return trials_of(wildcards, before=int(wildcards.round[1:]))
-
-
 def proposals_of_round(wildcards):
     """The proposals that a trial of an adaptive search waits for; none in another."""
     if not experiment_of(wildcards).is_closed:
         return []
     return f"{EXPERIMENT}/trials/{{round}}/proposals.json".format(**wildcards)
-
-
-def training_options(wildcards):
-    """What training needs besides the model's hyperparameters."""
-    return STUDY.training_options(experiment_of(wildcards))
 
 
 # best -> model -> findings

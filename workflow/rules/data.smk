@@ -56,7 +56,7 @@ for kind, module in simulators().items():
         benchmark:
             benchmark_of("simulate_dataset", DATASET)
         wildcard_constraints:
-            **names_with(dataset=of_kind(kind)),
+            **(NAMES | {"dataset": one_of(STUDY.datasets_of_kind(kind))}),
         conda:
             "../../envs/cpu.yaml"
         threads: 2

@@ -149,7 +149,7 @@ rule train_replicate:
     resources:
         **needs(6000, 60, accelerator=1),
     params:
-        training=training_options,
+        training=lambda wildcards: STUDY.training_options(experiment_of(wildcards)),
         seed=lambda wildcards: STUDY.seed(
             *experiment_of(wildcards).key, "replicate", wildcards.replicate
         ),
@@ -181,6 +181,33 @@ rule measure_stability:
         code=code_hash("measure_stability"),
     script:
         "../scripts/measure_stability.py"
+
+
+rule pair_features:
+    """Find the feature that best helps another one to separate each named contrast."""
+    input:
+        samples=f"{DATASET}/samples.tsv",
+        encoding=f"{EXPERIMENT}/encoding.tsv.gz",
+        associations=f"{EXPERIMENT}/associations.tsv",
+    output:
+        feature_pairs=f"{EXPERIMENT}/feature_pairs.tsv",
+        pair_points=f"{EXPERIMENT}/pair_points.tsv.gz",
+    log:
+        log_of("pair_features", EXPERIMENT),
+    benchmark:
+        benchmark_of("pair_features", EXPERIMENT)
+    wildcard_constraints:
+        **NAMES,
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        **needs(2000, 15),
+    params:
+        declared=of_dataset("contrasts"),
+        roles=of_dataset("roles"),
+        code=code_hash("pair_features"),
+    script:
+        "../scripts/pair_features.py"
 
 
 rule list_findings:

@@ -62,21 +62,15 @@ use rule draw_experiment as plot_embedding with:
 use rule draw_experiment as plot_contrast with:
     """Draw the pair of latent features that best separates a contrast."""
     input:
-        samples=f"{DATASET}/samples.tsv",
-        encoding=f"{EXPERIMENT}/encoding.tsv.gz",
         findings=f"{EXPERIMENT}/findings.tsv",
+        feature_pairs=f"{EXPERIMENT}/feature_pairs.tsv",
+        pair_points=f"{EXPERIMENT}/pair_points.tsv.gz",
     output:
         **figure("plot_contrast", "2 Biology", "{contrast}"),
     log:
         log_of("plot_contrast", f"{EXPERIMENT}/{{contrast}}"),
     params:
-        **drawing(
-            "plot_contrast",
-            contrast="{contrast}",
-            definition=of_dataset("contrasts", "{contrast}"),
-            roles=of_dataset("roles"),
-            title=experiment_title,
-        ),
+        **drawing("plot_contrast", contrast="{contrast}", title=experiment_title),
 
 
 use rule draw_experiment as plot_genes with:
@@ -223,10 +217,7 @@ use rule draw_experiment as plot_importance with:
 use rule draw_dataset as plot_progress with:
     """Draw the best score so far by what it cost, all tuners of a model on one axis."""
     input:
-        searches=lambda wildcards: [
-            f"{RESULTS}/{'/'.join(each.key)}/trials.tsv"
-            for each in STUDY.searches_of(wildcards.dataset, wildcards.model)
-        ],
+        progress=f"{DATASET}/progress_{{model}}.tsv",
     output:
         **figure("plot_progress", "4 Tuning", "best so far, by tuner"),
     log:
@@ -234,9 +225,6 @@ use rule draw_dataset as plot_progress with:
     params:
         **drawing(
             "plot_progress",
-            tuners=lambda wildcards: [
-                each.tuner for each in STUDY.searches_of(wildcards.dataset, wildcards.model)
-            ],
             objective=lambda wildcards: STUDY.searches_of(wildcards.dataset, wildcards.model)[
                 0
             ].objective,

@@ -26,13 +26,13 @@ rule train_model:
     benchmark:
         benchmark_of("train_model", EXPERIMENT)
     wildcard_constraints:
-        **names_with(model=models_with("build")),
+        **(NAMES | {"model": models_with("build")}),
     conda:
         "../../envs/gpu.yaml"
     resources:
         **needs(6000, 60, accelerator=1),
     params:
-        training=training_options,
+        training=lambda wildcards: STUDY.training_options(experiment_of(wildcards)),
         code=model_code("train_model"),
     script:
         "../scripts/train_model.py"
@@ -45,7 +45,7 @@ use rule train_model as fit_model with:
     benchmark:
         benchmark_of("fit_model", EXPERIMENT)
     wildcard_constraints:
-        **names_with(model=models_with("fit")),
+        **(NAMES | {"model": models_with("fit")}),
     conda:
         "../../envs/cpu.yaml"
     resources:

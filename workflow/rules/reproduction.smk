@@ -12,7 +12,7 @@ rule check_published:
     """Hold the matrix of the published freeze against published facts."""
     input:
         matrix=f"{DATASET}/matrix.h5ad",
-        record=lambda wildcards: raw_files(wildcards)["expression"].replace(".tsv.gz", ".json"),
+        record=lambda wildcards: raw_file("expression")(wildcards).replace(".tsv.gz", ".json"),
     output:
         published_check=report(
             f"{DATASET}/published_check.json",

@@ -85,8 +85,8 @@ rule write_summary:
         dataset=lambda wildcards: {
             "name": wildcards.dataset,
             "roles": STUDY.dataset(wildcards.dataset)["roles"],
+            "benchmarks": f"{RESULTS}/benchmarks",
         },
-        benchmarks=f"{RESULTS}/benchmarks",
         code=code_hash(
             "write_summary",
             files=[*sorted((HOME / "workflow/pages").glob("summary.*")), HOME / "CITATION.cff"],

@@ -13,12 +13,13 @@
 localrules:
     propose_trials,
     rank_trials,
+    measure_progress,
 
 
 rule propose_trials:
     """Ask the tuner for the settings of one round, given the scores of all earlier rounds."""
     input:
-        earlier=earlier_trials,
+        earlier=lambda wildcards: trials_of(wildcards, before=int(wildcards.round[1:])),
     output:
         proposals=f"{EXPERIMENT}/trials/{{round}}/proposals.json",
     log:
@@ -56,7 +57,7 @@ rule train_trial:
     benchmark:
         benchmark_of("train_trial", f"{EXPERIMENT}/{{round}}/{{trial}}/{{execution}}")
     wildcard_constraints:
-        **names_with(model=models_with("build")),
+        **(NAMES | {"model": models_with("build")}),
     # Never across rounds: a later round needs the earlier.
     group:
         "trials_{dataset}_{model}_{tuner}_{round}"
@@ -70,7 +71,7 @@ rule train_trial:
         hyperparameters=lambda wildcards: experiment_of(wildcards)
         .trial(wildcards.round, wildcards.trial)
         .hyperparameters,
-        training=training_options,
+        training=lambda wildcards: STUDY.training_options(experiment_of(wildcards)),
         seed=seed_of("{dataset}", "{model}", "{round}", "{trial}", "{execution}"),
         code=model_code("train_trial"),
     script:
@@ -84,7 +85,7 @@ use rule train_trial as fit_trial with:
     benchmark:
         benchmark_of("fit_trial", f"{EXPERIMENT}/{{round}}/{{trial}}/{{execution}}")
     wildcard_constraints:
-        **names_with(model=models_with("fit")),
+        **(NAMES | {"model": models_with("fit")}),
     group:
         "fits_{dataset}_{model}_{tuner}_{round}"
     conda:
@@ -141,3 +142,31 @@ rule measure_importance:
         code=code_hash("measure_importance"),
     script:
         "../scripts/measure_importance.py"
+
+
+rule measure_progress:
+    """Follow the best score of every search of a model."""
+    input:
+        searches=lambda wildcards: [
+            f"{RESULTS}/{'/'.join(each.key)}/trials.tsv"
+            for each in STUDY.searches_of(wildcards.dataset, wildcards.model)
+        ],
+    output:
+        progress=f"{DATASET}/progress_{{model}}.tsv",
+    log:
+        log_of("measure_progress", f"{DATASET}/{{model}}"),
+    benchmark:
+        benchmark_of("measure_progress", f"{DATASET}/{{model}}")
+    wildcard_constraints:
+        **NAMES,
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        **needs(1000, 10),
+    params:
+        tuners=lambda wildcards: [
+            each.tuner for each in STUDY.searches_of(wildcards.dataset, wildcards.model)
+        ],
+        code=code_hash("measure_progress"),
+    script:
+        "../scripts/measure_progress.py"

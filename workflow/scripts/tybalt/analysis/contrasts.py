@@ -27,7 +27,7 @@ class Contrast:
     Attributes
     ----------
     name
-        ``sex``, ``cancer_type:SKCM``; the part before the colon is its group.
+        ``sex``, ``tissue:liver``; the part before the colon is its group.
     description
         The contrast in words.
     measure

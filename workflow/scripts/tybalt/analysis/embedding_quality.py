@@ -10,6 +10,7 @@ from scipy.spatial.distance import cdist
 
 from tybalt.analysis.classification import NEIGHBOURS, balanced_accuracy
 from tybalt.analysis.embedding import COMPONENTS_OF_GENES, principal_components
+from tybalt.analysis.numbers import decimal, percent
 from tybalt.data.matrix import read_values
 from tybalt.data.samples import read_samples
 from tybalt.jobs.files import read_by_sample, read_table, write_table
@@ -132,22 +133,12 @@ def what_maps_keep(maps: str) -> dict[str, str]:
     """Say of every map of `embedding_quality.tsv`, by its name, what it keeps."""
     kept = {}
     for row in read_maps(maps).to_dict("records"):
-        few, many = (write_share(row[f"kept_{count}"]) for count in (FEW, MANY))
+        few, many = (percent(row[f"kept_{count}"]) for count in (FEW, MANY))
         kept[row["name"]] = (
             f"keeps {few} of a sample's {FEW} nearest neighbours, {many} of {MANY}; "
-            f"trustworthiness {write_number(row['trustworthiness'])}"
+            f"trustworthiness {decimal(row['trustworthiness'])}"
         )
     return kept
-
-
-def write_number(value: float) -> str:
-    """Write a number with two decimals; a dash where it is not defined."""
-    return "–" if pd.isna(value) else f"{value:.2f}"
-
-
-def write_share(share: float) -> str:
-    """Write a share as percent; a dash where it is not defined."""
-    return "–" if pd.isna(share) else f"{100 * share:.0f} %"
 
 
 def measure_map(

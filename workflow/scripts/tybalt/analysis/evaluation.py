@@ -13,6 +13,8 @@ from tybalt.analysis.classification import (
     logistic_regression,
     nearest_neighbours,
 )
+from tybalt.analysis.contrasts import AUROC
+from tybalt.analysis.findings import oriented
 from tybalt.analysis.stratified_tests import draw_groups
 from tybalt.data.samples import Samples, read_samples
 from tybalt.jobs.files import read_by_sample, read_json, read_table, write_json, write_table
@@ -178,11 +180,8 @@ def contrast_strength(associations: pd.DataFrame) -> dict[str, float]:
     named = (associations["named"] == "yes") & (associations["verdict"] != "not testable")
     result = {}
     for _, row in associations[named & (associations["rank"] == 1)].iterrows():
-        values = row[["effect_test", "effect_test_low", "effect_test_high"]].tolist()
-        if row["effect_train"] < 0.5:
-            values = [1 - values[0], 1 - values[2], 1 - values[1]]
-        name = f"auroc_{row['contrast']}"
-        result |= dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
+        effect, name = oriented({**row, "measure": AUROC}), f"auroc_{row['contrast']}"
+        result |= {name: effect.test, f"{name}_low": effect.low, f"{name}_high": effect.high}
     return result
 
 

@@ -1,18 +1,20 @@
-"""The feature that answers each contrast of a dataset best, in the form that pages show."""
+"""The best feature of each contrast, in the direction seen in training and in words."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
 
+from tybalt.analysis.contrasts import AUROC
 from tybalt.analysis.stratified_tests import CHANCE
 from tybalt.jobs.files import read_table
+from tybalt.plan.errors import InputError, suggest
 
 #: How the measure is written.
 WRITTEN = {"auroc": "AUROC", "spearman": "ρ"}
 
 
-class Answer(NamedTuple):
+class Finding(NamedTuple):
     """One row of `findings.tsv`, turned so that more is better whatever the feature's sign.
 
     `train`, `test`, `low` and `high` are the effects in the direction seen in training: an AUROC
@@ -43,33 +45,28 @@ class Answer(NamedTuple):
         return self.verdict == "confirmed"
 
 
-def read_answers(findings: str) -> list[Answer]:
-    """Read the answers of one experiment, those of the config's contrasts first."""
-    return [answer(row) for row in read_table(findings).to_dict("records")]
+def read_findings(findings: str) -> list[Finding]:
+    """Read the findings of one experiment, those of the config's contrasts first."""
+    return [finding_of(row) for row in read_table(findings).to_dict("records")]
 
 
-def answer(row: Mapping[str, Any]) -> Answer:
+def finding_of(row: Mapping[str, Any]) -> Finding:
     """Turn one row of the table."""
-    chance = CHANCE[row["measure"]]
-    higher = row["effect_train"] >= chance
-    names = ("effect_train", "effect_test", "effect_test_low", "effect_test_high")
-    train, test, low, high = (row[name] for name in names)
-    if not higher:
-        train, test, low, high = (2 * chance - value for value in (train, test, high, low))
+    effect = oriented(row)
     reason = _text(row["reason"])
     positive = row["n_positive_test"]
     whole = int(row["n_test"])
-    return Answer(
+    return Finding(
         contrast=str(row["contrast"]),
         named=row["named"] == "yes",
         description=_text(row["description"]),
         feature=row["feature"],
-        higher=higher,
+        higher=effect.higher,
         measure=WRITTEN[row["measure"]],
-        train=train,
-        test=test,
-        low=low,
-        high=high,
+        train=effect.train,
+        test=effect.test,
+        low=effect.low,
+        high=effect.high,
         samples=f"{whole}" if pd.isna(positive) else f"{int(positive)} / {whole - int(positive)}",
         evaluated_on=row["evaluated_on"],
         verdict=f"{row['verdict']}: {reason}" if reason else row["verdict"],
@@ -79,6 +76,87 @@ def answer(row: Mapping[str, Any]) -> Answer:
     )
 
 
+class Effect(NamedTuple):
+    """The effects of a feature in the direction seen in training."""
+
+    higher: bool  #: whether the feature itself is higher in positive samples of the training part
+    train: float
+    test: float
+    low: float
+    high: float
+
+
+def oriented(row: Mapping[str, Any]) -> Effect:
+    """Turn the effects of a feature so that more is better, whatever its sign.
+
+    Parameters
+    ----------
+    row
+        ``measure``, and ``effect_train``, ``effect_test``, ``effect_test_low`` and
+        ``effect_test_high``: an AUROC, or Spearman's rho.
+    """
+    chance = CHANCE[row["measure"]]
+    names = ("effect_train", "effect_test", "effect_test_low", "effect_test_high")
+    train, test, low, high = (float(row[name]) for name in names)
+    if train >= chance:
+        return Effect(True, train, test, low, high)
+    train, test, low, high = (2 * chance - value for value in (train, test, high, low))
+    return Effect(False, train, test, low, high)
+
+
+def departure(row: Mapping[str, Any]) -> Effect:
+    """Put AUROC and rho on one scale, oriented: 0 is chance, 1 is perfect.
+
+    2 AUROC - 1 is the rank-biserial correlation (Cureton 1956, Psychometrika 21:287-290).
+    """
+    effect = oriented(row)
+    if row["measure"] != AUROC:
+        return effect
+    return Effect(effect.higher, *(2 * value - 1 for value in effect[1:]))
+
+
+def signed_feature(row: Mapping[str, Any]) -> str:
+    """Name the feature with the sign that is higher in positive samples: ``z7``, ``−z7``."""
+    return row["feature"] if oriented(row).higher else f"−{row['feature']}"
+
+
 def _text(value: Any) -> str:
     """Return a text; "" where it is missing."""
     return "" if pd.isna(value) else str(value)
+
+
+def read_finding(findings: str, contrast: str) -> pd.Series:
+    """Return the row of one contrast; raise InputError if the table lacks it."""
+    table = read_table(findings, index="contrast")
+    if contrast not in table.index:
+        raise InputError(f"{findings}: no contrast {contrast!r}; {suggest(contrast, table.index)}")
+    return table.loc[contrast]
+
+
+def measure_name(finding: pd.Series) -> str:
+    """Name the measure of a finding."""
+    return "AUROC" if finding["measure"] == "auroc" else "Spearman’s ρ"
+
+
+def sentence(contrast: str, finding: pd.Series) -> str:
+    """Say in one line what was found, for a title."""
+    name, effect = signed_feature(finding), oriented(finding)
+    part = finding["evaluated_on"]
+    if finding["verdict"] == "not testable":
+        return f"{contrast}: not testable ({finding['reason']})"
+    value = f"{measure_name(finding)} {effect.test:.2f} on {part} samples"
+    if finding["verdict"] != "confirmed":
+        return f"{contrast}: no feature is confirmed ({name}: {value})"
+    if finding["measure"] == "auroc":
+        return f"{name} separates {finding['description'].replace(' against ', ' from ')}: {value}"
+    return f"{name} follows {finding['description']}: {value}"
+
+
+def stability_in_words(finding: pd.Series) -> str:
+    """Say how well the feature was found again in trainings with other seeds; "" if not tried."""
+    if pd.isna(finding["stability"]):
+        return ""
+    return (
+        f"Found again in trainings with other seeds: |r| = {finding['stability']:.2f} "
+        f"on {finding['evaluated_on']} samples."
+    )

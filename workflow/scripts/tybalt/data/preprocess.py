@@ -49,7 +49,7 @@ def preprocess_expression(
     expression
         Genes x samples, TSV or gzip.
     clinical
-        TSV or gzip, a row per sample or patient.
+        TSV or gzip, a row per sample, or per group of samples.
     matrix
         The h5ad file to write: X = samples x genes, float32; `tybalt.data.matrix` reads it.
     samples

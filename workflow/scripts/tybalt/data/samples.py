@@ -71,7 +71,7 @@ class Samples:
 
     @property
     def label_in_words(self) -> str:
-        """The name of the label's column, for titles: ``cancer type``."""
+        """The name of the label's column, for titles: ``sample type``."""
         return in_words(self.roles.get("label") or "label")
 
 

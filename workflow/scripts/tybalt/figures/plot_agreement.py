@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from tybalt.analysis.numbers import number
 from tybalt.data.matrix import held_out_part
 from tybalt.figures.style import (
     BLUE,
@@ -16,7 +17,6 @@ from tybalt.figures.style import (
     best_grid,
     legend_beside,
     new_figure,
-    number,
     saves_figure,
 )
 from tybalt.jobs.files import read_table

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from tybalt.analysis.numbers import number
 from tybalt.figures.settings import is_logarithmic
 from tybalt.figures.style import (
     AMBER,
@@ -19,7 +20,6 @@ from tybalt.figures.style import (
     add_note,
     legend_beside,
     new_figure,
-    number,
     saves_figure,
 )
 from tybalt.jobs.files import read_table

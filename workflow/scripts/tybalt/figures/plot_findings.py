@@ -6,7 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from tybalt.figures.claims import oriented
+from tybalt.analysis.associations import SMALLEST_EFFECT
+from tybalt.analysis.contrasts import AUROC, SPEARMAN
+from tybalt.analysis.findings import departure, signed_feature
 from tybalt.figures.style import (
     BLUE,
     GREY,
@@ -67,7 +69,7 @@ def plot_findings(findings: str, title: str) -> Figure:
         Line2D([], [], color=ORANGE, marker="o", label="confirmed, with 95 % interval"),
         Line2D([], [], color=GREY, marker="o", label="not confirmed or not testable"),
         Line2D([], [], color=INK, marker="|", linestyle="none", markersize=11, label="training"),
-        Line2D([], [], color=BLUE, linestyle="--", label="smallest effect of a verdict"),
+        Line2D([], [], color=BLUE, linestyle="--", label="minimum effect size"),
     ]
     legend_beside(figure, handles, f"{table['evaluated_on'].iloc[0]} samples")
     notes = [
@@ -85,19 +87,9 @@ def plot_findings(findings: str, title: str) -> Figure:
 def ordered(table: pd.DataFrame) -> pd.DataFrame:
     """Order the contrasts: named ones first, then by kind as they are asked, the best first."""
     kinds = {kind: i for i, kind in enumerate(dict.fromkeys(table["group"]))}
-    strength = [departure(row)["test"] for _, row in table.iterrows()]
+    strength = [departure(row).test for _, row in table.iterrows()]
     table = table.assign(kind=table["group"].map(kinds), strength=strength)
     return table.sort_values(["kind", "strength"], ascending=[True, False], kind="stable")
-
-
-def departure(finding: pd.Series) -> dict[str, float]:
-    """Put AUROC and rho on one scale, oriented: 0 is chance, 1 is perfect.
-
-    2 AUROC - 1 is the rank-biserial correlation (Cureton 1956, Psychometrika 21:287-290).
-    """
-    _, effect = oriented(finding)
-    scale = (lambda value: 2 * value - 1) if finding["measure"] == "auroc" else (lambda v: v)
-    return {name: scale(value) for name, value in effect.items()}
 
 
 def _draw_rows(axes: Axes, rows: pd.DataFrame, height: int) -> None:
@@ -105,25 +97,25 @@ def _draw_rows(axes: Axes, rows: pd.DataFrame, height: int) -> None:
     for y, (_, row) in enumerate(rows.iterrows()):
         effect = departure(row)
         colour = ORANGE if row["verdict"] == "confirmed" else GREY
-        axes.plot([effect["low"], effect["high"]], [y, y], color=colour, linewidth=2)
-        axes.plot(effect["test"], y, "o", color=colour, markersize=7)
-        axes.plot(effect["train"], y, "|", color=INK, markersize=11)
+        axes.plot([effect.low, effect.high], [y, y], color=colour, linewidth=2)
+        axes.plot(effect.test, y, "o", color=colour, markersize=7)
+        axes.plot(effect.train, y, "|", color=INK, markersize=11)
         stable = "" if pd.isna(row["stability"]) else f", {row['stability']:.2f}"
         contrast = row["contrast"].replace("_", " ").replace(":", ": ")
-        labels.append(f"{contrast}  ({oriented(row)[0]}{stable})")
+        labels.append(f"{contrast}  ({signed_feature(row)}{stable})")
     axes.set_yticks(range(len(rows)), labels, fontsize=SMALL)
     for tick, measure in zip(axes.get_yticklabels(), rows["measure"], strict=True):
         tick.set_style("italic" if measure == "spearman" else "normal")
     axes.axvline(0, color=GREY, linestyle=":")
     if (rows["measure"] == "auroc").any():
-        axes.axvline(0.4, color=BLUE, linestyle="--", linewidth=1)
+        axes.axvline(2 * SMALLEST_EFFECT[AUROC], color=BLUE, linestyle="--", linewidth=1)
     effects = [departure(row) for _, row in rows.iterrows()]
-    low = np.nanmin([-0.1, *(effect["low"] for effect in effects)])
+    low = np.nanmin([-0.1, *(effect.low for effect in effects)])
     axes.set(ylim=(height - 0.4, -0.6), xlim=(max(low, -1.02), 1.02), xlabel="AUROC")
     areas = np.array([0.5, 0.6, 0.7, 0.8, 0.9, 1])
     axes.set_xticks(2 * areas - 1, [f"{area:g}" for area in areas])
     above = axes.secondary_xaxis("top")
-    above.set_xticks([0, 0.3, 0.6, 1])
+    above.set_xticks([0, SMALLEST_EFFECT[SPEARMAN], 0.6, 1])
     above.set_xlabel("|ρ|", fontsize=SMALL)
     above.tick_params(labelsize=SMALL)
     axes.grid(axis="y")

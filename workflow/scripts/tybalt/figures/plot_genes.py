@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tybalt.analysis.findings import oriented, read_finding, sentence, stability_in_words
 from tybalt.analysis.gene_set_enrichment import DEVIATIONS, MINIMUM_GENES
-from tybalt.figures.claims import read_finding, sentence, stability_in_words
 from tybalt.figures.style import (
     BLUE,
     GREY,
@@ -66,7 +66,7 @@ def plot_genes(
         say_instead(figure, f"All genes have the same weight in {best['feature']}.")
         return figure
     # The right panel is the side that goes with positive samples, whatever the feature's sign.
-    turned = best["effect_train"] < (0.5 if best["measure"] == "auroc" else 0)
+    turned = not oriented(best).higher
     scaled = (weights - weights.mean()) / spread * (-1 if turned else 1)
     sets = read_table(gene_sets)
     sets = sets[(sets["feature"] == best["feature"]) & (sets["q"] <= _LARGEST_Q)]

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from tybalt.analysis.numbers import number
 from tybalt.figures.style import (
     BLUE,
     GREY,
@@ -24,7 +25,6 @@ from tybalt.figures.style import (
     best_grid,
     legend_beside,
     new_figure,
-    number,
     readable,
     saves_figure,
 )

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
+from tybalt.analysis.numbers import number
 from tybalt.figures.style import (
     BLUE,
     GREY,
@@ -10,7 +11,6 @@ from tybalt.figures.style import (
     SLIDE,
     add_note,
     new_figure,
-    number,
     saves_figure,
     say_instead,
 )

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from tybalt.analysis.numbers import number
 from tybalt.figures.style import (
     BLUE,
     INK,
@@ -17,7 +18,6 @@ from tybalt.figures.style import (
     best_grid,
     legend_beside,
     new_figure,
-    number,
     readable,
     saves_figure,
 )

@@ -8,6 +8,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 
+from tybalt.analysis.numbers import number
 from tybalt.figures.settings import (
     chosen_setting,
     is_logarithmic,
@@ -23,7 +24,6 @@ from tybalt.figures.style import (
     SMALL,
     add_note,
     new_figure,
-    number,
     saves_figure,
     say_instead,
 )

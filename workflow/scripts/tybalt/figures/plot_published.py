@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from tybalt.analysis.numbers import number
 from tybalt.figures.style import (
     AMBER,
     BLUE,
@@ -16,7 +17,6 @@ from tybalt.figures.style import (
     add_note,
     legend_beside,
     new_figure,
-    number,
     saves_figure,
     say_instead,
 )

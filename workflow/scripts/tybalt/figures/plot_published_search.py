@@ -5,7 +5,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tybalt.figures.settings import Settings, is_logarithmic, read_settings, score_label, show_value
+from tybalt.analysis.numbers import number, value_in_words
+from tybalt.figures.settings import Settings, is_logarithmic, read_settings, score_label
 from tybalt.figures.style import (
     BLUE,
     INK,
@@ -15,7 +16,6 @@ from tybalt.figures.style import (
     add_note,
     legend_beside,
     new_figure,
-    number,
     saves_figure,
 )
 from tybalt.jobs.files import read_table
@@ -136,7 +136,7 @@ def _draw_ranked(axes: Axes, settings: Settings, theirs: pd.DataFrame) -> None:
             linestyle="--",
             label=f"published: best\nthat failed, {number(loss)}",
         )
-    labels = [" · ".join(show_value(value) for value in row) for row in ours[names].to_numpy()]
+    labels = [" · ".join(value_in_words(value) for value in row) for row in ours[names].to_numpy()]
     axes.set_xticks(places, labels, rotation=90, fontsize=SMALL + 1)
     heading = " · ".join(name.replace("_", " ") for name in names)
     axes.set_xlabel(f"{heading}, the best setting of this study first")

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
+from tybalt.analysis.numbers import number
 from tybalt.data.matrix import held_out_part
 from tybalt.figures.palette import (
     NO_LABEL,
@@ -25,7 +26,6 @@ from tybalt.figures.style import (
     add_note,
     legend_beside,
     new_figure,
-    number,
     saves_figure,
 )
 from tybalt.jobs.files import read_table

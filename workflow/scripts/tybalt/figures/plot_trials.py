@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
+from tybalt.analysis.numbers import number, value_in_words
 from tybalt.figures.settings import (
     chosen_setting,
     is_logarithmic,
@@ -15,7 +16,6 @@ from tybalt.figures.settings import (
     levels,
     read_settings,
     score_label,
-    show_value,
 )
 from tybalt.figures.style import (
     BLUE,
@@ -29,7 +29,6 @@ from tybalt.figures.style import (
     add_note,
     legend_beside,
     new_figure,
-    number,
     saves_figure,
     say_instead,
 )
@@ -185,7 +184,7 @@ def _list_top(
         axes.text(x + 0.5, -0.25, _in_two_lines(head), ha="center", va="bottom", fontsize=SMALL + 1)
         for y, row in enumerate(rows):
             value = scored[column].iloc[row]
-            shown = number(value, 2) if column == "sd" else show_value(value)
+            shown = number(value, 2) if column == "sd" else value_in_words(value)
             mark = _mark(scored, row) if column == "rank" else ""
             text = axes.text(x + 0.5, y + 0.5, mark + shown, ha="center", va="center")
             text.set_fontsize(SMALL + 2)

@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
-from tybalt.figures.style import OBJECTIVES, number
+from tybalt.analysis.numbers import value_in_words
+from tybalt.figures.style import OBJECTIVES
 from tybalt.jobs.files import read_table
 from tybalt.plan.errors import InputError
 
@@ -77,17 +78,10 @@ def levels(column: pd.Series) -> tuple[list[str], np.ndarray]:
     list of str, numpy.ndarray
         What is written at places 0, 1 ...; the place of every row.
     """
-    shown = column.map(show_value)
+    shown = column.map(value_in_words)
     order = column.map(lambda value: (isinstance(value, str), value != value, value))
     labels = list(dict.fromkeys(shown[order.sort_values(kind="stable").index]))
     return labels, shown.map({label: i for i, label in enumerate(labels)}).to_numpy(float)
-
-
-def show_value(value: object) -> str:
-    """Write a hyperparameter's or a result's value; a dash where it has no effect."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.number):
-        return str(value)
-    return number(float(value))
 
 
 def chosen_setting(scored: pd.DataFrame) -> int:

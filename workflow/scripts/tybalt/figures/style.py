@@ -162,15 +162,6 @@ def readable(name: str) -> str:
     return " ".join(word.upper() if word in capitals else word for word in name.split("_"))
 
 
-def number(value: float, digits: int = 4) -> str:
-    """Write a number for people: whole, or with that many significant digits; a dash for NaN."""
-    if not math.isfinite(value):
-        return "–" if math.isnan(value) else str(value)
-    if value == int(value) and abs(value) < 1e12:
-        return f"{int(value):,}"
-    return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.{digits}g}"
-
-
 def best_grid(panels: int) -> tuple[int, int]:
     """Return rows and columns for small multiples on a slide: few empty places, wider than high."""
     shapes = [(-(-panels // columns), columns) for columns in range(1, 6)]

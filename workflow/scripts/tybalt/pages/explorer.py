@@ -16,7 +16,7 @@ import pandas as pd
 from matplotlib.colors import to_rgb
 
 from tybalt.analysis.embedding_quality import embedding_name, planes, what_maps_keep
-from tybalt.analysis.findings import Answer, read_answers
+from tybalt.analysis.findings import Finding, read_findings
 from tybalt.data.matrix import read_obs, read_values, read_var
 from tybalt.figures.palette import NO_LABEL, SAFE_COLOURS, label_looks, labels_of
 from tybalt.figures.style import GREY
@@ -89,9 +89,9 @@ def build_explorer(
     kept = what_maps_keep(embedding_quality)
     codes = [read_by_sample(path, obs.index) for path in encodings]
     weights = [read_table(path, index="gene").loc[var.index] for path in gene_weights]
-    answers = [read_answers(path) for path in findings]
+    of_models = [read_findings(path) for path in findings]
     wanted = read_table(markers)["gene"].tolist()
-    leading = [[found.feature for found in judged if found.confirmed] for judged in answers]
+    leading = [[found.feature for found in judged if found.confirmed] for judged in of_models]
     panel = choose_panel(var.index, wanted, weights, leading)
     chosen = sorted(var.index.get_indexer(panel))
     values = read_values(matrix)[:, chosen]
@@ -107,7 +107,7 @@ def build_explorer(
         record["maps"] += pack_maps(path, "/".join(experiment), obs.index, kept)
     scripts = [bokeh_script(name) for name in BOKEH_SCRIPTS]
     room = MAXIMUM_BYTES - len(make_page(record, scripts).encode())
-    for name, code, weight, judged in zip(names, codes, weights, answers, strict=True):
+    for name, code, weight, judged in zip(names, codes, weights, of_models, strict=True):
         block = pack_block(f"features of {name}", code.columns, code.to_numpy())
         block["notes"] = describe_features(weight, judged)
         size = len(script_data(block)) + 1
@@ -311,8 +311,8 @@ def strongest(weight: pd.Series, count: int) -> list[str]:
     return list(weight.index[order[:count]])
 
 
-def describe_features(weights: pd.DataFrame, answers: Iterable[Answer]) -> dict[str, str]:
-    """Say of every feature which genes it raises and lowers, and which contrasts it answers."""
+def describe_features(weights: pd.DataFrame, of_models: Iterable[Finding]) -> dict[str, str]:
+    """Say of every feature which genes it raises and lowers, and which contrasts it of_models."""
     notes = {}
     for feature in weights:
         weight = weights[feature].sort_values(kind="stable")
@@ -324,7 +324,7 @@ def describe_features(weights: pd.DataFrame, answers: Iterable[Answer]) -> dict[
             f"Chosen for {found.contrast} on training samples, {found.verdict}: {found.measure} "
             f"{found.test:.2f} on {found.evaluated_on} samples"
             + (f"; gene set {found.gene_set}." if found.gene_set else ".")
-            for found in answers
+            for found in of_models
             if found.feature == feature
         ]
         notes[feature] = " ".join(parts)

@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from tybalt.analysis.embedding_quality import FEW, MANY, read_maps, write_number, write_share
-from tybalt.analysis.findings import Answer, read_answers
+from tybalt.analysis.embedding_quality import FEW, MANY, read_maps
+from tybalt.analysis.findings import Finding, read_findings
+from tybalt.analysis.numbers import decimal, percent
 from tybalt.data.matrix import PARTS, read_notes
 from tybalt.data.samples import Samples, read_samples
 from tybalt.jobs.files import read_json, read_table
@@ -28,7 +29,7 @@ PICTURE_WIDTH = 900
 #: Rules named in the table of costs; the others are summed.
 RULES_SHOWN = 6
 
-#: Confirmed answers to further contrasts that are named for each model.
+#: Confirmed of_models to further contrasts that are named for each model.
 OTHERS_SHOWN = 4
 
 #: Columns of the leaderboard that the page shows, with their headings.
@@ -53,7 +54,6 @@ def write_summary(
     pictures: Sequence[str],
     experiments: Sequence[Sequence[str]],
     dataset: Mapping[str, Any],
-    benchmarks: str,
     summary: str,
 ) -> None:
     """Write one page that can be sent on: no other file is needed to read it.
@@ -73,10 +73,9 @@ def write_summary(
     experiments
         (model, tuner) of every experiment, in the order of its files.
     dataset
-        ``name`` of the dataset and its ``roles``.
-    benchmarks
-        Folder of Snakemake's benchmark files. They are read as they are found, and are no input,
-        because a benchmark that is missing must not train a model again.
+        ``name`` of the dataset, its ``roles``, and ``benchmarks``: the folder of Snakemake's
+        benchmark files. They are read as they are found, and are no input, because a benchmark
+        that is missing must not train a model again.
     summary
         Output, an HTML page.
     """
@@ -86,12 +85,12 @@ def write_summary(
         tuple(experiment): (read_json(path), read_table(ranking))
         for experiment, path, ranking in zip(experiments, best, trials, strict=True)
     }
-    answers = {
-        tuple(experiment): read_answers(path)
+    of_models = {
+        tuple(experiment): read_findings(path)
         for experiment, path in zip(experiments, findings, strict=True)
     }
     records = [read_json(path) for path in provenances]
-    found = named_findings(answers)
+    found = named_findings(of_models)
     page = render(
         "summary.html",
         title=title,
@@ -104,11 +103,11 @@ def write_summary(
         groups=plural(in_words(known.roles["group"])),
         evaluated_on=board["evaluated_on"].iloc[0],
         findings=found,
-        others=[other_findings(experiment, judged) for experiment, judged in answers.items()],
+        others=[other_findings(experiment, judged) for experiment, judged in of_models.items()],
         maps=map_rows(read_maps(embedding_quality)),
         warnings=warnings(board, searches, notes, records, found),
         pictures=[inline_image(path, PICTURE_WIDTH) for path in chosen_pictures(pictures, board)],
-        costs=costs(Path(benchmarks), title),
+        costs=costs(Path(dataset["benchmarks"]), title),
         made=how_made(records),
         citations=citations(HOME / "CITATION.cff", board["module"]),
     )
@@ -179,12 +178,7 @@ def measure(name: str, row: Mapping[str, Any]) -> str:
     return percent(value, 1) if name == "explained" else f"{int(value):,}"
 
 
-def percent(share: float, decimals: int = 0) -> str:
-    """Write a share as percent."""
-    return f"{100 * share:.{decimals}f} %"
-
-
-def named_findings(answers: Mapping[tuple[str, str], Sequence[Answer]]) -> list[dict[str, str]]:
+def named_findings(of_models: Mapping[tuple[str, str], Sequence[Finding]]) -> list[dict[str, str]]:
     """Write what all models say to the config's contrasts, by contrast."""
     rows = [
         {
@@ -194,11 +188,11 @@ def named_findings(answers: Mapping[tuple[str, str], Sequence[Answer]]) -> list[
             "train": f"{found.train:.2f}",
             "test": effect(found),
             "samples": found.samples,
-            "stability": write_number(found.stability),
+            "stability": decimal(found.stability),
             "genes": found.genes,
             "verdict": found.verdict,
         }
-        for experiment, judged in answers.items()
+        for experiment, judged in of_models.items()
         for found in judged
         if found.named
     ]
@@ -210,15 +204,15 @@ def map_rows(maps: pd.DataFrame) -> list[dict[str, str]]:
     return [
         {
             "name": row["name"],
-            "kept": [write_share(row[f"kept_{count}"]) for count in (FEW, MANY)],
-            "trustworthiness": write_number(row["trustworthiness"]),
-            "purity": write_share(row["purity"]),
+            "kept": [percent(row[f"kept_{count}"]) for count in (FEW, MANY)],
+            "trustworthiness": decimal(row["trustworthiness"]),
+            "purity": percent(row["purity"]),
         }
         for row in maps.to_dict("records")
     ]
 
 
-def effect(found: Answer) -> str:
+def effect(found: Finding) -> str:
     """Write the effect on the judged samples with its interval."""
     if pd.isna(found.test):
         return "–"
@@ -226,8 +220,8 @@ def effect(found: Answer) -> str:
     return f"{found.test:.2f}{interval}"
 
 
-def other_findings(experiment: tuple[str, str], judged: Sequence[Answer]) -> str:
-    """Count a model's confirmed answers to the contrasts that no one named; show the first."""
+def other_findings(experiment: tuple[str, str], judged: Sequence[Finding]) -> str:
+    """Count a model's confirmed of_models to the contrasts that no one named; show the first."""
     others = [found for found in judged if not found.named]
     confirmed = [found for found in others if found.confirmed]
     shown = [

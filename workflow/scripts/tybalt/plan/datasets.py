@@ -29,6 +29,11 @@ def kinds() -> dict[str, ModuleType]:
     }
 
 
+def simulators() -> dict[str, ModuleType]:
+    """Return the kinds whose raw files are simulated, by name."""
+    return {name: kind for name, kind in kinds().items() if hasattr(kind, "simulate")}
+
+
 def kind_of(dataset: Mapping[str, Any]) -> ModuleType:
     """Return the module of a dataset's kind."""
     return kinds()[dataset["kind"]]

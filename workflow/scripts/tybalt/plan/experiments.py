@@ -6,6 +6,7 @@ first job runs (which trials exist, what each trains, what its seed is) is compu
 
 import dataclasses
 import hashlib
+import inspect
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
@@ -14,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from tybalt.plan import hyperparameters as hps
-from tybalt.plan.datasets import complete_dataset
+from tybalt.plan.datasets import complete_dataset, kind_of
 from tybalt.plan.errors import InputError, suggest
 from tybalt.plan.models_and_tuners import (
     check_model,
@@ -24,6 +25,7 @@ from tybalt.plan.models_and_tuners import (
     named_files,
     tuner_options,
 )
+from tybalt.plan.places import Places
 from tybalt.plan.search import Slot, configurations, size, slot_name
 
 #: The tuner that every config has: one trial, the model's fixed values and defaults.
@@ -153,6 +155,37 @@ class Study:
                 f"{wanted} is not an experiment of the study; {suggest(wanted, known)}"
             )
         return self.experiments[dataset, model, tuner]
+
+    def datasets_of_kind(self, kind: str) -> list[str]:
+        """List the datasets of a kind, used or not."""
+        return [name for name, entry in self.config["datasets"].items() if entry["kind"] == kind]
+
+    def raw_files(self, dataset: str, places: Places) -> dict[str, str]:
+        """Say where the raw files of a dataset lie: table -> path."""
+        entry = self.dataset(dataset)
+        return kind_of(entry).raw_files(dataset, entry, places)
+
+    def raw_files_to_read(self, dataset: str, places: Places) -> dict[str, str]:
+        """Return the raw files that the kind of a dataset reads, by the names of its arguments."""
+        asked = inspect.signature(kind_of(self.dataset(dataset)).read).parameters
+        files = self.raw_files(dataset, places)
+        return {table: path for table, path in files.items() if table in asked}
+
+    def settings(self, dataset: str, step: str) -> dict[str, Any]:
+        """Return the keys of an entry that its kind depends on: `READS` or `SIMULATES`."""
+        entry = self.dataset(dataset)
+        return {key: entry[key] for key in ("kind", *getattr(kind_of(entry), step))}
+
+    def downloads(self, places: Places) -> list[str]:
+        """List every download that the datasets of the study need."""
+        needed = set()
+        for name in [*self.datasets, *self.projections]:
+            tables = {"expression"} if name in self.projections else {"expression", "clinical"}
+            asked = self.dataset(name)["tables"]
+            tables |= {"gene_types" if table == "status" else table for table in asked}
+            files = self.raw_files(name, places)
+            needed |= {files[table] for table in tables & set(files)}
+        return sorted(path for path in needed if path.startswith(f"{places.downloads}/"))
 
     def experiments_of(self, dataset: str) -> list[tuple[str, str, str]]:
         """List the experiments of one dataset, by their three names."""

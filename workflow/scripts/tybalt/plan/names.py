@@ -7,7 +7,7 @@ def experiment_name(model: str, tuner: str) -> str:
 
 
 def in_words(column: str) -> str:
-    """Write the name of a column as words: ``cancer_type`` is ``cancer type``."""
+    """Write the name of a column as words: ``sample_type`` is ``sample type``."""
     return column.replace("_", " ")
 
 

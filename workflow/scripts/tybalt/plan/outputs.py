@@ -4,9 +4,9 @@
 an experiment of which all its `needs` are facts:
 
 - of a dataset: what its kind says (`cohort`: its rows are samples of which something is known;
-  `planted factors`; `few features`), the role `label`, `contrasts` (a column to ask for),
-  `several models`, its tables (`table clinical`), its tasks (`explain`), and `projected`, which is
-  all that is true of new samples;
+  `planted factors`; `few features`), the role `label`, `contrasts` (a column to ask for), `named
+  contrasts`, `several models`, its tables (`table clinical`), its tasks (`explain`), and
+  `projected`, which is all that is true of new samples;
 - of an experiment, besides: `searched`, `replicated` (trained again with other seeds);
 - of both: what has been published of them (`tybalt.plan.reproduction`).
 """
@@ -108,6 +108,12 @@ TABLES = (
         "tune",
     ),
     Output(
+        f"{DATASET}/progress_{{model}}.tsv",
+        "the best score so far by what it cost, of every tuner of a model",
+        ("searched",),
+        "tune",
+    ),
+    Output(
         f"{EXPERIMENT}/model.zip",
         "the trained model: all that encoding new samples needs",
         stage="train",
@@ -151,6 +157,16 @@ TABLES = (
         f"{EXPERIMENT}/stability.tsv",
         "each feature found again in trainings with other seeds (codes in `replicates/`)",
         (*_COHORT, "replicated"),
+    ),
+    Output(
+        f"{EXPERIMENT}/feature_pairs.tsv",
+        "for each named contrast the feature that best helps the best one, and their AUROC",
+        (*_COHORT, "named contrasts"),
+    ),
+    Output(
+        f"{EXPERIMENT}/pair_points.tsv.gz",
+        "the samples by these two features",
+        (*_COHORT, "named contrasts"),
     ),
     Output(
         f"{EXPERIMENT}/findings.tsv",
@@ -319,6 +335,8 @@ def facts_of_dataset(study: Study, name: str) -> set[str]:
         facts.add("label")
     if set(entry["columns"]) - {entry["roles"]["group"]}:
         facts.add("contrasts")
+    if entry["contrasts"]:
+        facts.add("named contrasts")
     if len(study.experiments_of(name)) > 1:
         facts.add("several models")
     return facts
