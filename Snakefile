@@ -3,12 +3,22 @@
 sources -> matrix -> trials -> best -> model -> encoding -> embedding -> findings -> report
 """
 
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 min_version("9.23")
 
+# Everything is found from this folder, also by a workflow that imports this one as a module.
+HERE = Path(str(workflow.current_basedir))
+if not HERE.is_dir():
+    raise WorkflowError(
+        f"{workflow.current_basedir}: this workflow brings a Python library along, which a remote module does not "
+        "fetch; clone the repository and name its Snakefile by a local path"
+    )
 
-configfile: f"{workflow.current_basedir}/config/config.yaml"
+
+configfile: str(HERE / "config" / "config.yaml")
 
 
 include: "workflow/rules/common.smk"

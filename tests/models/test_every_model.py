@@ -15,18 +15,6 @@ from tybalt.training.model import create, load_module
 
 from .planted import GENES, MODULES, N_GENES, fitted, small, untrained
 
-#: Settings with which a model learns the planted factors in a second or two.
-LEARNING = {
-    "vae": {"epochs": 150, "learning_rate": 0.005},
-    "adage": {"epochs": 150, "optimizer": "adam", "learning_rate": 0.01},
-    "autoencoder": {"epochs": 100, "learning_rate": 0.01},
-    "contractive_autoencoder": {"epochs": 150, "learning_rate": 0.01},
-    "gene_set_autoencoder": {"epochs": 150, "learning_rate": 0.01},
-    "linear_autoencoder": {"epochs": 100, "learning_rate": 0.01},
-    "nmf": {"max_iter": 200},
-    "sparse_autoencoder": {"epochs": 150, "learning_rate": 0.01, "latent_dim": 10},
-}
-
 
 @pytest.fixture(scope="module")
 def fit_once(planted):
@@ -44,7 +32,9 @@ def fit_once(planted):
 
 @pytest.mark.parametrize("name", MODULES)
 def test_learns_planted_structure(name, planted):
-    autoencoder, result = fitted(name, planted, small(name, **LEARNING.get(name, {})))
+    autoencoder, result = fitted(
+        name, planted, small(name, **getattr(load_module(name), "LEARNING", {}))
+    )
     assert result.status == "ok"
     error = np.mean((autoencoder.reconstruct(planted.validation) - planted.validation) ** 2)
     assert error < 0.25 * planted.validation.var(axis=0).mean()

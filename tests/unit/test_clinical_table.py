@@ -34,7 +34,7 @@ TCGA-ZZ-0002\t\tTCGA-SKCM\tMetastatic\tMALE\tHiSeq
 def tabulate(folder, barcodes="tcga", columns=COLUMNS):
     (folder / "raw.tsv").write_text(RAW)
     path = str(folder / "clinical.tsv")
-    tabulate_clinical(str(folder / "raw.tsv"), columns, barcodes, path)
+    tabulate_clinical(str(folder / "raw.tsv"), columns, barcodes, {}, path)
     return pd.read_csv(path, sep="\t")
 
 
@@ -101,7 +101,7 @@ def test_real_table_gives_the_published_number_of_samples(tmp_path):
     catalogue = yaml.safe_load((REPOSITORY / "resources/sources.yaml").read_text())
     columns = catalogue["pancan-2016"]["tables"]["clinical"]["columns"]
     clinical = str(tmp_path / "clinical.tsv")
-    tabulate_clinical(str(tcga / "samples_snaptron17.tsv.gz"), columns, "tcga", clinical)
+    tabulate_clinical(str(tcga / "samples_snaptron17.tsv.gz"), columns, "tcga", {}, clinical)
     raw = pd.read_csv(tcga / "samples_snaptron17.tsv.gz", sep="\t", dtype=str)
     ours = pd.read_csv(clinical, sep="\t", dtype=str)
     assert len(ours) == len(raw) == 11_284

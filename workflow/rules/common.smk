@@ -6,13 +6,7 @@ from pathlib import Path
 
 import yaml
 
-HERE = Path(str(workflow.current_basedir))
-if not HERE.is_dir():
-    raise WorkflowError(
-        f"{HERE}: this workflow brings a Python library along, which a remote module does not "
-        "fetch; clone the repository and import its Snakefile by a local path"
-    )
-sys.path.insert(0, str(HERE.parent / "scripts"))
+sys.path.insert(0, str(Path(str(workflow.current_basedir)).parent / "scripts"))
 
 from tybalt.plan import outputs, reproduction
 from tybalt.plan.code_hash import code_hash

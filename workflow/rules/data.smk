@@ -118,6 +118,7 @@ rule tabulate_clinical:
     params:
         columns=of_dataset("all_columns"),
         barcodes=of_dataset("clinical", "barcodes"),
+        roles=of_dataset("roles"),
         code=code_hash("tabulate_clinical"),
     script:
         "../scripts/tabulate_clinical.py"

@@ -93,7 +93,7 @@ def preprocess_expression(
         settings["clinical"]["columns"],
         barcodes,
         settings["minimum_overlap"],
-        roles["group"],
+        roles,
     )
     check_roles(obs, roles, clinical)
     obs["split"] = split_samples(obs, split, roles, seed)

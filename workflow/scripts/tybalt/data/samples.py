@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from tybalt.data.matrix import held_out_part
-from tybalt.data.tables.clinical import TEXT_COLUMNS
+from tybalt.data.tables.clinical import TEXT_COLUMNS, played_columns
 from tybalt.jobs.files import write_table
 from tybalt.plan.errors import InputError
 from tybalt.plan.names import in_words
@@ -82,15 +82,10 @@ def read_samples(path: str, roles: Mapping[str, Any]) -> Samples:
     all their known values are numbers.
     """
     table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, na_values=[""])
-    text = {"sample", "split", *TEXT_COLUMNS, *_columns_of(roles)}
+    text = {"sample", "split", *TEXT_COLUMNS, *played_columns(roles)}
     for name in table.columns.difference(list(text)):
         table[name] = _numbers_if_all(table[name])
     return Samples(table.set_index("sample"), roles)
-
-
-def _columns_of(roles: Mapping[str, Any]) -> list[str]:
-    named = [name for role, name in roles.items() if role != "strata" and name is not None]
-    return [*named, *roles.get("strata", [])]
 
 
 def _numbers_if_all(column: pd.Series) -> pd.Series:

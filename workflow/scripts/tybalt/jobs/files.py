@@ -39,8 +39,11 @@ def group_by_trial(paths: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
 
 
 def read_table(path: str, index: str | None = None) -> pd.DataFrame:
-    """Read a TSV or TSV.gz table; `index` names the column that becomes the index."""
-    table = pd.read_csv(path, sep="\t", float_precision="round_trip")
+    """Read a TSV or TSV.gz table; `index` names the column that becomes the index.
+
+    Ids of samples are text, whatever they look like.
+    """
+    table = pd.read_csv(path, sep="\t", float_precision="round_trip", dtype={"sample": str})
     return table if index is None else table.set_index(index)
 
 

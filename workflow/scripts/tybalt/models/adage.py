@@ -14,6 +14,9 @@ from tybalt.plan.hyperparameters import hyperparameter
 
 OBJECTIVE = "reconstruction"
 
+#: A setting with which it learns planted factors in a second or two; a test trains it.
+LEARNING = {"epochs": 150, "optimizer": "adam", "learning_rate": 0.01}
+
 _GREENE = "https://github.com/greenelab/tybalt, ADAGE parameter sweep"
 
 

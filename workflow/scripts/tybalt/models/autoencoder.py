@@ -13,6 +13,9 @@ from tybalt.plan.hyperparameters import hyperparameter
 
 OBJECTIVE = "reconstruction"
 
+#: A setting with which it learns planted factors in a second or two; a test trains it.
+LEARNING = {"epochs": 100, "learning_rate": 0.01}
+
 
 @dataclass(frozen=True, kw_only=True)
 class HParams:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 OBJECTIVE = "reconstruction"
 
+#: A setting with which it learns planted factors in a second or two; a test trains it.
+LEARNING = {"epochs": 150, "learning_rate": 0.01}
+
 #: Hyperparameters that name a file: its content, too, says when a training has to run again.
 FILES = ("gene_sets",)
 

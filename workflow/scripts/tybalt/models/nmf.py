@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 OBJECTIVE = "reconstruction"
 
+#: A setting with which it learns planted factors in a second or two; a test trains it.
+LEARNING = {"max_iter": 200}
+
 #: Directions in which components differ by less than this share are one direction.
 PRECISION = 1e-12
 

@@ -12,6 +12,9 @@ from tybalt.plan.hyperparameters import hyperparameter
 
 OBJECTIVE = "reconstruction"
 
+#: A setting with which it learns planted factors in a second or two; a test trains it.
+LEARNING = {"epochs": 150, "learning_rate": 0.01, "latent_dim": 10}
+
 
 @dataclass(frozen=True, kw_only=True)
 class HParams:

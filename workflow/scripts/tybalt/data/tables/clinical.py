@@ -6,7 +6,8 @@ import io
 import logging
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -37,6 +38,9 @@ _TCGA_BARCODE = re.compile(r"TCGA-[A-Z0-9]{2}-[A-Z0-9]{4}-[0-9]{2}")
 
 #: Columns that stay text even if their values look like numbers.
 TEXT_COLUMNS = ("sample", "patient", "sample_type", "cancer_type", "sex", "stage")
+
+#: The roles of columns where none were named.
+NO_ROLES: Mapping[str, Any] = {"group": "patient"}
 
 _SHOWN_COLUMNS = 12  # of the hundreds that some tables have, in a message
 
@@ -100,7 +104,7 @@ def describe_samples(
     columns: Mapping[str, str],
     barcodes: str,
     minimum_overlap: float = 0.0,
-    group: str = "patient",
+    roles: Mapping[str, Any] = NO_ROLES,
 ) -> pd.DataFrame:
     """Join the samples with the clinical table.
 
@@ -122,9 +126,9 @@ def describe_samples(
     minimum_overlap
         Least allowed share (0..1) of the samples that have a clinical row; none at all is an
         error in any case.
-    group
-        Column that names what the split keeps together. If it is another than `patient`, no
-        patients are made up.
+    roles
+        The dataset's roles. Columns that play one stay text. If the split keeps another column
+        than `patient` together (`group`), no patients are made up.
 
     Returns
     -------
@@ -137,7 +141,7 @@ def describe_samples(
     InputError
         For columns that the table lacks, an unknown sample type code, too few ids in common.
     """
-    table = read_clinical(clinical, columns)
+    table = read_clinical(clinical, columns, played_columns(roles))
     if barcodes == "tcga":
         patients = [sample[:PATIENT_LENGTH] for sample in samples]
         types = [sample_type_from_barcode(sample) for sample in samples]
@@ -158,16 +162,16 @@ def describe_samples(
         patients = np.where(pd.isna(patients), samples, patients)
     else:
         patients = samples
-    if group == "patient" or barcodes == "tcga" or "patient" in columns:
+    if roles["group"] == "patient" or barcodes == "tcga" or "patient" in columns:
         obs.insert(0, "patient", patients)
     return obs
 
 
-def read_clinical(path: str, columns: Mapping[str, str]) -> pd.DataFrame:
+def read_clinical(path: str, columns: Mapping[str, str], text: Collection[str]) -> pd.DataFrame:
     """Read the named columns of a clinical table and harmonise their values.
 
     Sex becomes female or male, age a number of years, ``TCGA-BRCA`` the cancer type ``BRCA``.
-    Other columns become numbers where all their values are numbers.
+    Other columns become numbers where all their values are numbers, but for those of `text`.
     """
     if not {"sample", "patient"} & set(columns):
         raise InputError(
@@ -175,7 +179,8 @@ def read_clinical(path: str, columns: Mapping[str, str]) -> pd.DataFrame:
             "the clinical table with the expression matrix"
         )
     table = _read_text(path, columns)
-    return pd.DataFrame({name: _harmonise(name, table[name], path) for name in columns})
+    text = {*TEXT_COLUMNS, *text}
+    return pd.DataFrame({name: _harmonise(name, table[name], path, text) for name in columns})
 
 
 def _read_text(path: str, columns: Mapping[str, str]) -> pd.DataFrame:
@@ -197,6 +202,12 @@ def _read_text(path: str, columns: Mapping[str, str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(columns), dtype=object)
 
 
+def played_columns(roles: Mapping[str, Any]) -> list[str]:
+    """Return the columns that play a part, of one role (a name) or of several (a list)."""
+    named = [name for role, name in roles.items() if role != "strata" and name is not None]
+    return [*named, *roles.get("strata", [])]
+
+
 def _check_columns(found: list[str], columns: Mapping[str, str], path: str) -> None:
     for name, column in columns.items():
         if column not in found:
@@ -206,7 +217,7 @@ def _check_columns(found: list[str], columns: Mapping[str, str], path: str) -> N
             )
 
 
-def _harmonise(name: str, column: pd.Series, path: str) -> pd.Series:
+def _harmonise(name: str, column: pd.Series, path: str, text: Collection[str]) -> pd.Series:
     words = column.str.strip()
     words = words.mask(words.str.strip("[]'\" ").str.lower().isin(_MISSING_WORDS))
     if name == "cancer_type":
@@ -216,10 +227,10 @@ def _harmonise(name: str, column: pd.Series, path: str) -> pd.Series:
         return _keep_known(words, known.where(known.isin(["female", "male"])), name, path)
     numbers = pd.to_numeric(words, errors="coerce")
     numbers = numbers.where(np.isfinite(numbers)).astype("float64")
-    if name == "age":
+    if name == "age" and name not in text:
         return _keep_known(words, numbers, name, path)
     is_number = numbers.notna().sum() == words.notna().sum()
-    return words if name in TEXT_COLUMNS or not is_number else numbers
+    return words if name in text or not is_number else numbers
 
 
 def _keep_known(words: pd.Series, known: pd.Series, name: str, path: str) -> pd.Series:

@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
 from tybalt.data.tables.clinical import (
     PATIENT_LENGTH,
     SAMPLE_LENGTH,
+    played_columns,
     read_clinical,
     sample_type_from_barcode,
 )
@@ -17,7 +19,13 @@ from tybalt.jobs.files import read_table, write_table
 log = logging.getLogger(__name__)
 
 
-def tabulate_clinical(table: str, columns: Mapping[str, str], barcodes: str, clinical: str) -> None:
+def tabulate_clinical(
+    table: str,
+    columns: Mapping[str, str],
+    barcodes: str,
+    roles: Mapping[str, Any],
+    clinical: str,
+) -> None:
     """Select and harmonise the clinical columns of a study.
 
     Parameters
@@ -31,6 +39,8 @@ def tabulate_clinical(table: str, columns: Mapping[str, str], barcodes: str, cli
         ``tcga``: ids are cut to sample (15 characters) and patient (12), and the sample type is
         read from the sample's barcode, as the published join by patient gave a matched normal
         the type of its tumour. ``none``: ids and types are those of the table.
+    roles
+        The dataset's roles: columns that play one stay text.
     clinical
         Output, TSV: one row per row of `table`, in its order.
 
@@ -39,7 +49,7 @@ def tabulate_clinical(table: str, columns: Mapping[str, str], barcodes: str, cli
     InputError
         For a column that the table lacks.
     """
-    rows = read_clinical(table, columns)
+    rows = read_clinical(table, columns, played_columns(roles))
     if barcodes == "tcga":
         rows = _trust_barcodes(rows)
     write_table(rows, clinical)
@@ -78,7 +88,7 @@ def join_clinical(
         If too few samples have a clinical row.
     """
     codes = read_table(encoding)
-    known = read_table(clinical)
+    known = pd.read_csv(clinical, sep="\t", dtype=str, keep_default_na=False, na_values=[""])
     rows = _rows_of(codes["sample"], known, barcodes, sample_level)
     known_samples = {*known.get("sample", known.get("patient")).dropna(), *rows["sample"]}
     samples = shared_samples(codes["sample"], known_samples, (encoding, clinical), minimum_overlap)
