@@ -41,7 +41,8 @@ def choose_framework() -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
     os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # XLA calls it an error that what it compiled on this very machine has its own tuning flags.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if folder := compilations():
         flags = f"--tf_xla_persistent_cache_directory={folder}"
         os.environ.setdefault("TF_XLA_FLAGS", f"{flags} --tf_xla_persistent_cache_device_types=CPU")
