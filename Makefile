@@ -27,11 +27,11 @@ demo: $(STAMP) ## Run every stage on a simulated cohort and write results/report
 	@echo "Worth opening:"
 	@echo "  results/report.html                                   every figure with its caption, one file"
 	@echo "  results/demo/summary.html                             one page: what was trained, what was found"
-	@echo "  results/demo/explorer.html                            all maps, to be explored in a browser"
+	@echo "  results/demo/explorer.html                            all embeddings, to be explored in a browser"
 	@echo "  results/demo/figures/leaderboard.png                  all models side by side"
-	@echo "  results/demo/figures/gene_embedding.png                     the samples, mapped by their genes"
-	@echo "  results/demo/demo-vae/grid/figures/embedding.png            the same samples, mapped by the VAE's code"
-	@echo "  results/demo/demo-vae/grid/figures/contrast_sex.png     the pair of features that tells the sexes apart"
+	@echo "  results/demo/figures/gene_embedding.png               the samples, embedded by their genes"
+	@echo "  results/demo/demo-vae/grid/figures/embedding.png       the same samples, embedded by the VAE's code"
+	@echo "  results/demo/demo-vae/grid/figures/contrast_sex.png    the pair of features that tells the sexes apart"
 	@echo "  results/demo/demo-vae/grid/trials.tsv                 every setting tried, best first"
 
 test: $(STAMP) lint ## Check style, then run all tests that a laptop can
@@ -55,7 +55,7 @@ format: $(STAMP) ## Put every file into the project's style
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow/rules
 
-docs: $(STAMP) ## Write the generated parts of config/README.md, and envs/
+docs: $(STAMP) ## Write the generated parts of config/ and results/README.md, and envs/
 	$(BIN)/python tools/documentation.py
 
 clean: ## Remove results (not the downloads) and the environment

@@ -35,22 +35,8 @@ include: "workflow/rules/reproduction.smk"
 report: "workflow/report/workflow.rst"
 
 
-localrules:
-    all,
-    download,
-    preprocess,
-    tune,
-    train,
-    encode,
-    embed,
-    figures,
-    share,
-    project,
-
-
 rule all:
     """Everything up to the figures; `snakemake --report results/report.html` binds them."""
-    default_target: True
     input:
         planned(),
 

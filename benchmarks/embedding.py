@@ -4,9 +4,9 @@
     python benchmarks/embedding.py --small    a minute
 
 The lecture's way is scikit-learn: start from principal components, perplexity 20, learning rate
-max(200, N / 12), 400 iterations, random state 0. Imports are left out of the times. Every map is
-judged against one exact table of neighbours of the space that it is a map of: `kl` is the
-Kullback-Leibler divergence of the map from the affinities in that space (perplexity 20, exact
+max(200, N / 12), 400 iterations, random state 0. Imports are left out of the times. Every embedding
+is compared with one exact table of neighbours of the space that it embeds: `kl` is the
+Kullback-Leibler divergence of the embedding from the affinities in that space (perplexity 20, exact
 neighbours, exact normalisation), nn10 and nn50 the share of the nearest neighbours that are kept.
 The last line is JSON.
 """
@@ -24,7 +24,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
 from tybalt.analysis import embedding
-from tybalt.analysis import embedding_quality as maps
+from tybalt.analysis import embedding_quality as quality
 from tybalt.data.matrix import read_values
 from tybalt.jobs.adapter import limit_threads
 
@@ -44,17 +44,17 @@ def main() -> None:
     print(f"{len(X):,} samples, {options.threads} threads")
     print(f"{'':22}" + "".join(f"{name:>10}" for name in ("seconds", "kl", "nn10", "nn50")))
     for space, values in (("genes", X), ("codes", codes)):
-        truth = maps.nearest(values, maps.MANY)
+        truth = quality.nearest(values, quality.MANY)
         affinities = common_affinities(values, truth)
         ways = {"reference": the_lectures_way, "ours": our_way}
         for way, draw in ways.items():
             seconds, plane = timed(draw, values, space, options.threads)
-            on_map = maps.nearest(plane, maps.MANY)
+            on_map = quality.nearest(plane, quality.MANY)
             row = {
                 "seconds": round(seconds, 2),
                 "kl": round(divergence(plane, *affinities), 4),
-                "nn10": round(maps.share_kept(truth, on_map, maps.FEW), 4),
-                "nn50": round(maps.share_kept(truth, on_map, maps.MANY), 4),
+                "nn10": round(quality.share_kept(truth, on_map, quality.FEW), 4),
+                "nn50": round(quality.share_kept(truth, on_map, quality.MANY), 4),
             }
             results[f"{space}_{way}"] = row
             print(f"{space + ', ' + way:22}" + "".join(f"{v:10}" for v in row.values()), flush=True)
@@ -104,7 +104,7 @@ def our_way(values: np.ndarray, space: str, threads: int) -> np.ndarray:
     if space == "genes":
         count = min(embedding.COMPONENTS_OF_GENES, *values.shape)
         values = embedding.principal_components(values, count, SEED)
-    return embedding.tsne_map(values, embedding.plane(values, SEED), SEED, threads)
+    return embedding.embed_by_tsne(values, embedding.plane(values, SEED), SEED, threads)
 
 
 def timed(draw: Callable, *arguments: object) -> tuple[float, np.ndarray]:
@@ -125,8 +125,8 @@ def common_affinities(
     """
     n, k = truth.shape
     distances = np.empty((n, k))
-    for start in range(0, n, maps.CHUNK):
-        rows = slice(start, start + maps.CHUNK)
+    for start in range(0, n, quality.CHUNK):
+        rows = slice(start, start + quality.CHUNK)
         difference = values[truth[rows]] - values[rows, None, :]
         distances[rows] = np.einsum("ijk,ijk->ij", difference, difference, dtype=np.float64)
     distances -= distances.min(axis=1, keepdims=True)
@@ -153,8 +153,8 @@ def divergence(
     from scipy.spatial.distance import cdist
 
     total = -float(len(plane))  # a sample is no neighbour of itself
-    for start in range(0, len(plane), maps.CHUNK):
-        squared = cdist(plane[start : start + maps.CHUNK], plane, "sqeuclidean")
+    for start in range(0, len(plane), quality.CHUNK):
+        squared = cdist(plane[start : start + quality.CHUNK], plane, "sqeuclidean")
         total += (1 / (1 + squared)).sum()
     squared = np.sum((plane[rows] - plane[columns]) ** 2, axis=1)
     near = 1 / (1 + squared) / total

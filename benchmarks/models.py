@@ -1,4 +1,4 @@
-"""Every model of the zoo on one matrix: what it gives back, what it knows, and how long it takes.
+"""Every model on one matrix: how well it reconstructs, what it knows, and how long it takes.
 
     .venv/bin/python benchmarks/models.py results/demo/matrix.h5ad \
         [--truth results/demo/raw/planted_factors.h5ad] [--small]

@@ -2,6 +2,7 @@
 
 - config/README.md: every config key (from the schema), every hyperparameter and tuner option
   (from the dataclasses that declare them);
+- results/README.md: every file that a study makes (from the table of outputs);
 - envs/*.yaml: conda environments with the pins of requirements.txt and requirements-gpu.txt.
 
 Text outside the markers ``<!-- generated: name -->`` and ``<!-- end -->`` is written by hand.
@@ -18,6 +19,7 @@ from typing import Any
 SCRIPTS = Path(__file__).resolve().parents[1] / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
+from tybalt.plan import outputs
 from tybalt.plan.config import load_schema
 from tybalt.plan.hyperparameters import describe_range
 from tybalt.plan.models_and_tuners import available, load_plugin
@@ -44,6 +46,10 @@ def generated_files(root: Path) -> dict[Path, str]:
             "keys": schema_tables(schema),
             "hyperparameters": hyperparameter_tables(),
             "tuners": tuner_tables(),
+        },
+        root / "results" / "README.md": {
+            "outputs": output_table(outputs.TABLES),
+            "figures": output_table(outputs.figures().values()),
         },
     }
     texts = {path: fill_sections(path, parts) for path, parts in sections.items()}
@@ -216,6 +222,15 @@ def _field_row(field: dataclasses.Field) -> list[str]:
 def _first_line(module: Any) -> str:
     summary = module.__doc__.strip().split("\n\n")[0]
     return summary.replace(" (PURE at module level)", "")
+
+
+# Files that a study makes
+
+
+def output_table(table_of: Iterable[outputs.Output]) -> str:
+    """Write one table of files, with what must hold for each of them to be made."""
+    rows = [[f"`{output.path}`", output.what, ", ".join(output.needs)] for output in table_of]
+    return table(["file", "what it is", "where"], rows)
 
 
 # Conda environments

@@ -40,7 +40,7 @@ def write(path, X, parts=("train", "validation", "test")):
 
 
 def train_open(matrix, trial, module, hyperparameters, training, seed):
-    """Train a trial of an open loop: nothing is proposed, and nothing goes on."""
+    """Train a trial of a non-adaptive search: nothing is proposed, and nothing goes on."""
     train_trial(matrix, [], trial, "r0/abc/e0", module, hyperparameters, training, seed)
 
 
@@ -210,7 +210,7 @@ def test_correlation_equals_numpy():
     assert np.isnan(correlation(np.ones((2, 3)), np.ones((2, 3)), axis=0)).all()
 
 
-# Closed loops
+# Adaptive searches
 
 
 def train_slot(matrix, folder, slot, proposal):

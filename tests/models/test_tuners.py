@@ -1,4 +1,4 @@
-"""Closed loops: plans beside KerasTuner's own oracles, and what they propose."""
+"""Adaptive searches: plans beside KerasTuner's own oracles, and what they propose."""
 
 import itertools
 import json

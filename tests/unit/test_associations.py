@@ -8,8 +8,7 @@ import pytest
 from scipy.stats import mannwhitneyu, spearmanr
 from sklearn.metrics import roc_auc_score
 
-from tybalt.analysis import associations as meaning
-from tybalt.analysis import stratified_tests
+from tybalt.analysis import associations, stratified_tests
 from tybalt.analysis.contrasts import (
     Contrast,
     as_numbers,
@@ -68,7 +67,7 @@ def ask(codes, obs, contrast, seed=1):
     """Ask one contrast; return its associations, by feature, and what was compared."""
     contrast = ask_contrast(obs, "it", contrast)
     split = obs["split"].to_numpy(object)
-    table, facts = meaning.answer(codes, [contrast], split, np.asarray(obs.index), seed)
+    table, facts = associations.answer(codes, [contrast], split, np.asarray(obs.index), seed)
     return table.set_index("feature"), facts.iloc[0]
 
 
@@ -199,7 +198,7 @@ def test_many_samples_of_two_patients_are_two_witnesses(cohort):
     everyone = np.asarray(obs.index)
     as_two = np.where(contrast.values == 1, "he", "she").astype(object)
     for patients, claim in ((everyone, "confirmed"), (as_two, "not testable")):
-        table, _ = meaning.answer(codes, [contrast], split, patients, 1)
+        table, _ = associations.answer(codes, [contrast], split, patients, 1)
         assert table.iloc[0]["verdict"] == claim
     assert table["reason"].iloc[0] == "0 positive training groups, fewer than 10"
 
@@ -300,13 +299,13 @@ def test_no_false_claim_on_columns_that_depend_on_nothing_or_on_the_cancer_type(
     asked = [q for q in plan(obs, {}) if q.name.startswith("null_")]
     assert len(asked) == 20
     split = obs["split"].to_numpy(object)
-    table, _ = meaning.answer(codes, asked, split, np.asarray(obs.index), 1)
+    table, _ = associations.answer(codes, asked, split, np.asarray(obs.index), 1)
     assert len(table) == 20 * 40
     assert (table["verdict"] == "confirmed").sum() == 0
     # The same columns without strata: cancer types alone would give false claims by the dozen.
     everywhere = np.full(len(obs), "all", dtype=object)
     naive = [Contrast(q.name, "", q.measure, q.values, everywhere) for q in asked]
-    table, _ = meaning.answer(codes, naive, split, np.asarray(obs.index), 1)
+    table, _ = associations.answer(codes, naive, split, np.asarray(obs.index), 1)
     claims = table[table["verdict"] == "confirmed"].groupby("contrast").size()
     assert claims.sum() > 12
     assert claims.index.str.startswith("null_type").all()
@@ -374,7 +373,7 @@ def test_a_finding_names_the_genes_of_the_side_that_is_higher_in_positive_sample
         )
     }
     split = obs["split"].to_numpy(object)
-    table, facts = meaning.answer(codes, asked, split, np.asarray(obs.index), 1)
+    table, facts = associations.answer(codes, asked, split, np.asarray(obs.index), 1)
     write_table(table, paths["associations"])
     write_table(facts, paths["contrasts"])
     genes = pd.DataFrame(
@@ -389,7 +388,7 @@ def test_a_finding_names_the_genes_of_the_side_that_is_higher_in_positive_sample
     write_table(sets, paths["gene_sets"])
     matches = pd.DataFrame({"replicate": [1, 2], "feature": "z1", "r": [-0.9, 0.7]})
     write_table(matches, paths["stability"])
-    meaning.list_findings(**paths)
+    associations.list_findings(**paths)
     row = read_table(paths["findings"]).iloc[0]
     assert row[["contrast", "feature", "verdict"]].tolist() == ["sex", "z1", "confirmed"]
     assert row["effect_test"] < 0.3
@@ -397,5 +396,5 @@ def test_a_finding_names_the_genes_of_the_side_that_is_higher_in_positive_sample
     assert row["gene_set"] == "Y"
     assert row["stability"] == pytest.approx(0.8)
     assert row["features_confirmed"] == 1
-    meaning.list_findings(**paths | {"stability": []})
+    associations.list_findings(**paths | {"stability": []})
     assert np.isnan(read_table(paths["findings"])["stability"].iloc[0])

@@ -10,7 +10,9 @@ import documentation as docs
 ROOT = docs.ROOT
 
 
-@pytest.mark.parametrize("name", ["config/README.md", "envs/cpu.yaml", "envs/gpu.yaml"])
+@pytest.mark.parametrize(
+    "name", ["config/README.md", "results/README.md", "envs/cpu.yaml", "envs/gpu.yaml"]
+)
 def test_the_committed_file_is_what_make_docs_writes(name):
     written = docs.generated_files(ROOT)[ROOT / name]
     assert written == (ROOT / name).read_text(encoding="utf-8"), "run `make docs`"

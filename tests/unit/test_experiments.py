@@ -104,7 +104,7 @@ def test_a_grid_value_without_effect_changes_no_trial_it_had():
     assert all(kept[trial.name] == trial.hyperparameters for trial in before)
 
 
-def test_a_experiment_that_is_not_in_the_study_is_named():
+def test_an_experiment_that_is_not_in_the_study_is_named():
     with pytest.raises(
         InputError, match="toy/pca/grid is not an experiment of the study; did you mean"
     ):

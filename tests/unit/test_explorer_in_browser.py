@@ -61,7 +61,7 @@ def opened(browser, study, problems, viewport):
     context.close()
 
 
-#: Where a sample stands on a map, in pixels of the window.
+#: Where a sample stands in an embedding, in pixels of the window.
 PLACE = """([number, i]) => {
   const { frame } = Bokeh.index.find_one_by_id(panels[number].figure.id);
   const box = panels[number].plot.getBoundingClientRect();
@@ -75,7 +75,7 @@ def place(page, number: int, sample: int) -> np.ndarray:
 
 
 def lasso(page, number: int, inside) -> None:
-    """Draw a loop with the mouse around some samples on a map, 8 pixels off the outermost."""
+    """Draw a loop with the mouse around some samples, 8 pixels off the outermost."""
     points = np.array([place(page, number, sample) for sample in inside])
     (left, top), (right, bottom) = points.min(axis=0) - 8, points.max(axis=0) + 8
     page.mouse.move(left, top)

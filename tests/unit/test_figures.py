@@ -15,10 +15,8 @@ from matplotlib.colors import to_hex, to_rgba
 from matplotlib.text import Text
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from tybalt.analysis import associations as meaning
+from tybalt.analysis import associations, findings, gene_set_enrichment, numbers
 from tybalt.analysis import feature_pairs as pairs
-from tybalt.analysis import findings as claims
-from tybalt.analysis import gene_set_enrichment, numbers
 from tybalt.analysis.contrasts import read_known_columns
 from tybalt.data.samples import read_samples, write_samples
 from tybalt.figures import palette, style
@@ -181,7 +179,7 @@ def make_latent_trials():
 
 
 def make_rounds():
-    """Two rounds of a closed loop: the second improves, one diverges, one slot is empty."""
+    """Two rounds of an adaptive search: the second improves, one diverges, one slot is empty."""
     table = pd.DataFrame(
         {
             "learning_rate": [0.3, 0.1, 0.2, 0.4, np.nan],
@@ -282,7 +280,7 @@ def study(tmp_path_factory):
         "projection": save(new, tmp_path / "projection.tsv"),
         "diagnostics": str(tmp_path / "projection.json"),
         "leaderboard": save(leaderboard, tmp_path / "leaderboard.tsv"),
-        "embedding_quality": save(make_maps(), tmp_path / "embedding_quality.tsv"),
+        "embedding_quality": save(make_qualities(), tmp_path / "embedding_quality.tsv"),
         "embedding_purity": save(make_purity(), tmp_path / "embedding_purity.tsv"),
         "matched_features": save(make_matches(), tmp_path / "matched_features.tsv"),
         "planted_factors": save(make_truth(), tmp_path / "planted_factors.tsv"),
@@ -346,7 +344,7 @@ def find(samples, encoding, contrast, folder, roles=None):
     """Ask the contrast, and sum up in findings.tsv what was found."""
     paths = {name: str(folder / f"{name}.tsv") for name in ("associations", "contrasts")}
     no_tables = {"status": [], "mutation_burden": [], "driver_genes": ""}
-    meaning.associate_features(
+    associations.associate_features(
         samples=samples,
         encoding=encoding,
         columns=COLUMNS,
@@ -357,7 +355,9 @@ def find(samples, encoding, contrast, folder, roles=None):
         **paths,
     )
     behind = {name: str(folder / f"{name}.tsv") for name in ("high_weight_genes", "gene_sets")}
-    meaning.list_findings(**paths, **behind, stability=[], findings=str(folder / "findings.tsv"))
+    associations.list_findings(
+        **paths, **behind, stability=[], findings=str(folder / "findings.tsv")
+    )
 
 
 def pairs_of(samples, encoding, folder, contrast=SEX, out="pairs"):
@@ -371,7 +371,7 @@ def pairs_of(samples, encoding, folder, contrast=SEX, out="pairs"):
     return paths
 
 
-def make_maps():
+def make_qualities():
     rows = [("genes", "tsne"), ("genes", "pca"), ("vae/grid", "tsne")]
     table = pd.DataFrame(rows, columns=["of", "method"])
     shares = {"kept_10": [0.4, 0.1, 0.3], "kept_50": 0.5, "trustworthiness": 0.9}
@@ -380,7 +380,7 @@ def make_maps():
 
 def make_purity():
     labels = pd.DataFrame({"label": ["AAA", "BBB"], "n": [30, 40], "purity": [1.0, 0.25]})
-    return make_maps()[["of", "method"]].merge(labels, how="cross")
+    return make_qualities()[["of", "method"]].merge(labels, how="cross")
 
 
 def make_matches():
@@ -483,7 +483,7 @@ def test_truth_shows_every_model_and_group(study):
     assert neighbours.images[0].get_array().min() == 0
 
 
-def test_maps_are_rows_of_what_they_keep_and_of_how_pure_types_are(study):
+def test_embeddings_are_rows_of_what_they_preserve_and_of_how_pure_labels_are(study):
     kept, pure, _ = draw(plot_embedding_quality, study).axes
     names = [label.get_text() for label in kept.get_yticklabels()]
     assert names == ["t-SNE of genes", "PCA of genes", "t-SNE of codes of vae · grid"]
@@ -531,7 +531,14 @@ def test_captions_render(figure_of):
         SEX,
         {"covariate": "cancer_type", "positive": ["SKCM", "UVM"], "within": ""},
     ):
-        params = SimpleNamespace(contrast="sex", definition=definition, objective="elbo", title="t")
+        params = SimpleNamespace(
+            contrast="sex",
+            definition=definition,
+            objective="elbo",
+            title="t",
+            label="cancer_type",
+            roles={"label": "cancer_type"},
+        )
         files = SimpleNamespace(published=["resources/published_basics.tsv"])
         snakemake = SimpleNamespace(wildcards=wildcards, params=params, input=files)
         html = render(ROOT / f"workflow/report/{figure_of.__name__}.rst", snakemake=snakemake)
@@ -634,7 +641,7 @@ def test_map_of_a_constant_code_says_so(study):
     figure = draw(
         plot_embedding, study, embedding=save(nowhere.reset_index(), study.path / "none.tsv")
     )
-    assert "The code is constant: no map." in texts(figure)
+    assert "The code is constant: no embedding." in texts(figure)
     assert not figure.axes
 
 
@@ -1032,12 +1039,12 @@ FINDING = {
     ],
 )
 def test_titles_say_what_was_found(changed, words):
-    assert claims.sentence("melanoma", pd.Series(FINDING | changed)) == words
+    assert findings.sentence("melanoma", pd.Series(FINDING | changed)) == words
 
 
 def test_intervals_are_turned_with_the_feature():
-    assert claims.signed_feature(pd.Series(FINDING)) == "−z7"
-    effect = claims.oriented(pd.Series(FINDING))
+    assert findings.signed_feature(pd.Series(FINDING)) == "−z7"
+    effect = findings.oriented(pd.Series(FINDING))
     assert not effect.higher
     assert effect[1:] == pytest.approx((0.98, 0.95, 0.9, 0.99))
 
@@ -1196,9 +1203,9 @@ def test_comparison_marks_best_and_baseline(study):
     assert [line.get_xdata()[0] for line in accuracy.lines if line.get_linestyle() == "--"] == [0.8]
 
 
-def test_comparison_says_who_judges_and_what_to_beware_of(study):
+def test_comparison_says_which_samples_evaluate_and_what_was_warned_of(study):
     figure = draw(plot_leaderboard, study)
-    assert heading_of(figure) == "2 trained models, judged on test samples"
+    assert heading_of(figure) == "2 trained models, evaluated on test samples"
     assert any("vae · grid: 3 of 5 features are not active." in text for text in texts(figure))
     assert not any("pca:" in text for text in texts(figure))
 
@@ -1207,7 +1214,7 @@ def test_a_model_that_was_chosen_on_the_samples_that_evaluate_it_is_marked(study
     table = pd.read_csv(study.files["leaderboard"], sep="\t").iloc[:1]
     table = table.assign(evaluated_on="validation")
     figure = draw(plot_leaderboard, study, leaderboard=save(table, study.path / "one.tsv"))
-    expected = "1 trained model, judged on validation samples, which also chose the setting"
+    expected = "1 trained model, evaluated on validation samples, which also chose the setting"
     assert heading_of(figure) == expected
 
 

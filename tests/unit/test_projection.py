@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from shared_study import GENES, RANGE, ROLES, make_study, pca_bundle
 
-from tybalt.analysis.embedding import plane, tsne_map
+from tybalt.analysis.embedding import embed_by_tsne, plane
 from tybalt.analysis.projection import check_values, encode_expression, project_samples
 from tybalt.jobs.files import read_json, read_table, write_table
 from tybalt.plan.errors import InputError
@@ -22,7 +22,7 @@ def study(tmp_path_factory):
     codes = load_bundle(model).autoencoder.encode(files["X"])
     encoding, embedding = str(folder / "codes.tsv.gz"), str(folder / "map.tsv")
     write_table(feature_table(codes, "sample", files["obs"].index), encoding)
-    places = tsne_map(codes.astype("float64"), plane(codes.astype("float64"), 1), 1, 1)
+    places = embed_by_tsne(codes.astype("float64"), plane(codes.astype("float64"), 1), 1, 1)
     positions = pd.DataFrame(places, columns=["tsne_1", "tsne_2"])
     positions.insert(0, "sample", list(files["obs"].index))
     write_table(positions, embedding)

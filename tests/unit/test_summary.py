@@ -50,7 +50,7 @@ def page(tmp_path_factory):
 
 def test_the_headline_names_the_best_models(page):
     assert "2 models were trained on toy: 240 samples, 20 genes, 5 trainings." in page
-    assert "On test samples, pca gives the genes back best: it explains 70 %" in page
+    assert "On test samples, pca reconstructs expression best: it explains 70 %" in page
     assert "by the code of vae · grid name the cancer type of 90 % of the test samples" in page
 
 
@@ -92,7 +92,7 @@ def test_an_answer_is_turned_to_the_direction_seen_in_training():
 
 
 def test_contrasts_that_no_one_named_are_counted(page):
-    assert "vae · grid: 1 of 1 further contrasts have a confirmed answer" in page
+    assert "vae · grid: 1 of 1 further contrasts are confirmed" in page
     assert "among them age (z3, ρ 0.50)." in page
 
 

@@ -1,111 +1,167 @@
-"""The workflow run from another folder, and imported by another workflow."""
+"""The workflow away from its own folder: run from elsewhere, and imported by another workflow."""
 
-import http.server
+import os
 import subprocess
 import sys
-import threading
-from functools import partial
+from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import TINY, job_counts
 
-#: A study of seconds, in closed form.
-SMALL = {
-    "datasets": {
-        "tiny": {
-            "kind": "simulated",
-            "simulation": {"samples": 60, "genes": 300, "cancer_types": ["BRCA", "UVM"]},
-            "genes": {"count": 100},
-        }
-    },
-    "models": {"parts": {"module": "pca", "fixed": {"latent_dim": 3}}},
-    "experiments": [{"datasets": ["tiny"], "models": ["parts"]}],
-}
+MODEL = "results/tiny/tiny-pca/none/model.zip"
 
-#: Its own rule has a wildcard of the same name; values are none of the study's.
-IMPORTING = """
+#: An importing workflow that gives a config gives all of it: config/config.yaml is not read then.
+WHOLE = {**TINY, "tuners": {"grid": {"module": "grid"}}}
+
+#: A workflow with rules, wildcards and settings of its own, some of them named as ours are.
+IMPORTER = """
 configfile: "mine.yaml"
 
 
-rule own:
+rule all:
+    input:
+        "own/any-thing/other.model.txt",
+        "{model}",
+
+
+rule before:
     output:
         "own/{{dataset}}/{{model}}.txt",
-    shell:
-        "echo {{wildcards}} > {{output}}"
+    script:
+        "write_config.py"
 
 
 module tybalt:
     snakefile:
         "{snakefile}"
-    {config}
+    config:
+        {config}
 
 
 use rule * from tybalt as tybalt_*
 
 
-rule everything:
-    default_target: True
-    input:
-        "own/anything-else/of.the.study.txt",
-        "results/tiny/parts/none/figures/history.png",
+rule after:
+    output:
+        "later/{{dataset}}/{{round}}.txt",
+    script:
+        "write_config.py"
+"""
+
+WRITE_CONFIG = """
+import json
+from pathlib import Path
+
+Path(snakemake.output[0]).write_text(json.dumps(snakemake.config))
 """
 
 
-def snakemake(folder, *arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+def snakemake(folder: Path, *arguments: str, check: bool = True, **variables: str) -> str:
+    """Run Snakemake in a folder; return its joined output."""
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
+        cwd=folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, **variables},
+        check=False,
+    )
+    assert (done.returncode == 0) == check, done.stdout[-6000:]
+    return done.stdout
+
+
+def files_of(folder: Path) -> set[Path]:
+    """The files in a folder, without compiled Python."""
+    return {path for path in folder.rglob("*") if "__pycache__" not in path.parts}
+
+
+def importer(folder: Path, snakefile: Path, config: str, content: dict) -> None:
+    """Write a workflow that imports ours."""
+    text = IMPORTER.format(model=MODEL, snakefile=snakefile, config=config)
+    (folder / "Snakefile").write_text(text)
+    (folder / "write_config.py").write_text(WRITE_CONFIG)
+    (folder / "mine.yaml").write_text(yaml.safe_dump(content))
 
 
 @pytest.mark.slow
-def test_a_job_runs_from_another_folder(tmp_path):
-    (tmp_path / "small.yaml").write_text(yaml.safe_dump(SMALL))
-    target = "results/tiny/parts/none/figures/history.png"
-    done = snakemake(
-        tmp_path, "-s", str(ROOT / "Snakefile"), "--configfile", "small.yaml", "--", target
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert (tmp_path / target).stat().st_size > 1000
+def test_a_run_from_elsewhere_leaves_everything_there(pristine, tmp_path):
+    before = files_of(pristine.folder)
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY))
+    snakefile = str(pristine.path("Snakefile"))
+    options = ("--directory", "run", "--configfile", "tiny.yaml")
+    snakemake(tmp_path, "-s", snakefile, *options, "--", MODEL)
+    assert (tmp_path / "run" / MODEL).stat().st_size > 0
+    assert {path.name for path in tmp_path.iterdir()} == {"run", "tiny.yaml"}
+    assert files_of(pristine.folder) == before
 
 
 @pytest.mark.slow
-def test_a_job_runs_in_a_workflow_that_imports_this_one(tmp_path):
-    (tmp_path / "mine.yaml").write_text(
-        yaml.safe_dump({"tybalt": SMALL | {"results_dir": "results"}})
-    )
-    text = IMPORTING.format(
-        snakefile=ROOT / "Snakefile", config='config:\n        config["tybalt"]'
-    )
-    (tmp_path / "Snakefile").write_text(text)
-    done = snakemake(tmp_path)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert (tmp_path / "results/tiny/parts/none/figures/history.png").stat().st_size > 1000
-    own = (tmp_path / "own" / "anything-else" / "of.the.study.txt").read_text()
-    assert "anything-else" in own, "the importer's wildcards are not constrained by this workflow"
+@pytest.mark.parametrize("shared", [False, True], ids=["config of its own", "config shared"])
+def test_jobs_of_an_importing_workflow_and_of_ours_keep_apart(pristine, tmp_path, shared):
+    """Ours read `training.checkpoint_every` in a job, which the importer's config does not have."""
+    before = files_of(pristine.folder)
+    content = WHOLE if shared else {"training": {"is": "mine"}, "tybalt": WHOLE}
+    config = "config" if shared else 'config["tybalt"]'
+    importer(tmp_path, pristine.path("Snakefile"), config, content)
+    output = snakemake(tmp_path, "--", "all", "later/any-thing/zz.txt")
+    assert (tmp_path / MODEL).stat().st_size > 0
+    for written in ("own/any-thing/other.model.txt", "later/any-thing/zz.txt"):
+        assert yaml.safe_load((tmp_path / written).read_text()) == content
+    assert "localrules directive" not in output
+    assert files_of(pristine.folder) == before
 
 
-def test_results_lie_where_the_config_says(tmp_path):
-    (tmp_path / "small.yaml").write_text(yaml.safe_dump(SMALL | {"results_dir": "out/of/here"}))
-    done = snakemake(
-        tmp_path, "-n", "-s", str(ROOT / "Snakefile"), "--configfile", "small.yaml", "--forceall"
+def test_the_first_rule_of_an_importing_workflow_stays_its_target(pristine, tmp_path):
+    importer(tmp_path, pristine.path("Snakefile"), 'config["tybalt"]', {"tybalt": WHOLE})
+    counts = job_counts(snakemake(tmp_path, "-n", "--quiet", "rules"))
+    assert counts["all"] == counts["before"] == counts["tybalt_fit_model"] == 1
+    assert "tybalt_all" not in counts
+
+
+def test_without_a_config_of_the_importer_ours_is_read_and_overlaid(pristine, tmp_path):
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY))
+    (tmp_path / "Snakefile").write_text(
+        f'module tybalt:\n    snakefile: "{pristine.path("Snakefile")}"\n'
+        "use rule * from tybalt as tybalt_*\n"
     )
-    assert done.returncode == 0, done.stderr[-3000:]
-    plan = done.stdout + done.stderr
-    assert "out/of/here/tiny/parts/none/model.zip" in plan
+    targets = ("results/tiny/matrix.h5ad", "results/tcga/matrix.h5ad")
+    output = snakemake(
+        tmp_path, "-n", "--quiet", "rules", "--configfile", "tiny.yaml", "--", *targets
+    )
+    assert job_counts(output)["tybalt_read_dataset"] == 2
+
+
+@pytest.mark.parametrize("config", ["", "    config: {}\n"], ids=["no config", "config"])
+def test_a_remote_module_is_refused_in_one_sentence(pristine, tmp_path, config):
+    """Git is told to take the repository of GitHub from a folder, so no network is asked."""
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    (repository / "Snakefile").write_text(pristine.path("Snakefile").read_text())
+    git = ["git", "-C", str(repository), "-c", "user.name=test", "-c", "user.email=test@test"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"], ["tag", "v1"]):
+        subprocess.run([*git, *command], check=True)
+    (tmp_path / "Snakefile").write_text(
+        'module tybalt:\n    snakefile: github("owner/name", path="Snakefile", tag="v1")\n'
+        f"{config}use rule * from tybalt as tybalt_*\n"
+    )
+    output = snakemake(
+        tmp_path,
+        "-n",
+        check=False,
+        XDG_CACHE_HOME=str(tmp_path / "cache"),
+        GIT_CONFIG_COUNT="1",
+        GIT_CONFIG_KEY_0=f"url.{repository}.insteadOf",
+        GIT_CONFIG_VALUE_0="https://github.com/owner/name",
+    )
+    assert "clone the repository and name its Snakefile by a local path" in output
+    assert "ModuleNotFoundError" not in output
+
+
+def test_results_lie_where_the_config_says(pristine, tmp_path):
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY | {"results_dir": "out/of/here"}))
+    snakefile = str(pristine.path("Snakefile"))
+    plan = snakemake(tmp_path, "-n", "-s", snakefile, "--configfile", "tiny.yaml")
+    assert "out/of/here/tiny/tiny-pca/none/model.zip" in plan
     assert " results/" not in plan
-
-
-@pytest.mark.parametrize("config", ["", 'config:\n        config["tybalt"]'])
-def test_a_remote_module_is_refused_with_one_sentence(tmp_path, config):
-    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(ROOT))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}/Snakefile"
-        (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"tybalt": SMALL}))
-        (tmp_path / "Snakefile").write_text(IMPORTING.format(snakefile=address, config=config))
-        done = snakemake(tmp_path, "-n")
-        server.shutdown()
-    assert done.returncode != 0
-    text = done.stdout + done.stderr
-    assert "clone the repository and name its Snakefile by a local path" in text
-    assert "ModuleNotFoundError" not in text

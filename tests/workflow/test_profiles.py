@@ -94,8 +94,7 @@ def plans(texts):
 def submitted(pristine):
     """Rules that have a script and are not run on the driver."""
     text = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
-    blocks = re.findall(r"^localrules:\n((?:    \w+,\n)+)", text, re.M)
-    local = set(re.findall(r"\w+", "".join(blocks)))
+    local = set(re.findall(r"^rule (\w+):\n(?:(?!rule ).*\n)*?    localrule: True", text, re.M))
     rules = set(re.findall(r"^(?:use rule \w+ as|rule) (\w+)", text, re.M))
     return rules - local - {"draw_dataset", "draw_experiment"}
 

@@ -47,7 +47,8 @@ SOURCES = checked(
 STUDY = checked(load_study, "the config")
 
 # The adapter reads training.checkpoint_every here, where a change reruns nothing.
-config["training"] = STUDY.config["training"]
+# A new dict: a workflow that imports this one may share its own.
+config = config | {"training": STUDY.config["training"]}
 
 # Every path begins with one of these.
 PLACES = Places(results=STUDY.config["results_dir"], downloads="resources/downloads")

@@ -13,10 +13,6 @@
 #   results/{dataset}/status.h5ad                           samples x genes, 0/1: hit in any way
 
 
-localrules:
-    download_source,
-
-
 rule download_source:
     """Get one table of a source: from a folder, an earlier download or the network."""
     output:
@@ -26,6 +22,7 @@ rule download_source:
         log_of("download_source", "{source}/{table}"),
     benchmark:
         benchmark_of("download_source", "{source}/{table}")
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     resources:

@@ -3,15 +3,15 @@
 # REQUIRES
 #   results/{dataset}/matrix.h5ad, results/{dataset}/{model}/{tuner}/encoding.tsv.gz
 # PROVIDES
-#   results/{dataset}/gene_embedding.tsv                        map of the samples by their genes
-#   results/{dataset}/{model}/{tuner}/embedding.tsv             map of the samples by their codes
-#   results/{dataset}/embedding_quality.tsv, embedding_purity.tsv                 what each map keeps of the truth
+#   results/{dataset}/gene_embedding.tsv                        embedding of the samples by their genes
+#   results/{dataset}/{model}/{tuner}/embedding.tsv             embedding of the samples by their codes
+#   results/{dataset}/embedding_quality.tsv, embedding_purity.tsv                 neighbours preserved by each embedding
 #   results/{dataset}/{model}/{tuner}/associations.tsv          every feature asked every contrast
 #   results/{dataset}/{model}/{tuner}/contrasts.tsv             what was compared, and of how many
 #   results/{dataset}/{model}/{tuner}/high_weight_genes.tsv, gene_sets.tsv
 #   results/{dataset}/{model}/{tuner}/replicates/{replicate}.tsv.gz   codes of trainings with other seeds
 #   results/{dataset}/{model}/{tuner}/stability.tsv             each feature found again in them
-#   results/{dataset}/{model}/{tuner}/findings.tsv              one row for each contrast: the claim
+#   results/{dataset}/{model}/{tuner}/findings.tsv              one row for each contrast: the verdict
 #   results/{dataset}/matched_features.tsv                      features that models share
 #   results/{dataset}/{model}/{tuner}/evaluation.json           one row of the leaderboard
 #   results/{dataset}/leaderboard.tsv                           every model on one scale
@@ -20,14 +20,8 @@
 #   results/{dataset}/planted_factors.tsv                                 those of all models
 
 
-localrules:
-    compare_models,
-    compare_planted_factors,
-    list_findings,
-
-
 rule embed_genes:
-    """Map the samples by their genes."""
+    """Embed the samples by their genes."""
     input:
         matrix=f"{DATASET}/matrix.h5ad",
     output:
@@ -52,7 +46,7 @@ rule embed_genes:
 
 
 rule embed_samples:
-    """Map the samples by their codes."""
+    """Embed the samples by their codes."""
     input:
         encoding=f"{EXPERIMENT}/encoding.tsv.gz",
     output:
@@ -77,7 +71,7 @@ rule embed_samples:
 
 
 rule associate_features:
-    """Ask every latent feature every contrast of the dataset."""
+    """Test every latent feature for every contrast of the dataset."""
     input:
         samples=f"{DATASET}/samples.tsv",
         encoding=f"{EXPERIMENT}/encoding.tsv.gz",
@@ -226,6 +220,7 @@ rule list_findings:
         benchmark_of("list_findings", EXPERIMENT)
     wildcard_constraints:
         **NAMES,
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     resources:
@@ -262,7 +257,7 @@ rule match_models:
 
 
 rule measure_embeddings:
-    """Measure every map against what it is a map of."""
+    """Measure every embedding against what it embeds."""
     input:
         matrix=f"{DATASET}/matrix.h5ad",
         samples=f"{DATASET}/samples.tsv",
@@ -292,7 +287,7 @@ rule measure_embeddings:
 
 
 rule evaluate_model:
-    """Judge one model on the test samples."""
+    """Evaluate one model on held-out samples."""
     input:
         samples=f"{DATASET}/samples.tsv",
         encoding=f"{EXPERIMENT}/encoding.tsv.gz",
@@ -334,6 +329,7 @@ rule compare_models:
         benchmark_of("compare_models", DATASET)
     wildcard_constraints:
         **NAMES,
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     resources:
@@ -382,6 +378,7 @@ rule compare_planted_factors:
         benchmark_of("compare_planted_factors", DATASET)
     wildcard_constraints:
         **NAMES,
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     resources:

@@ -38,7 +38,7 @@ use rule draw_dataset as plot_gene_embedding with:
         samples=f"{DATASET}/samples.tsv",
         colours=PLACES.resource("cohorts.tsv"),
     output:
-        **figure("plot_gene_embedding", "1 Maps", "genes"),
+        **figure("plot_gene_embedding", "1 Embeddings", "genes"),
     log:
         log_of("plot_gene_embedding", DATASET),
     params:
@@ -52,7 +52,7 @@ use rule draw_experiment as plot_embedding with:
         samples=f"{DATASET}/samples.tsv",
         colours=PLACES.resource("cohorts.tsv"),
     output:
-        **figure("plot_embedding", "1 Maps", "codes"),
+        **figure("plot_embedding", "1 Embeddings", "codes"),
     log:
         log_of("plot_embedding", EXPERIMENT),
     params:
@@ -245,12 +245,12 @@ use rule draw_dataset as plot_leaderboard with:
 
 
 use rule draw_dataset as plot_embedding_quality with:
-    """Draw what every map keeps of the samples' neighbours and cancer types."""
+    """Draw what every embedding preserves of the samples' neighbours and cancer types."""
     input:
         embedding_quality=f"{DATASET}/embedding_quality.tsv",
         embedding_purity=f"{DATASET}/embedding_purity.tsv",
     output:
-        **figure("plot_embedding_quality", "0 Models compared", "what the maps keep"),
+        **figure("plot_embedding_quality", "0 Models compared", "neighbours preserved"),
     log:
         log_of("plot_embedding_quality", DATASET),
     params:
@@ -282,7 +282,7 @@ use rule draw_dataset as plot_planted_factors with:
 
 
 use rule draw_dataset as plot_projection with:
-    """Draw new samples on the map that they were projected onto."""
+    """Draw new samples in the embedding that they were projected onto."""
     input:
         projection=f"{DATASET}/projection.tsv",
         diagnostics=f"{DATASET}/projection.json",

@@ -99,7 +99,7 @@ rule weigh_genes:
 
 
 rule measure_reconstruction:
-    """Measure how well the model gives back each gene and each sample."""
+    """Measure how well the model reconstructs each gene and each sample."""
     input:
         matrix=f"{DATASET}/matrix.h5ad",
         samples=f"{DATASET}/samples.tsv",

@@ -4,7 +4,7 @@
 #   the tables of the stages before; resources/cohorts.tsv for colours, resources/marker_genes.tsv
 #   workflow/pages/: templates, style sheets and scripts of the pages
 # PROVIDES
-#   results/{dataset}/explorer.html         all maps, to be explored in a browser
+#   results/{dataset}/explorer.html         all embeddings, to be explored in a browser
 #   results/{dataset}/summary.html          one page: what was trained and what was found
 #   results/{dataset}/study.h5ad            everything in one file for scanpy
 #   of datasets with `project_onto`, whose samples are new to the model:
@@ -12,7 +12,7 @@
 
 
 rule build_explorer:
-    """Put every map of a dataset on one page to explore, without a server."""
+    """Put every embedding of a dataset on one page to explore, without a server."""
     input:
         matrix=f"{DATASET}/matrix.h5ad",
         gene_embedding=f"{DATASET}/gene_embedding.tsv",
@@ -96,7 +96,7 @@ rule write_summary:
 
 
 rule assemble_study:
-    """Put matrix, codes, maps and findings of a dataset into one file for scanpy."""
+    """Put matrix, codes, embeddings and findings of a dataset into one file for scanpy."""
     input:
         matrix=f"{DATASET}/matrix.h5ad",
         gene_embedding=f"{DATASET}/gene_embedding.tsv",
@@ -128,7 +128,7 @@ rule assemble_study:
 
 
 rule project_samples:
-    """Place a new cohort on the map of a trained model."""
+    """Place a new cohort in the embedding of a trained model."""
     input:
         expression=raw_file("expression"),
         model=of_target("model.zip"),

@@ -3,17 +3,11 @@
 # REQUIRES
 #   results/{dataset}/matrix.h5ad
 # PROVIDES, in results/{dataset}/{model}/{tuner}/
-#   trials/{round}/proposals.json               what a round trains (closed loops only)
+#   trials/{round}/proposals.json               what a round trains (adaptive searches only)
 #   trials/{round}/{trial}/{execution}.json     score and history of one training
 #   trials.tsv                                  every setting of the search, best first
 #   best.json                                   the winner
 #   importance.tsv                              what each hyperparameter explains of the score
-
-
-localrules:
-    propose_trials,
-    rank_trials,
-    measure_progress,
 
 
 rule propose_trials:
@@ -28,6 +22,7 @@ rule propose_trials:
         benchmark_of("propose_trials", f"{EXPERIMENT}/{{round}}")
     wildcard_constraints:
         **NAMES,
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     resources:
@@ -107,6 +102,7 @@ rule rank_trials:
         benchmark_of("rank_trials", EXPERIMENT)
     wildcard_constraints:
         **NAMES,
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     resources:
@@ -159,6 +155,7 @@ rule measure_progress:
         benchmark_of("measure_progress", f"{DATASET}/{{model}}")
     wildcard_constraints:
         **NAMES,
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     resources:

@@ -1,4 +1,4 @@
-"""Put matrix, codes, maps and findings of a dataset into one file for scanpy."""
+"""Put matrix, codes, embeddings and findings of a dataset into one file for scanpy."""
 
 from tybalt.jobs.adapter import run
 from tybalt.pages.anndata_export import assemble_study

@@ -1,4 +1,4 @@
-"""Ask every latent feature every contrast of the dataset."""
+"""Test every latent feature for every contrast of the dataset."""
 
 from tybalt.analysis.associations import associate_features
 from tybalt.jobs.adapter import run

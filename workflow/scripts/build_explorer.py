@@ -1,4 +1,4 @@
-"""Put every map of a dataset on one page to explore, without a server."""
+"""Put every embedding of a dataset on one page to explore, without a server."""
 
 from tybalt.jobs.adapter import run
 from tybalt.pages.explorer import build_explorer

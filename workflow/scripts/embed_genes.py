@@ -1,4 +1,4 @@
-"""Map the samples by their genes."""
+"""Embed the samples by their genes."""
 
 from tybalt.analysis.embedding import embed_genes
 from tybalt.jobs.adapter import run

@@ -1,4 +1,4 @@
-"""Map the samples by their codes."""
+"""Embed the samples by their codes."""
 
 from tybalt.analysis.embedding import embed_samples
 from tybalt.jobs.adapter import run

@@ -1,4 +1,4 @@
-"""Judge one model on the test samples."""
+"""Evaluate one model on held-out samples."""
 
 from tybalt.analysis.evaluation import evaluate_model
 from tybalt.jobs.adapter import run

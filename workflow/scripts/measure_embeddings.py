@@ -1,4 +1,4 @@
-"""Measure every map against what it is a map of."""
+"""Measure every embedding against what it embeds."""
 
 from tybalt.analysis.embedding_quality import measure_embeddings
 from tybalt.jobs.adapter import run

@@ -1,4 +1,4 @@
-"""Draw new samples on the map that they were projected onto."""
+"""Draw new samples in the embedding that they were projected onto."""
 
 from tybalt.figures.plot_projection import plot_projection
 from tybalt.jobs.adapter import run

@@ -1,4 +1,4 @@
-"""Place a new cohort on the map of a trained model."""
+"""Place a new cohort in the embedding of a trained model."""
 
 from tybalt.analysis.projection import project_samples
 from tybalt.jobs.adapter import run

@@ -34,8 +34,8 @@ from tybalt.plan.names import in_words, plural
 
 log = logging.getLogger(__name__)
 
-#: A p-value says little of thousands of samples: a claim also needs an effect of this size, as
-#: the departure from chance (AUROC of at least 0.7 or at most 0.3, |rho| of at least 0.3).
+#: A p-value says little of thousands of samples: to be confirmed, an effect must also be of this
+#: size, as the departure from chance (AUROC of at least 0.7 or at most 0.3, |rho| of at least 0.3).
 SMALLEST_EFFECT = {AUROC: 0.2, SPEARMAN: 0.3}
 
 #: Share of false findings that is accepted among all findings on training samples.
@@ -74,7 +74,7 @@ def associate_features(
     associations: str,
     contrasts: str,
 ) -> None:
-    """Ask every latent feature every contrast: found on training samples, judged on others.
+    """Test every latent feature for every contrast: found on training samples, evaluated on others.
 
     A feature is *found* if its q-value (Benjamini-Hochberg over all contrasts and features) is at
     most 0.05 and its effect is large enough (AUROC >= 0.7 or <= 0.3, |rho| >= 0.3), both on the
@@ -125,7 +125,9 @@ def associate_features(
         codes.shape[1],
         len(asked),
         time.monotonic() - started,
-        ", ".join(f"{count} {claim}" for claim, count in table["verdict"].value_counts().items()),
+        ", ".join(
+            f"{count} {verdict}" for verdict, count in table["verdict"].value_counts().items()
+        ),
     )
 
 
@@ -159,10 +161,10 @@ def answer(
         return pd.DataFrame(columns=ASSOCIATION_COLUMNS), pd.DataFrame(columns=CONTRAST_COLUMNS)
     values = codes.to_numpy(dtype=float)
     part = held_out_part(split)
-    train, judged = split == "train", split == part
+    train, held_out = split == "train", split == part
     strata = [answering_strata(contrast, train, groups) for contrast in contrasts]
     on_train = measure_effects(values, contrasts, train, strata)
-    on_test = measure_effects(values, contrasts, judged, strata)
+    on_test = measure_effects(values, contrasts, held_out, strata)
     q = adjust(on_train.p)
     found = (q <= FALSE_DISCOVERY_RATE) & large_enough(on_train.effect, contrasts)
     tables = []
@@ -172,11 +174,11 @@ def answer(
         shown = np.flatnonzero(found[i] | (np.arange(len(order)) == order[0]))
         low, high = (np.full(len(order), np.nan) for _ in range(2))
         low[shown], high[shown] = bootstrap_intervals(
-            values[:, shown], contrast, judged, strata[i], groups, seed
+            values[:, shown], contrast, held_out, strata[i], groups, seed
         )
         behind = {
             name: count_groups(contrast, rows, strata[i], groups)
-            for name, rows in (("training", train), (part, judged))
+            for name, rows in (("training", train), (part, held_out))
         }
         reason = untestable(contrast, behind, noun)
         table = pd.DataFrame(
@@ -194,7 +196,7 @@ def answer(
                 "evaluated_on": part,
             }
         )
-        table["reason"] = reason or judge(table, found[i], contrast.measure, part)
+        table["reason"] = reason or give_verdicts(table, found[i], contrast.measure, part)
         table["verdict"] = np.where(table["reason"] == "", CONFIRMED, NOT_CONFIRMED)
         table["verdict"] = NOT_TESTABLE if reason else table["verdict"]
         table = table.iloc[order]
@@ -213,7 +215,7 @@ def adjust(p: np.ndarray) -> np.ndarray:
 
 
 def large_enough(effects: np.ndarray, contrasts: Sequence[Contrast]) -> np.ndarray:
-    """Tell which effects (Q x F) are large enough for a claim."""
+    """Tell which effects (Q x F) are large enough to be confirmed."""
     chance = np.array([[CHANCE[contrast.measure]] for contrast in contrasts])
     floor = np.array([[SMALLEST_EFFECT[contrast.measure]] for contrast in contrasts])
     return np.abs(effects - chance) >= floor
@@ -225,7 +227,7 @@ def untestable(contrast: Contrast, behind: Mapping[str, tuple[int, int]], noun: 
     Parameters
     ----------
     behind
-        Groups on the positive and on the negative side, of the training and the judged samples.
+        Groups on the positive and on the negative side, of the training and held-out samples.
     noun
         What they are called.
     """
@@ -237,7 +239,7 @@ def untestable(contrast: Contrast, behind: Mapping[str, tuple[int, int]], noun: 
     return ""
 
 
-def judge(table: pd.DataFrame, found: np.ndarray, measure: str, part: str) -> pd.Series:
+def give_verdicts(table: pd.DataFrame, found: np.ndarray, measure: str, part: str) -> pd.Series:
     """Say of each feature why it is not confirmed; "" where it is."""
     chance = CHANCE[measure]
     higher = table["effect_train"] > chance
@@ -297,7 +299,7 @@ def list_findings(
     stability: Sequence[str],
     findings: str,
 ) -> None:
-    """Sum up each contrast in one row: its best feature, the claim, and what stands behind it.
+    """Sum up each contrast in one row: its best feature, the verdict, and what stands behind it.
 
     Parameters
     ----------

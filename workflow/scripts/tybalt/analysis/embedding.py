@@ -1,4 +1,4 @@
-"""Two-dimensional maps: t-SNE, and the principal components that stand beside it."""
+"""Two-dimensional embeddings: t-SNE, and the principal components that stand beside it."""
 
 import importlib.util
 import logging
@@ -17,8 +17,8 @@ log = logging.getLogger(__name__)
 PERPLEXITY = 20
 
 #: Genes are reduced to this many principal components first (van der Maaten & Hinton 2008, section
-#: 4.2, use 30; scanpy 50). Of full-size cohorts, maps made from 200 keep more of the neighbours
-#: among the genes than maps made from 100, and 400 add nothing (benchmarks/README.md).
+#: 4.2, use 30; scanpy 50). Of full-size cohorts, embeddings of 200 keep more of the neighbours
+#: among the genes than embeddings of 100, and 400 add nothing (benchmarks/README.md).
 COMPONENTS_OF_GENES = 200
 
 #: Iterations with exaggerated attraction and without. From a start at the principal components, 250
@@ -26,7 +26,7 @@ COMPONENTS_OF_GENES = 200
 EXAGGERATED, NORMAL = 75, 300
 
 #: Width of the squares in which forces are interpolated (openTSNE: 1). At full size, most of the
-#: time goes into them; with 1.5 an iteration takes half of it, and the map is as good.
+#: time goes into them; with 1.5 an iteration takes half of it, and the embedding is as good.
 INTERVAL = 1.5
 
 #: Up to this many samples, comparing all pairs is faster than an index of neighbours, and exact.
@@ -41,7 +41,7 @@ def embed_genes(
     gene_embedding: str,
     threads: int,
 ) -> None:
-    """Map the samples by their genes: the picture that a code has to live up to.
+    """Embed the samples by their genes: the picture that a code has to live up to.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def embed_samples(
     embedding: str,
     threads: int,
 ) -> None:
-    """Map the samples by their codes.
+    """Embed the samples by their codes.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def map_table(
     seed: int,
     threads: int,
 ) -> pd.DataFrame:
-    """Place every sample on maps.
+    """Embed every sample.
 
     Parameters
     ----------
@@ -105,14 +105,16 @@ def map_table(
     """
     constant = np.ptp(values, axis=0).max() == 0
     if constant:
-        log.warning("all %d samples have the same values: there is no map of them", len(values))
+        log.warning("all %d samples have the same values: they have no embedding", len(values))
     missing = np.full((len(values), 2), np.nan)
     pca = missing if constant else plane(values, seed)
-    draw = {"tsne": tsne_map, "umap": umap_map}
-    maps = {kind: missing if constant else draw[kind](values, pca, seed, threads) for kind in kinds}
+    draw = {"tsne": embed_by_tsne, "umap": embed_by_umap}
+    planes = {
+        kind: missing if constant else draw[kind](values, pca, seed, threads) for kind in kinds
+    }
     columns = {
         f"{name}_{axis + 1}": positions[:, axis]
-        for name, positions in {**maps, "pca": pca}.items()
+        for name, positions in {**planes, "pca": pca}.items()
         for axis in (0, 1)
     }
     return pd.DataFrame({"sample": samples, **columns})
@@ -124,7 +126,7 @@ def plane(values: np.ndarray, seed: int) -> np.ndarray:
     return np.pad(pca, ((0, 0), (0, 2 - pca.shape[1])))
 
 
-def tsne_map(values: np.ndarray, start: np.ndarray, seed: int, threads: int) -> np.ndarray:
+def embed_by_tsne(values: np.ndarray, start: np.ndarray, seed: int, threads: int) -> np.ndarray:
     """t-SNE in the lecture's setting: perplexity 20, start at the principal components.
 
     Computed by openTSNE (Policar et al. 2024, J. Stat. Softw. 109:3). Its learning rate `auto` is
@@ -166,7 +168,7 @@ def tsne_map(values: np.ndarray, start: np.ndarray, seed: int, threads: int) -> 
     return np.asarray(tsne.fit(values))
 
 
-def umap_map(values: np.ndarray, start: np.ndarray, seed: int, threads: int) -> np.ndarray:
+def embed_by_umap(values: np.ndarray, start: np.ndarray, seed: int, threads: int) -> np.ndarray:
     """UMAP with its default setting (McInnes 2018, https://arxiv.org/abs/1802.03426).
 
     With a fixed seed it runs on one thread. The package `umap-learn` is not among the pinned ones.
@@ -174,7 +176,7 @@ def umap_map(values: np.ndarray, start: np.ndarray, seed: int, threads: int) -> 
     Parameters
     ----------
     values, start
-        As in `tsne_map`.
+        As in `embed_by_tsne`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Does a map tell the truth? What it keeps of the samples' neighbours and labels."""
+"""The quality of an embedding: what it preserves of the samples' neighbours and labels."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -18,17 +18,17 @@ from tybalt.plan.names import experiment_name
 
 log = logging.getLogger(__name__)
 
-#: Neighbours that are looked for on the map: the next ones, and the wider surroundings.
+#: Neighbours that are looked for in the embedding: the next ones, and the wider surroundings.
 FEW, MANY = 10, 50
 
-#: How the kinds of maps are written.
+#: How the methods are written.
 METHODS = {"tsne": "t-SNE", "pca": "PCA", "umap": "UMAP"}
 
 #: Rows of the table of distances that are in memory at a time.
 CHUNK = 512
 
-MAP_COLUMNS = ["of", "method", "trustworthiness", f"kept_{FEW}", f"kept_{MANY}"]
-MAP_COLUMNS += ["label_accuracy", "purity"]
+QUALITY_COLUMNS = ["of", "method", "trustworthiness", f"kept_{FEW}", f"kept_{MANY}"]
+QUALITY_COLUMNS += ["label_accuracy", "purity"]
 PURITY_COLUMNS = ["of", "method", "label", "n", "purity"]
 
 
@@ -44,7 +44,7 @@ def measure_embeddings(
     embedding_quality: str,
     embedding_purity: str,
 ) -> None:
-    """Measure every map of a dataset against what it is a map of.
+    """Measure every embedding of a dataset against what it embeds.
 
     Parameters
     ----------
@@ -53,21 +53,20 @@ def measure_embeddings(
     samples, roles
         samples.tsv, and the parts that its columns play (`tybalt.data.samples`).
     gene_embedding
-        Map of the samples by their genes. The principal components that it was made from stand
+        Embedding of the samples by their genes. The principal components behind it stand
         for the genes.
     encodings, embeddings
-        Codes and their map, one of each for each experiment.
+        Codes and their embedding, one of each for each experiment.
     experiments
         (model, tuner) of each, in the same order.
     seed
         Of the principal components.
     embedding_quality
-        Output table, one row per map: `of` (genes, or model/tuner), `method` (tsne, pca, umap),
-        `trustworthiness` (see there), `kept_10` and `kept_50` (share of a
-        sample's 10 or 50 nearest neighbours that are still so near on the map), `label_accuracy`
-        (balanced accuracy of the label by a vote of the 5 nearest other samples on the map)
-        and `purity` (share of the 10 nearest on the map that have the sample's type, mean over
-        labels).
+        Output table, one row per embedding: `of` (genes, or model/tuner), `method` (tsne, pca,
+        umap), `trustworthiness` (see there), `kept_10` and `kept_50` (share of a sample's 10 or 50
+        nearest neighbours that are still so near), `label_accuracy` (balanced accuracy of the label
+        by a vote of the 5 nearest other samples in the embedding) and `purity` (share of the 10
+        nearest that have the sample's label, mean over labels).
     embedding_purity
         Output table: that purity for each cancer type.
     """
@@ -79,15 +78,15 @@ def measure_embeddings(
     ):
         positions = read_by_sample(path, known.index)
         if positions.isna().all(axis=None):
-            log.info("%s: the code is constant, there is no map", of)
+            log.info("%s: the code is constant, there is no embedding", of)
             continue
         next_ones = nearest(values, MANY)
         for name, plane in planes(positions).items():
-            row, purity = measure_map(values, next_ones, plane, labels)
+            row, purity = measure_embedding(values, next_ones, plane, labels)
             measured.append({"of": of, "method": name, **row})
             purities.append(purity.assign(of=of, method=name))
             log.info("%s, %s: %s", of, name, row)
-    write_table(pd.DataFrame(measured, columns=MAP_COLUMNS), embedding_quality)
+    write_table(pd.DataFrame(measured, columns=QUALITY_COLUMNS), embedding_quality)
     table = pd.concat([pd.DataFrame(columns=PURITY_COLUMNS), *purities], ignore_index=True)
     write_table(table[PURITY_COLUMNS], embedding_purity)
 
@@ -101,7 +100,7 @@ def sources(
     experiments: Sequence[Sequence[str]],
     seed: int,
 ):
-    """Yield (name, samples x features, path of its map): the genes, then every code."""
+    """Yield (name, samples x features, path of its embedding): the genes, then every code."""
     X = read_values(matrix)
     count = min(COMPONENTS_OF_GENES, *X.shape)
     yield "genes", principal_components(X, count, seed), gene_embedding
@@ -117,9 +116,9 @@ def planes(positions: pd.DataFrame) -> dict[str, np.ndarray]:
     return {name: positions[[f"{name}_1", f"{name}_2"]].to_numpy() for name in methods}
 
 
-def read_maps(path: str) -> pd.DataFrame:
+def read_embedding_quality(embedding_quality: str) -> pd.DataFrame:
     """Read a table of `measure_embeddings`, with a column more: the `name` of each embedding."""
-    table = read_table(path)
+    table = read_table(embedding_quality)
     return table.assign(name=list(map(embedding_name, table["of"], table["method"])))
 
 
@@ -129,10 +128,10 @@ def embedding_name(of: str, method: str) -> str:
     return f"{METHODS[method]} of {source}"
 
 
-def what_maps_keep(maps: str) -> dict[str, str]:
-    """Say of every map of `embedding_quality.tsv`, by its name, what it keeps."""
+def what_embeddings_keep(embedding_quality: str) -> dict[str, str]:
+    """Say of every embedding of `embedding_quality.tsv`, by its name, what it keeps."""
     kept = {}
-    for row in read_maps(maps).to_dict("records"):
+    for row in read_embedding_quality(embedding_quality).to_dict("records"):
         few, many = (percent(row[f"kept_{count}"]) for count in (FEW, MANY))
         kept[row["name"]] = (
             f"keeps {few} of a sample's {FEW} nearest neighbours, {many} of {MANY}; "
@@ -141,15 +140,15 @@ def what_maps_keep(maps: str) -> dict[str, str]:
     return kept
 
 
-def measure_map(
+def measure_embedding(
     values: np.ndarray, next_ones: np.ndarray, plane: np.ndarray, labels: np.ndarray | None
 ) -> tuple[dict[str, float], pd.DataFrame]:
-    """Measure one map; see `measure_embeddings`.
+    """Measure one embedding; see `measure_embeddings`.
 
     Parameters
     ----------
     values
-        Samples x features: what it is a map of.
+        Samples x features: what was embedded.
     next_ones
         Samples x 50: their nearest neighbours there, the nearest first (fewer of few samples).
     plane
@@ -162,11 +161,11 @@ def measure_map(
     row, purity
         Measures, and a table label, n, purity.
     """
-    on_map = nearest(plane, MANY)
+    embedded = nearest(plane, MANY)
     row = {
-        "trustworthiness": trustworthiness(values, on_map[:, :FEW]),
-        f"kept_{FEW}": share_kept(next_ones, on_map, FEW),
-        f"kept_{MANY}": share_kept(next_ones, on_map, MANY),
+        "trustworthiness": trustworthiness(values, embedded[:, :FEW]),
+        f"kept_{FEW}": share_kept(next_ones, embedded, FEW),
+        f"kept_{MANY}": share_kept(next_ones, embedded, MANY),
         "label_accuracy": np.nan,
         "purity": np.nan,
     }
@@ -175,9 +174,9 @@ def measure_map(
         return row, empty
     known = pd.notna(labels) & (labels != "")
     codes, names = pd.factorize(np.where(known, labels, "").astype(str), sort=True)
-    voted = _most_frequent(codes[on_map[:, :NEIGHBOURS]], len(names))
+    voted = _most_frequent(codes[embedded[:, :NEIGHBOURS]], len(names))
     row["label_accuracy"] = balanced_accuracy((voted == codes)[known], codes[known])
-    same = (codes[on_map[:, :FEW]] == codes[:, None]).mean(axis=1)
+    same = (codes[embedded[:, :FEW]] == codes[:, None]).mean(axis=1)
     of_label = pd.Series(same[known]).groupby(names[codes[known]])
     purity = of_label.agg(["size", "mean"]).rename(columns={"size": "n", "mean": "purity"})
     row["purity"] = float(purity["purity"].mean())
@@ -200,26 +199,26 @@ def nearest(values: np.ndarray, count: int) -> np.ndarray:
     return index.kneighbors(return_distance=False)
 
 
-def trustworthiness(values: np.ndarray, on_map: np.ndarray) -> float:
-    """Say how far the neighbours on the map are neighbours in truth, as scikit-learn does.
+def trustworthiness(values: np.ndarray, embedded: np.ndarray) -> float:
+    """Say how far neighbours in the embedding are neighbours before it, as scikit-learn does.
 
-    Venna and Kaski 2001 (https://doi.org/10.1007/3-540-44668-0_68): each neighbour on the map that
-    is not among as many true neighbours costs by how far down the true ranking it is. 1 is perfect.
-    Distances are taken chunk by chunk, so that no table of all pairs is needed.
+    Venna and Kaski 2001 (https://doi.org/10.1007/3-540-44668-0_68): each neighbour in the embedding
+    that is not among as many true neighbours costs by how far down the true ranking it is. 1 is
+    perfect. Distances are taken chunk by chunk, so that no table of all pairs is needed.
 
     Parameters
     ----------
     values
         Samples x features.
-    on_map
-        Samples x k: the nearest neighbours on the map.
+    embedded
+        Samples x k: the nearest neighbours in the embedding.
 
     Returns
     -------
     float
         NaN if k is half of the samples or more, for which it is not defined.
     """
-    n, k = on_map.shape
+    n, k = embedded.shape
     if 2 * k >= n:
         return np.nan
     cost = 0
@@ -227,21 +226,21 @@ def trustworthiness(values: np.ndarray, on_map: np.ndarray) -> float:
         rows = np.arange(start, min(start + CHUNK, n))
         distances = cdist(values[rows], values, "sqeuclidean")
         distances[np.arange(len(rows)), rows] = np.inf
-        for neighbour in on_map[rows].T:
+        for neighbour in embedded[rows].T:
             own = distances[np.arange(len(rows)), neighbour]
             rank = (distances < own[:, None]).sum(axis=1) + 1
             cost += np.maximum(rank - k, 0).sum()
     return float(1 - cost * 2 / (n * k * (2 * n - 3 * k - 1)))
 
 
-def share_kept(truth: np.ndarray, on_map: np.ndarray, count: int) -> float:
-    """Share of so many true neighbours that are also neighbours on the map, mean over samples.
+def share_kept(true: np.ndarray, embedded: np.ndarray, count: int) -> float:
+    """Share of so many true neighbours that stay neighbours in the embedding, mean over samples.
 
     NaN if there are no more other samples than that: then all are neighbours.
     """
-    if count >= len(truth) - 1:
+    if count >= len(true) - 1:
         return np.nan
-    pairs = zip(truth[:, :count], on_map[:, :count], strict=True)
+    pairs = zip(true[:, :count], embedded[:, :count], strict=True)
     return float(np.mean([np.isin(a, b).mean() for a, b in pairs]))
 
 

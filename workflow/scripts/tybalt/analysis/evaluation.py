@@ -1,4 +1,4 @@
-"""Every model on one scale: what its code gives back, and what it knows of the samples."""
+"""Every model on one scale: how well its code reconstructs, and what it knows of the samples."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -47,9 +47,9 @@ def evaluate_model(
     seed: int,
     evaluation: str,
 ) -> None:
-    """Judge one model on the test samples.
+    """Evaluate one model on held-out samples.
 
-    With the published split, which has no test part, the validation samples judge; they have
+    With the published split, which has no test part, the validation samples evaluate; they have
     also chosen the epoch and the setting, and `evaluated_on` says so.
 
     Parameters
@@ -61,7 +61,7 @@ def evaluate_model(
     seed
         Of the bootstrap.
     evaluation
-        Output JSON, one row of the leaderboard: `evaluated_on`; means over the judged samples of
+        Output JSON, one row of the leaderboard: `evaluated_on`; means over held-out samples of
         `mse`, `explained` (1 - mse / mean squared error of the mean training sample),
         `bce_above_floor` (genes x binary cross-entropy minus its entropy floor; values in
         0..1 only), `bce_clipped` (share of reconstructed values clipped), `pearson_samples` and
@@ -116,17 +116,17 @@ def compare_models(
 def reconstruction_quality(
     genes: pd.DataFrame, samples: pd.DataFrame, part: str
 ) -> dict[str, float]:
-    """Summarise the reconstruction of the judged samples."""
-    judged = samples[samples["split"] == part]
+    """Summarise the reconstruction of held-out samples."""
+    held_out = samples[samples["split"] == part]
     quality = {
-        "mse": judged["mse"].mean(),
-        "explained": 1 - judged["mse"].mean() / judged["mse_of_mean"].mean(),
-        "pearson_samples": judged["pearson"].median(),
+        "mse": held_out["mse"].mean(),
+        "explained": 1 - held_out["mse"].mean() / held_out["mse_of_mean"].mean(),
+        "pearson_samples": held_out["pearson"].median(),
         "pearson_genes": genes[f"pearson_{part}"].median(),
     }
-    if judged["bce"].notna().all():
-        quality["bce_above_floor"] = (judged["bce"] - judged["bce_floor"]).mean() * len(genes)
-        quality["bce_clipped"] = judged["bce_clipped"].mean()
+    if held_out["bce"].notna().all():
+        quality["bce_above_floor"] = (held_out["bce"] - held_out["bce_floor"]).mean() * len(genes)
+        quality["bce_clipped"] = held_out["bce_clipped"].mean()
     return quality
 
 
@@ -176,7 +176,7 @@ def accuracy_interval(
 
 
 def contrast_strength(associations: pd.DataFrame) -> dict[str, float]:
-    """Judged AUROC of the feature chosen for each contrast, in the direction seen in training."""
+    """Held-out AUROC of the feature chosen for each contrast, in the direction seen in training."""
     named = (associations["named"] == "yes") & (associations["verdict"] != "not testable")
     result = {}
     for _, row in associations[named & (associations["rank"] == 1)].iterrows():

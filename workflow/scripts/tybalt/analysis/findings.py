@@ -41,7 +41,7 @@ class Finding(NamedTuple):
 
     @property
     def confirmed(self) -> bool:
-        """Whether the judged samples agree."""
+        """Whether held-out samples agree."""
         return self.verdict == "confirmed"
 
 

@@ -21,7 +21,7 @@ PENALTIES = np.geomspace(1e-5, 1, 6)
 #: Neighbours whose mean is the prediction that need not be linear.
 NEIGHBOURS = 10
 
-#: The nonlinear factor is an angle; its harmonics in the truth are only how it was planted.
+#: The nonlinear factor is an angle; its harmonics among the factors are only how it was planted.
 PHASE = ["phase:cos", "phase:sin"]
 
 #: Columns of the table of grades.
@@ -33,7 +33,7 @@ def measure_planted_factors(
 ) -> None:
     """Measure how much of every planted factor a code explains.
 
-    All is fitted on the training samples and measured on the part that judges.
+    All is fitted on the training samples and measured on the held-out part.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def measure_planted_factors(
         factors.
     planted_factors
         Output table, one row per factor: `factor`; `group`, its name up to the first colon; `n`,
-        judged samples in which it is not 0; `r2_linear` and `r2_neighbours`, the share of its
+        held-out samples in which it is not 0; `r2_linear` and `r2_neighbours`, the share of its
         variance that a ridge regression and the mean of 10 nearest neighbours explain from the
         whole standardised code (1 = all, 0 = none, below 0 = worse than the mean; NaN if the factor
         does not vary); `feature`, the one most correlated with it in training, and `r2_feature`,
@@ -75,7 +75,7 @@ def read_factors(planted: str) -> pd.DataFrame:
 
 
 def explain_factors(
-    codes: pd.DataFrame, factors: pd.DataFrame, train: np.ndarray, judged: np.ndarray
+    codes: pd.DataFrame, factors: pd.DataFrame, train: np.ndarray, held_out: np.ndarray
 ) -> pd.DataFrame:
     """Measure codes (samples x features) against factors; see `measure_planted_factors`."""
     from sklearn.linear_model import RidgeCV
@@ -83,41 +83,45 @@ def explain_factors(
     from sklearn.preprocessing import StandardScaler
 
     scaler = StandardScaler().fit(codes[train].to_numpy(np.float64))
-    Z, Z_judged = (scaler.transform(codes[part].to_numpy(np.float64)) for part in (train, judged))
-    Y, Y_judged = (factors[part].to_numpy(np.float64) for part in (train, judged))
+    Z, Z_held_out = (
+        scaler.transform(codes[part].to_numpy(np.float64)) for part in (train, held_out)
+    )
+    Y, Y_held_out = (factors[part].to_numpy(np.float64) for part in (train, held_out))
     # One penalty per factor: what suits the cancer types hides the weaker factors.
     ridge = RidgeCV(PENALTIES * len(Z), alpha_per_target=True).fit(Z, Y)
-    predicted = ridge.predict(Z_judged).reshape(Y_judged.shape)
-    nearest = KNeighborsRegressor(NEIGHBOURS).fit(Z, Y).predict(Z_judged).reshape(Y_judged.shape)
+    predicted = ridge.predict(Z_held_out).reshape(Y_held_out.shape)
+    nearest = (
+        KNeighborsRegressor(NEIGHBOURS).fit(Z, Y).predict(Z_held_out).reshape(Y_held_out.shape)
+    )
     best = np.argmax(np.abs(correlations(Z, Y)), axis=0)
-    alone = correlations(Z_judged, Y_judged)[best, np.arange(len(best))]
+    alone = correlations(Z_held_out, Y_held_out)[best, np.arange(len(best))]
     return pd.DataFrame(
         {
             "factor": factors.columns,
             "group": [name.split(":")[0] for name in factors.columns],
-            "n": np.count_nonzero(Y_judged, axis=0),
-            "r2_linear": explained(Y_judged, predicted),
-            "r2_neighbours": explained(Y_judged, nearest),
+            "n": np.count_nonzero(Y_held_out, axis=0),
+            "r2_linear": explained(Y_held_out, predicted),
+            "r2_neighbours": explained(Y_held_out, nearest),
             "feature": codes.columns[best],
             "r2_feature": np.square(alone),
-            "auroc": [_auroc(y, score) for y, score in zip(Y_judged.T, predicted.T, strict=True)],
+            "auroc": [_auroc(y, score) for y, score in zip(Y_held_out.T, predicted.T, strict=True)],
         }
     )[GRADES]
 
 
-def explained(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+def explained(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """Share of the variance of every column that is predicted; NaN where it does not vary."""
-    rest = np.square(truth - predicted).sum(axis=0)
-    total = np.square(truth - truth.mean(axis=0)).sum(axis=0)
+    rest = np.square(true - predicted).sum(axis=0)
+    total = np.square(true - true.mean(axis=0)).sum(axis=0)
     return 1 - np.divide(rest, total, out=np.full_like(total, np.nan), where=total > 0)
 
 
-def _auroc(truth: np.ndarray, score: np.ndarray) -> float:
+def _auroc(true: np.ndarray, score: np.ndarray) -> float:
     """How well a score tells samples with a factor from those without; NaN if it is everywhere."""
     from sklearn.metrics import roc_auc_score
 
-    present = truth > 0
-    if truth.min() < 0 or not present.any() or present.all():
+    present = true > 0
+    if true.min() < 0 or not present.any() or present.all():
         return np.nan
     return float(roc_auc_score(present, score))
 
@@ -135,7 +139,7 @@ def compare_planted_factors(
         (model, tuner) of each, in the same order.
     planted_factors
         Output table, one row per model and group of factors: model, tuner, group, `factors`
-        (how many vary among the judged samples) and the means of `r2_linear`, `r2_neighbours`,
+        (how many vary among held-out samples) and the means of `r2_linear`, `r2_neighbours`,
         `r2_feature` and `auroc` over them.
     """
     tables = [

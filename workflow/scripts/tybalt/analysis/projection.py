@@ -1,4 +1,4 @@
-"""New samples in the code and on the map of a trained model, with what speaks for and against it.
+"""New samples in a trained model's code and embedding, with what speaks for and against it.
 
 A code can be had from `model.zip` alone::
 
@@ -7,7 +7,7 @@ A code can be had from `model.zip` alone::
     codes = encode_expression(load_bundle("model.zip"), expression)  # DataFrame, samples x genes
 
 Values are those of the training data before scaling, log2(x + 1) for TCGA. `project_samples` also
-places the samples on the map and says how far they can be trusted.
+places the samples in the embedding and says how far they can be trusted.
 """
 
 import logging
@@ -68,7 +68,7 @@ def project_samples(
     diagnostics: str,
     threads: int,
 ) -> None:
-    """Encode a new cohort with a trained model, place it on the model's map and judge the fit.
+    """Encode a new cohort with a trained model, place it in its embedding and evaluate the fit.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def project_samples(
         ``duplicates``: what becomes of a gene in several rows: drop, first or mean; ``target``:
         name of the experiment, for messages; ``roles`` of its dataset's columns.
     seed
-        Of the map.
+        Of the embedding.
     projection
         Output table: sample, tsne_1, tsne_2, nearest_sample and nearest_label (the nearest
         training sample by code), distance to it, distance_rank (share of the training cohort's
@@ -313,7 +313,7 @@ def outside_range(values: pd.DataFrame, genes: pd.DataFrame) -> np.ndarray:
     return (below | (found > known["maximum"].to_numpy())).mean(axis=1)
 
 
-# Scaling and judging
+# Scaling and evaluating
 
 
 def scale_samples(bundle: Bundle, values: pd.DataFrame) -> np.ndarray:
@@ -404,14 +404,14 @@ def predict_labels(
     classifier.fit(known[is_train & asked], labels[is_train & asked].to_numpy())
     probability = classifier.predict_proba(codes)
     predicted = classifier.classes_[probability.argmax(axis=1)]
-    judged = asked[~is_train]
+    held_out = asked[~is_train]
     accuracy = {}
-    if judged.any():
-        truth = labels[~is_train].to_numpy()[judged]
+    if held_out.any():
+        true = labels[~is_train].to_numpy()[held_out]
         accuracy = {
-            "label_accuracy": float((classifier.predict(whole[judged]) == truth).mean()),
+            "label_accuracy": float((classifier.predict(whole[held_out]) == true).mean()),
             "label_accuracy_genes_hidden": float(
-                (classifier.predict(hidden[judged]) == truth).mean()
+                (classifier.predict(hidden[held_out]) == true).mean()
             ),
         }
     return predicted, probability.max(axis=1), accuracy

@@ -42,7 +42,7 @@ def measure_stability(
         Codes of the same samples by models trained with other seeds.
     stability
         Output table, one row per replicate and feature: the feature that it is matched with, their
-        correlation on the judged samples, and `svcca`, how alike the two codes are as a whole.
+        correlation on held-out samples, and `svcca`, how alike the two codes are as a whole.
     """
     known = read_samples(samples, roles)
     codes = read_by_sample(encoding, known.index)
@@ -74,7 +74,7 @@ def match_models(
         (model, tuner) of each, in the same order.
     matched_features
         Output table: model_a, tuner_a, feature_a, model_b, tuner_b, feature_b, the correlation of
-        the two on the judged samples, and the svcca of the two codes. The smaller code decides how
+        the two on held-out samples, and the svcca of the two codes. The smaller code decides how
         many features are matched.
     """
     known = read_samples(samples, roles)
@@ -107,12 +107,12 @@ def match_features(codes: pd.DataFrame, others: pd.DataFrame, split: np.ndarray)
         feature (of `codes`), matched (of `others`; "" if none is left), r (on the samples that
         judge; 0 without a match or where a feature is constant), svcca (see `svcca`).
     """
-    train, judged = split == "train", split == held_out_part(split)
+    train, held_out = split == "train", split == held_out_part(split)
     a, b = codes.to_numpy(dtype=float), others.to_numpy(dtype=float)
     rows, columns = linear_sum_assignment(np.abs(correlations(a[train], b[train])), maximize=True)
-    on_judged = correlations(a[judged], b[judged])
+    on_held_out = correlations(a[held_out], b[held_out])
     matched, r = np.full(len(codes.columns), "", dtype=object), np.zeros(len(codes.columns))
-    matched[rows], r[rows] = others.columns[columns], on_judged[rows, columns]
+    matched[rows], r[rows] = others.columns[columns], on_held_out[rows, columns]
     return pd.DataFrame(
         {"feature": codes.columns, "matched": matched, "r": r, "svcca": svcca(a[train], b[train])}
     )

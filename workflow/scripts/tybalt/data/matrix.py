@@ -14,7 +14,7 @@ import pandas as pd
 from tybalt.plan.errors import InputError, suggest
 
 #: Parts of the samples, in the order in which a study uses them: train fits, validation chooses,
-#: test judges.
+#: test evaluates.
 PARTS = ("train", "validation", "test")
 
 _ROWS_PER_READ = 1024
@@ -117,7 +117,7 @@ def present_parts(split: Iterable[str]) -> tuple[str, ...]:
 
 
 def held_out_part(split: Iterable[str]) -> str:
-    """Return the part that judges: ``test`` where the split has one, else ``validation``."""
+    """Return the held-out part: ``test`` where the split has one, else ``validation``."""
     return "test" if "test" in present_parts(split) else "validation"
 
 

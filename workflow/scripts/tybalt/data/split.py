@@ -1,4 +1,4 @@
-"""Three parts of the samples: train fits, validation chooses, test judges."""
+"""Three parts of the samples: train fits, validation chooses, test evaluates."""
 
 import hashlib
 import logging

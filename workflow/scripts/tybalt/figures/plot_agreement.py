@@ -41,13 +41,13 @@ def plot_agreement(values: str, title: str) -> Figure:
         Whose model it is.
     """
     table = read_table(values)
-    judge = held_out_part(table["split"])
+    held_out = held_out_part(table["split"])
     genes = list(dict.fromkeys(table["gene"]))
     figure = new_figure("True and reconstructed values", title)
     height, width = best_grid(len(genes))
     panels = figure.subplots(height, width, sharex=True, sharey=True, squeeze=False)
     for panel, gene in zip(panels.flat, genes, strict=False):
-        _draw_gene(panel, table[table["gene"] == gene], judge)
+        _draw_gene(panel, table[table["gene"] == gene], held_out)
     for panel in panels.flat[len(genes) :]:
         panel.remove()
     for panel in panels[-1]:
@@ -57,14 +57,14 @@ def plot_agreement(values: str, title: str) -> Figure:
         figure,
         [
             _point("training samples", GREY),
-            _point(f"{judge} samples", ORANGE),
+            _point(f"{held_out} samples", ORANGE),
             Line2D([], [], color=BLUE, linewidth=1.2, label="as it should be"),
         ],
     )
     spread = table.groupby("gene")["true"].nunique().max() <= _FEW_VALUES
     add_note(
         figure,
-        f"MSE: over the {judge} samples."
+        f"MSE: over the {held_out} samples."
         + (" True values are 0 or 1, and spread sideways a little." if spread else ""),
     )
     return figure
@@ -74,10 +74,10 @@ def _point(label: str, colour: str) -> Line2D:
     return Line2D([], [], linestyle="none", marker="o", markersize=7, color=colour, label=label)
 
 
-def _draw_gene(panel: Axes, rows: pd.DataFrame, judge: str) -> None:
-    """Draw one gene: training samples behind, those that judge in front."""
+def _draw_gene(panel: Axes, rows: pd.DataFrame, held_out: str) -> None:
+    """Draw one gene: training samples behind, the held-out ones in front."""
     few = rows["true"].nunique() <= _FEW_VALUES
-    for part, colour in (("train", GREY), (judge, ORANGE)):
+    for part, colour in (("train", GREY), (held_out, ORANGE)):
         drawn = rows[rows["split"] == part]
         apart = 0.2 * ((np.arange(len(drawn)) * 0.618034) % 1 - 0.5) if few else 0.0
         panel.scatter(
@@ -88,8 +88,8 @@ def _draw_gene(panel: Axes, rows: pd.DataFrame, judge: str) -> None:
             linewidths=0,
             alpha=0.7,
         )
-    judged = rows[rows["split"] == judge]
-    mse = float(np.mean((judged["true"] - judged["reconstructed"]) ** 2))
+    shown = rows[rows["split"] == held_out]
+    mse = float(np.mean((shown["true"] - shown["reconstructed"]) ** 2))
     panel.plot([0, 1], [0, 1], color=BLUE, linewidth=1.2, zorder=0)
     panel.set_title(f"{rows['gene'].iloc[0]}: MSE {number(mse, 2)}", loc="left")
     panel.grid()

@@ -162,11 +162,12 @@ def _headline(best: pd.Series, pair: pd.Series, has_partner: bool) -> str:
 
 
 def _describe(best: pd.Series, pair: pd.Series) -> str:
-    judge = "are too few to judge" if best["verdict"] == "not testable" else "judge"
+    few = ", too few for a verdict" if best["verdict"] == "not testable" else ""
     negatives = best["n_test"] - best["n_positive_test"]
     text = (
         f"Features and the dashed line are chosen on training samples; {best['evaluated_on']} "
-        f"samples {judge}: {best['n_positive_test']:,.0f} positive, {negatives:,.0f} negative."
+        f"samples evaluate them: {best['n_positive_test']:,.0f} positive, {negatives:,.0f} negative"
+        f"{few}."
     )
     if isinstance(pair["within"], str):
         groups = in_words(pair["within"])

@@ -1,4 +1,4 @@
-"""Map of the samples: t-SNE and, beside it, the plane of the first two principal components."""
+"""The samples by their codes: t-SNE, and the plane of the first two principal components."""
 
 import textwrap
 from collections.abc import Mapping
@@ -63,7 +63,7 @@ def plot_embedding(
 
 
 def draw_maps(heading: str, embedding: str, samples: Samples, colours: str, title: str) -> Figure:
-    """Draw both maps of an embedding table; see `plot_embedding`.
+    """Draw both panels of an embedding table; see `plot_embedding`.
 
     An embedding without any coordinate is that of a constant code: all samples are one point.
     """
@@ -72,7 +72,7 @@ def draw_maps(heading: str, embedding: str, samples: Samples, colours: str, titl
     looks = looks_with_missing(labels, colours)
     figure = new_figure(heading, title)
     if positions.isna().all(axis=None):
-        say_instead(figure, "The code is constant: no map.")
+        say_instead(figure, "The code is constant: no embedding.")
         return figure
     left, right = figure.subplots(1, 2)
     draw_map(left, positions[["tsne_1", "tsne_2"]].to_numpy(), labels, looks)

@@ -1,8 +1,8 @@
-"""Do the maps tell the truth? What each keeps of the samples' neighbours and cancer types."""
+"""What every embedding preserves of the samples' neighbours and labels."""
 
 from matplotlib.figure import Figure
 
-from tybalt.analysis.embedding_quality import FEW, MANY, NEIGHBOURS, read_maps
+from tybalt.analysis.embedding_quality import FEW, MANY, NEIGHBOURS, read_embedding_quality
 from tybalt.figures.shares import draw_shares
 from tybalt.figures.style import SMALL, add_note, new_figure, saves_figure, say_instead
 from tybalt.plan.names import in_words, plural
@@ -23,7 +23,7 @@ MEASURES = {
 def plot_embedding_quality(
     embedding_quality: str, embedding_purity: str, label: str, title: str
 ) -> Figure:
-    """Draw what every map keeps, and how pure the surroundings of each cancer type are on it.
+    """Draw what every embedding preserves, and how pure the surroundings of each label are.
 
     Parameters
     ----------
@@ -32,12 +32,12 @@ def plot_embedding_quality(
     label
         The column whose values are the labels.
     title
-        Whose maps they are.
+        Whose embeddings they are.
     """
-    table, purity = (read_maps(path) for path in (embedding_quality, embedding_purity))
-    figure = new_figure("What each map keeps of the truth", title)
+    table, purity = (read_embedding_quality(path) for path in (embedding_quality, embedding_purity))
+    figure = new_figure("Neighbours preserved by each embedding", title)
     if table.empty:
-        say_instead(figure, "There is no map: every code is constant.")
+        say_instead(figure, "There is no embedding: every code is constant.")
         return figure
     labels = purity.pivot(index="name", columns="label", values="purity").reindex(table["name"])
     widths = [len(MEASURES), max(labels.shape[1], len(MEASURES))]
@@ -53,11 +53,9 @@ def plot_embedding_quality(
     add_note(
         figure,
         "Neighbours are compared with those among the genes (their principal components) or the "
-        "features of the code that the map is of. Trustworthiness: 1 if no sample that is near on "
-        f"the map is far in truth. Label by neighbours: vote of the {NEIGHBOURS} nearest, mean "
-        "over "
-        f"{plural(in_words(label))} of the share that is right. Own {in_words(label)} nearby: "
-        "share of the "
-        f"{FEW} nearest on the map that have it.",
+        "features of the code that are embedded. Trustworthiness: 1 if no sample that is near in "
+        f"the embedding is far in them. Label by neighbours: vote of the {NEIGHBOURS} nearest, "
+        f"mean over {plural(in_words(label))} of the share that is right. Own {in_words(label)} "
+        f"nearby: share of the {FEW} nearest in the embedding that have it.",
     )
     return figure

@@ -1,4 +1,4 @@
-"""Map of the samples by the genes themselves: what the maps of the codes are compared with."""
+"""The samples by the genes themselves, with which the embeddings of codes are compared."""
 
 from collections.abc import Mapping
 from typing import Any

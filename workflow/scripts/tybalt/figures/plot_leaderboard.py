@@ -81,11 +81,11 @@ def plot_leaderboard(leaderboard: str, title: str) -> Figure:
 
 
 def _heading(rows: pd.DataFrame) -> str:
-    """Count the trained models and say which samples judge them."""
+    """Count the trained models and say which samples evaluate them."""
     count = len(rows)
     (part,) = rows["evaluated_on"].unique()
     also = ", which also chose the setting" if part == "validation" else ""
-    return f"{count} trained model{'' if count == 1 else 's'}, judged on {part} samples{also}"
+    return f"{count} trained model{'' if count == 1 else 's'}, evaluated on {part} samples{also}"
 
 
 def measures_of(table: pd.DataFrame) -> dict[str, tuple[str, str] | None]:

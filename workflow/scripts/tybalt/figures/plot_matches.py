@@ -43,9 +43,9 @@ def plot_matches(matched_features: str, title: str) -> Figure:
     add_note(
         figure,
         "SVCCA (training samples): 1 if the smaller code is a linear function of the larger. "
-        "Mean |r| (judged samples): 1 if both have the same features; two codes can hold the same "
-        "in other directions, and then only SVCCA is high. The smaller code decides how many are "
-        "matched.",
+        "Mean |r| (held-out samples): 1 if both have the same features; two codes can hold the "
+        "same in other directions, and then only SVCCA is high. The smaller code decides how many "
+        "are matched.",
     )
     return figure
 

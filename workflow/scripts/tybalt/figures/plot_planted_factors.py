@@ -55,10 +55,10 @@ def plot_planted_factors(planted_factors: str, title: str) -> Figure:
     labels = [f"{WORDS.get(name, name)} ({count})" for name, count in counts.items()]
     panels[0].set_yticks(range(len(labels)), labels)
     bar = figure.colorbar(image, ax=panels, shrink=0.6, pad=0.01)
-    bar.set_label("R² on judged samples")
+    bar.set_label("R² on held-out samples")
     add_note(
         figure,
-        "Fitted on training samples, measured on the judged ones; mean over the factors of a "
+        "Fitted on training samples, measured on held-out ones; mean over the factors of a "
         "group, in brackets their number. Below 0 (worse than predicting the mean) is drawn as 0.",
     )
     return figure

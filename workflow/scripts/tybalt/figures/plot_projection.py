@@ -1,4 +1,4 @@
-"""New samples on the map of a model, and how far they are from the samples it was trained on."""
+"""New samples in the embedding of a model, and how far they are from its training samples."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -46,7 +46,7 @@ def plot_projection(
     roles: Mapping[str, Any],
     title: str,
 ) -> Figure:
-    """Draw new samples over the map that they were projected onto.
+    """Draw new samples over the embedding that they were projected onto.
 
     Parameters
     ----------
@@ -68,9 +68,9 @@ def plot_projection(
     labels = labels_of_samples(trained_on)[known.index]
     predicted = new["predicted_label"].fillna(NO_LABEL)
     looks = looks_with_missing(pd.concat([labels, predicted]), colours)
-    figure = new_figure("New samples on the map of a model", title)
+    figure = new_figure("New samples in the embedding of a model", title)
     if known["tsne_1"].isna().any():
-        say_instead(figure, "The code is constant: no map.")
+        say_instead(figure, "The code is constant: no embedding.")
         return figure
     left, right = figure.subplots(1, 2, width_ratios=[3, 2])
     draw_known(left, known[["tsne_1", "tsne_2"]].to_numpy(), labels, looks)
@@ -93,7 +93,7 @@ def plot_projection(
 def draw_known(
     axes: Axes, positions: np.ndarray, labels: pd.Series, looks: dict[str, Look]
 ) -> None:
-    """Draw the samples that made the map as a pale ground."""
+    """Draw the samples that made the embedding as a pale ground."""
     axes.scatter(
         *positions.T,
         s=np.clip(30_000 / len(labels), 4, 30),

@@ -96,20 +96,20 @@ def plot_reconstruction(
 
 
 def worst_genes(genes: pd.DataFrame, part: str) -> pd.DataFrame:
-    """Return the genes with the largest error in the judged part, worst first."""
+    """Return the genes with the largest error in the held-out part, worst first."""
     return genes.nlargest(WORST, f"mse_{part}")
 
 
 def order_labels(samples: pd.DataFrame, labels: pd.Series, part: str) -> list[str]:
-    """Sort labels by the median error of what is drawn: training and judged samples."""
+    """Sort labels by the median error of what is drawn: training and held-out samples."""
     shown = samples["split"].isin(["train", part])
     medians = samples.loc[shown, "mse"].groupby(labels[shown]).median()
     return list(medians.sort_values(kind="stable").index)
 
 
 def _draw_distribution(axes: Axes, genes: pd.DataFrame, part: str) -> None:
-    train, judged = genes["mse_train"], genes[f"mse_{part}"]
-    positive = pd.concat([train, judged])
+    train, held_out = genes["mse_train"], genes[f"mse_{part}"]
+    positive = pd.concat([train, held_out])
     positive = positive[positive > 0]
     bins = 1
     if len(positive):
@@ -119,9 +119,9 @@ def _draw_distribution(axes: Axes, genes: pd.DataFrame, part: str) -> None:
         bins = np.geomspace(low, high, edges) if logarithmic else np.linspace(low, high, edges)
         if logarithmic:
             _make_logarithmic(axes)
-    axes.hist(judged, bins, color=BLUE, alpha=0.75)
+    axes.hist(held_out, bins, color=BLUE, alpha=0.75)
     axes.hist(train, bins, histtype="step", color=INK, lw=1.2)
-    medians = f"median: train {number(train.median(), 3)}, {part} {number(judged.median(), 3)}"
+    medians = f"median: train {number(train.median(), 3)}, {part} {number(held_out.median(), 3)}"
     axes.set(xlabel="MSE of a gene", ylabel="genes", title=f"{len(genes):,} genes, {medians}")
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
 

@@ -62,7 +62,7 @@ def read_by_sample(path: str, samples: pd.Index) -> pd.DataFrame:
 def write_table(table: pd.DataFrame, path: str) -> None:
     """Write columns (not the index) as TSV, or TSV.gz with a fixed time stamp.
 
-    Floats are written so that reading them gives back the same bits: 9 significant
+    Floats are written so that reading them reconstructs the same bits: 9 significant
     digits for float32, the shortest exact form for float64.
     """
     buffer = io.StringIO()

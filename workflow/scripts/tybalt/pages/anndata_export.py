@@ -4,16 +4,16 @@
 
     X                       the matrix, as in matrix.h5ad
     obs                     clinical columns and `split`
-    obsm/X_tsne, X_pca      maps of the samples by their genes; X_umap where there is one
+    obsm/X_tsne, X_pca      embeddings of the samples by their genes; X_umap where there is one
     obsm/X_code_{experiment}      codes of an experiment, which is written {model}_{tuner}
-    obsm/X_tsne_{experiment}, X_pca_{experiment}    maps of those codes
+    obsm/X_tsne_{experiment}, X_pca_{experiment}    embeddings of those codes
     var                     per-gene statistics, offset and scale
     varm/{experiment}             weight of each gene in each feature of the decoder
     uns/associations/{experiment}, uns/findings/{experiment}, uns/leaderboard    tables
     uns/tybalt              how the matrix was made
     uns/{label}_colors      colours of the labels, in the order of the categories
 
-The names are scanpy's, so ``scanpy.pl.tsne(study, color=...)`` draws the map by genes and
+The names are scanpy's, so ``scanpy.pl.tsne(study, color=...)`` draws the embedding by genes and
 ``scanpy.pl.embedding(study, "tsne_vae_grid")`` that of a model. cellxgene offers every two-column
 array of `obsm` whose name begins with ``X_`` and refuses missing coordinates
 (https://github.com/chanzuckerberg/cellxgene-documentation/blob/main/desktop/data-reqs.md).
@@ -32,7 +32,7 @@ from tybalt.jobs.files import read_by_sample, read_table
 log = logging.getLogger(__name__)
 
 #: Maps of an embedding table, under the names of scanpy.
-MAPS = ("tsne", "pca", "umap")
+METHODS = ("tsne", "pca", "umap")
 
 
 def assemble_study(
@@ -49,7 +49,7 @@ def assemble_study(
     label: str | None,
     study: str,
 ) -> None:
-    """Put the matrix, the codes, the maps and what was found into one file.
+    """Put the matrix, the codes, the embeddings and what was found into one file.
 
     Parameters
     ----------
@@ -93,13 +93,13 @@ def assemble_study(
 
 
 def add_maps(data, table: pd.DataFrame, suffix: str) -> None:
-    """Add the maps of an embedding table; a constant code has none, and that is logged."""
-    for name in MAPS:
+    """Add the methods of an embedding table; a constant code has none, and that is logged."""
+    for name in METHODS:
         columns = [f"{name}_1", f"{name}_2"]
         if columns[0] not in table:
             continue
         if table[columns].isna().any(axis=None):
-            log.warning("X_%s%s: no map, as the code is constant", name, suffix)
+            log.warning("X_%s%s: no embedding, as the code is constant", name, suffix)
         else:
             data.obsm[f"X_{name}{suffix}"] = values_of(table[columns])
 

@@ -1,4 +1,4 @@
-"""All maps of a dataset on one page that needs no server and no network: `explorer.html`.
+"""All embeddings of a dataset on one page that needs no server and no network: `explorer.html`.
 
 The page draws with BokehJS, which is put inside; its own script is workflow/pages/explorer.js.
 Values travel as base64 of whole numbers: 16 bits for coordinates and numeric clinical columns, 8
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_rgb
 
-from tybalt.analysis.embedding_quality import embedding_name, planes, what_maps_keep
+from tybalt.analysis.embedding_quality import embedding_name, planes, what_embeddings_keep
 from tybalt.analysis.findings import Finding, read_findings
 from tybalt.data.matrix import read_obs, read_values, read_var
 from tybalt.figures.palette import NO_LABEL, SAFE_COLOURS, label_looks, labels_of
@@ -26,7 +26,7 @@ from tybalt.plan.names import experiment_name
 
 log = logging.getLogger(__name__)
 
-#: Genes that can be shown on the maps.
+#: Genes that can be shown on the embeddings.
 PANEL_GENES = 200
 
 #: A page larger than this is slow to send and to open; features that do not fit are left out.
@@ -56,16 +56,16 @@ def build_explorer(
     dataset: Mapping[str, Any],
     explorer: str,
 ) -> None:
-    """Put every map of a dataset, and what is known of its samples, on one page.
+    """Put every embedding of a dataset, and what is known of its samples, on one page.
 
     Parameters
     ----------
     matrix
         matrix.h5ad.
     gene_embedding
-        Map of the samples by their genes.
+        Embedding of the samples by their genes.
     embedding_quality
-        Output of `measure_embeddings`: what each map keeps of the samples' neighbours.
+        Output of `measure_embeddings`: what each embedding preserves of the samples' neighbours.
     embeddings, encodings, gene_weights, findings
         Files of every experiment.
     markers
@@ -86,12 +86,12 @@ def build_explorer(
     """
     obs, var = read_obs(matrix), read_var(matrix)
     names = [experiment_name(*experiment) for experiment in experiments]
-    kept = what_maps_keep(embedding_quality)
+    kept = what_embeddings_keep(embedding_quality)
     codes = [read_by_sample(path, obs.index) for path in encodings]
     weights = [read_table(path, index="gene").loc[var.index] for path in gene_weights]
     of_models = [read_findings(path) for path in findings]
     wanted = read_table(markers)["gene"].tolist()
-    leading = [[found.feature for found in judged if found.confirmed] for judged in of_models]
+    leading = [[found.feature for found in findings if found.confirmed] for findings in of_models]
     panel = choose_panel(var.index, wanted, weights, leading)
     chosen = sorted(var.index.get_indexer(panel))
     values = read_values(matrix)[:, chosen]
@@ -107,9 +107,9 @@ def build_explorer(
         record["maps"] += pack_maps(path, "/".join(experiment), obs.index, kept)
     scripts = [bokeh_script(name) for name in BOKEH_SCRIPTS]
     room = MAXIMUM_BYTES - len(make_page(record, scripts).encode())
-    for name, code, weight, judged in zip(names, codes, weights, of_models, strict=True):
+    for name, code, weight, findings in zip(names, codes, weights, of_models, strict=True):
         block = pack_block(f"features of {name}", code.columns, code.to_numpy())
-        block["notes"] = describe_features(weight, judged)
+        block["notes"] = describe_features(weight, findings)
         size = len(script_data(block)) + 1
         if size > room:
             record["omitted"].append(name)
@@ -119,7 +119,7 @@ def build_explorer(
         record["blocks"].append(block)
     page = make_page(record, scripts).encode()
     Path(explorer).write_bytes(page)
-    log.info("%d maps of %d samples, %.1f MB", len(record["maps"]), len(obs), len(page) / 1e6)
+    log.info("%d embeddings of %d samples, %.1f MB", len(record["maps"]), len(obs), len(page) / 1e6)
 
 
 def make_page(record: Mapping[str, Any], scripts: Sequence[str]) -> str:
@@ -210,7 +210,7 @@ def pack_block(name: str, names: Iterable[str], values: np.ndarray) -> dict[str,
 def pack_maps(
     path: str, of: str, samples: pd.Index, kept: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    """Pack the maps of an embedding table; a constant code has none."""
+    """Pack the planes of an embedding table; a constant code has none."""
     return [
         {
             "name": (name := embedding_name(of, kind)),

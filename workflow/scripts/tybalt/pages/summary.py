@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from tybalt.analysis.embedding_quality import FEW, MANY, read_maps
+from tybalt.analysis.embedding_quality import FEW, MANY, read_embedding_quality
 from tybalt.analysis.findings import Finding, read_findings
 from tybalt.analysis.numbers import decimal, percent
 from tybalt.data.matrix import PARTS, read_notes
@@ -69,7 +69,7 @@ def write_summary(
     provenances
         Records of the matrix and of every model.
     pictures
-        The map by genes and the map of every experiment, PNG; none where samples have no label.
+        The embedding by genes and that of every experiment, PNG; none where samples have no label.
     experiments
         (model, tuner) of every experiment, in the order of its files.
     dataset
@@ -103,8 +103,8 @@ def write_summary(
         groups=plural(in_words(known.roles["group"])),
         evaluated_on=board["evaluated_on"].iloc[0],
         findings=found,
-        others=[other_findings(experiment, judged) for experiment, judged in of_models.items()],
-        maps=map_rows(read_maps(embedding_quality)),
+        others=[other_findings(experiment, findings) for experiment, findings in of_models.items()],
+        embeddings=embedding_rows(read_embedding_quality(embedding_quality)),
         warnings=warnings(board, searches, notes, records, found),
         pictures=[inline_image(path, PICTURE_WIDTH) for path in chosen_pictures(pictures, board)],
         costs=costs(Path(dataset["benchmarks"]), title),
@@ -121,11 +121,11 @@ def headline(
     """Say in two or three sentences what was done and what came out."""
     counts = notes["counts"]
     first = board.iloc[0]
-    judged = f"{first['evaluated_on']} samples"
+    held_out = f"{first['evaluated_on']} samples"
     lines = [
         f"{len(board)} models were trained on {title}: {len(samples.index):,} samples, "
         f"{counts['chosen_genes']:,} genes, {int(board['trainings'].sum()):,} trainings.",
-        f"On {judged}, {experiment_name(first['model'], first['tuner'])} gives the genes back "
+        f"On {held_out}, {experiment_name(first['model'], first['tuner'])} reconstructs expression "
         "best: it "
         f"explains {percent(first['explained'])} of their variance beyond the mean training "
         "sample.",
@@ -136,7 +136,7 @@ def headline(
             "The nearest training samples by the code of "
             f"{experiment_name(named['model'], named['tuner'])} "
             f"name the {samples.label_in_words} of {percent(named['knn_accuracy'])} of the "
-            f"{judged} "
+            f"{held_out} "
             f"({100 * named['knn_low']:.0f} to {percent(named['knn_high'])}, mean over "
             f"{plural(samples.label_in_words)})."
         )
@@ -192,15 +192,15 @@ def named_findings(of_models: Mapping[tuple[str, str], Sequence[Finding]]) -> li
             "genes": found.genes,
             "verdict": found.verdict,
         }
-        for experiment, judged in of_models.items()
-        for found in judged
+        for experiment, findings in of_models.items()
+        for found in findings
         if found.named
     ]
     return sorted(rows, key=lambda row: row["contrast"])
 
 
-def map_rows(maps: pd.DataFrame) -> list[dict[str, str]]:
-    """List what the maps keep."""
+def embedding_rows(table: pd.DataFrame) -> list[dict[str, str]]:
+    """List what every embedding preserves of neighbours and labels."""
     return [
         {
             "name": row["name"],
@@ -208,30 +208,29 @@ def map_rows(maps: pd.DataFrame) -> list[dict[str, str]]:
             "trustworthiness": decimal(row["trustworthiness"]),
             "purity": percent(row["purity"]),
         }
-        for row in maps.to_dict("records")
+        for row in table.to_dict("records")
     ]
 
 
 def effect(found: Finding) -> str:
-    """Write the effect on the judged samples with its interval."""
+    """Write the effect on held-out samples with its interval."""
     if pd.isna(found.test):
         return "–"
     interval = "" if pd.isna(found.low) else f" ({found.low:.2f}–{found.high:.2f})"
     return f"{found.test:.2f}{interval}"
 
 
-def other_findings(experiment: tuple[str, str], judged: Sequence[Finding]) -> str:
-    """Count a model's confirmed of_models to the contrasts that no one named; show the first."""
-    others = [found for found in judged if not found.named]
+def other_findings(experiment: tuple[str, str], findings: Sequence[Finding]) -> str:
+    """Count the confirmed findings of a model for contrasts without a name; show the first."""
+    others = [found for found in findings if not found.named]
     confirmed = [found for found in others if found.confirmed]
     shown = [
         f"{found.contrast} ({found.feature}, {found.measure} {found.test:.2f})"
         for found in confirmed[:OTHERS_SHOWN]
     ]
     return (
-        f"{experiment_name(*experiment)}: {len(confirmed)} of {len(others)} further contrasts "
-        "have a confirmed "
-        "answer" + (f", among them {', '.join(shown)}." if shown else ".")
+        f"{experiment_name(*experiment)}: {len(confirmed)} of {len(others)} further contrasts are "
+        "confirmed" + (f", among them {', '.join(shown)}." if shown else ".")
     )
 
 
@@ -246,8 +245,8 @@ def warnings(
     lines = []
     if board["evaluated_on"].iloc[0] != "test":
         lines.append(
-            "There is no test part: the validation samples judge, which also chose settings and "
-            "epochs."
+            "There is no test part: results are evaluated on the validation samples, which also "
+            "chose settings and epochs."
         )
     for row in board.to_dict("records"):
         if isinstance(row["warnings"], str) and row["warnings"]:
@@ -302,7 +301,7 @@ def drift(records: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def chosen_pictures(pictures: Sequence[str], board: pd.DataFrame) -> list[str]:
-    """Choose the map by genes and, of the models that were trained, that of the best VAE or other.
+    """Choose the embeddings by genes and by the code of the best model that was trained.
 
     The first model of the leaderboard that is not fitted in closed form (PCA, NMF: more than one
     epoch) is shown, else the first.

@@ -39,14 +39,14 @@ class Trial:
     Attributes
     ----------
     name
-        Path component: the hash of the setting, or a slot (s00) of a closed loop.
+        Path component: the hash of the setting, or a slot (s00) of an adaptive search.
     hyperparameters
         All fields of the model's HParams; None where earlier rounds decide them.
     settings
         (epochs, number of configurations of the space) that this one training answers; none
         where earlier rounds decide them.
     slot
-        What is known of such a trial beforehand; None in an open loop.
+        What is known of such a trial beforehand; None in a non-adaptive search.
     """
 
     name: str
@@ -375,7 +375,7 @@ def check_slots(
     tuner: str,
     where: str,
 ) -> None:
-    """Check that a space can fill the slots of a closed loop; raise InputError."""
+    """Check that a space can fill the slots of an adaptive search; raise InputError."""
     shares_epochs = plan[0][0].epochs is not None
     fields = {field.name for field in dataclasses.fields(module.HParams)}
     if shares_epochs and "epochs" in space:

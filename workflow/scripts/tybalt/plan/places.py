@@ -11,8 +11,12 @@ RESOURCES_FOLDER = HOME / "resources"
 
 
 def relative(path: Path) -> str:
-    """Write a path relative to the folder in which Snakemake runs."""
-    return os.path.relpath(path)
+    """Write a path as rules name it: relative if Snakemake runs in the folder of the workflow.
+
+    There a moved clone reruns nothing. Elsewhere the path is absolute: a `workdir` or the `prefix`
+    of a module would bend a relative one.
+    """
+    return os.path.relpath(path) if Path.cwd() == HOME else str(path)
 
 
 class Places(NamedTuple):

@@ -15,7 +15,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Slot:
-    """A place for one training of a closed loop; its setting is proposed later.
+    """A place for one training of an adaptive search; its setting is proposed later.
 
     Parameters
     ----------

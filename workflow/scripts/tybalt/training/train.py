@@ -65,7 +65,7 @@ def train_trial(
     matrix
         Input ``matrix.h5ad``.
     proposals
-        Input ``proposals.json`` of the trial's round; empty in an open loop.
+        Input ``proposals.json`` of the trial's round; empty in a non-adaptive search.
     trial
         Output JSON. A slot without a proposal gets the status ``empty``.
     slot

@@ -1,10 +1,10 @@
 """Tuners: each file holds `Options` and a pure `plan(space, options, seed, where)`.
 
-`plan` returns the rounds of the search. In an open loop a round is a list of settings
-(hyperparameter -> value); in a closed loop it is a list of slots (`tybalt.plan.search.Slot`). It is
-called while parsing, so it uses the standard library only.
+`plan` returns the rounds of the search. In a non-adaptive search a round is a list of settings
+(hyperparameter -> value); in an adaptive search it is a list of slots (`tybalt.plan.search.Slot`).
+It is called while parsing, so it uses the standard library only.
 
-A closed loop also has `ask(space, options, seed, history, slots, model_of)`, which returns for
+An adaptive search also has `ask(space, options, seed, history, slots, model_of)`, which returns for
 each slot of the next round a `tybalt.plan.search.Proposal`, or None for a slot that stays
 empty; and `PLAN_ONLY`, the options that `ask` does not need, so that changing them reruns nothing.
 """

@@ -1,4 +1,4 @@
-"""Closed loops: what a tuner proposes for a round, in the light of all earlier rounds."""
+"""Adaptive searches: what a tuner proposes for a round, in the light of all earlier rounds."""
 
 import importlib
 import logging

@@ -1,4 +1,4 @@
-"""A pan-cancer cohort with known truth, in the raw formats of the TCGA study.
+"""A pan-cancer cohort with planted factors, in the raw formats of the TCGA study.
 
 Seeded and reproducible byte by byte. What is public (cohort sizes, means and deviations of genes,
 marker genes, driver genes) comes from small tables in resources/; no sample's values do.

@@ -106,7 +106,7 @@ def _read_cells(row: bytes, samples: list[str], where: str) -> np.ndarray:
     if len(cells) != len(samples):
         raise InputError(
             f"{where}: found {len(cells)} values, expected {len(samples)}, one per sample of the "
-            "header; mend or get the file again"
+            "header; repair the file or get it again"
         )
     named = zip(cells, samples, strict=True)
     return np.array([_read_cell(cell, f"{where}, column {sample}") for cell, sample in named])

@@ -91,7 +91,7 @@ def _read_rows(path: str, barcodes: str) -> Iterator[tuple[str, str, bytes]]:
             if len(cells) != len(header):
                 raise InputError(
                     f"{path}, line {number:,}: found {len(cells)} fields, expected {len(header)} "
-                    "as in the header; mend or get the file again"
+                    "as in the header; repair the file or get it again"
                 )
             if not cells[i_sample]:
                 raise InputError(
