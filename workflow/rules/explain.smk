@@ -1,4 +1,4 @@
-# Stage 4: encoding -> embedding -> meaning
+# Stage 4: encoding -> embedding -> findings
 #
 # REQUIRES
 #   results/{dataset}/matrix.h5ad, results/{dataset}/{model}/{tuner}/encoding.tsv.gz
@@ -6,7 +6,7 @@
 #   results/{dataset}/gene_embedding.tsv                        embedding of the samples by their genes
 #   results/{dataset}/{model}/{tuner}/embedding.tsv             embedding of the samples by their codes
 #   results/{dataset}/embedding_quality.tsv, embedding_purity.tsv                 neighbours preserved by each embedding
-#   results/{dataset}/{model}/{tuner}/associations.tsv          every feature asked every contrast
+#   results/{dataset}/{model}/{tuner}/associations.tsv          every feature tested for every contrast
 #   results/{dataset}/{model}/{tuner}/contrasts.tsv             what was compared, and of how many
 #   results/{dataset}/{model}/{tuner}/high_weight_genes.tsv, gene_sets.tsv
 #   results/{dataset}/{model}/{tuner}/replicates/{replicate}.tsv.gz   codes of trainings with other seeds

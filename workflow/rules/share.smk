@@ -1,4 +1,4 @@
-# Stage 6: meaning -> things to share
+# Stage 6: findings -> things to share
 #
 # REQUIRES
 #   the tables of the stages before; resources/cohorts.tsv for colours, resources/marker_genes.tsv
