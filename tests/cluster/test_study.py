@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from .conftest import IMPATIENT, name_of, study_of, vae
+from .conftest import IMPATIENT, ROOT, name_of, study_of, vae
 from .slurm import gpus
 
 pytestmark = pytest.mark.cluster
@@ -20,13 +20,21 @@ def study(copy_site):
 
 
 def asked_for(plan: str) -> dict[str, dict[str, str]]:
-    """Read what a job of each rule asks for from a dry run, which names threads above 1."""
+    """Read what a job of each rule asks for: resources from a dry run, threads from the rule."""
+    texts = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    blocks = re.split(r"^ *(?:use )?rule\b", texts, flags=re.M)
+    named = {re.search(r'log_of\("(\w+)"', block): block for block in blocks}
+    threads = {
+        name[1]: (re.search(r"^ +threads: (\d+)", block, re.M) or [None, "1"])[1]
+        for name, block in named.items()
+        if name
+    }
+    assert set(threads.values()) > {"1"}
     rules = {}
     for name, body in re.findall(r"^ *rule (\w+):\n((?: +\w+: .*\n)+)", plan, re.M):
         words = dict(re.findall(r"(\w+)=([^,\n]+)", re.search(r"resources: (.*)", body)[1]))
-        threads = re.search(r"threads: (\d+)", body)
-        rules[name] = {**words, "threads": threads[1] if threads else "1"}
-    assert {rule["threads"] for rule in rules.values()} > {"1"}
+        logged = re.sub(r"^(simulate_dataset)_\w+", r"\1", name)  # a rule for each kind
+        rules[name] = {**words, "threads": threads.get(logged, "1")}
     return rules
 
 

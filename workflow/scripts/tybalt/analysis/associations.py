@@ -150,7 +150,7 @@ def answer(
     split, groups
         Part and group of each sample.
     noun
-        What groups are called: patients.
+        What groups are called: donors.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Contrasts that every latent feature is asked, planned from what is known of the samples."""
+"""Contrasts that every latent feature is tested for, planned from what is known of the samples."""
 
 import dataclasses
 import re

@@ -68,7 +68,7 @@ def measure_embeddings(
         by a vote of the 5 nearest other samples in the embedding) and `purity` (share of the 10
         nearest that have the sample's label, mean over labels).
     embedding_purity
-        Output table: that purity for each cancer type.
+        Output table: that purity for each label.
     """
     known = read_samples(samples, roles)
     labels = None if known.label is None else known.label.to_numpy()

@@ -87,7 +87,7 @@ def explain_factors(
         scaler.transform(codes[part].to_numpy(np.float64)) for part in (train, held_out)
     )
     Y, Y_held_out = (factors[part].to_numpy(np.float64) for part in (train, held_out))
-    # One penalty per factor: what suits the cancer types hides the weaker factors.
+    # One penalty per factor: what suits the strong factors hides the weaker factors.
     ridge = RidgeCV(PENALTIES * len(Z), alpha_per_target=True).fit(Z, Y)
     predicted = ridge.predict(Z_held_out).reshape(Y_held_out.shape)
     nearest = (

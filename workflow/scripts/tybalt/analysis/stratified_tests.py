@@ -47,7 +47,7 @@ class Effects:
 def answering_strata(contrast: Contrast, train: np.ndarray, groups: np.ndarray) -> list[str]:
     """Name the strata with enough training samples to answer a contrast.
 
-    Of at least 10 groups (patients) on each side or, for numbers, of 10 and not all alike.
+    Of at least 10 groups on each side or, for numbers, of 10 and not all alike.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """The samples of a dataset, `samples.tsv`: what is known of them, their parts, and their roles.
 
 Roles say which column plays which part, and general code knows no other names: `group`, what the
-split keeps together and intervals draw (patients, donors); `label`, the classes; `strata`, what
+split keeps together and intervals draw (donors, say); `label`, the classes; `strata`, what
 the split balances.
 """
 

@@ -62,7 +62,7 @@ def split_as_published(samples: pd.Index) -> np.ndarray:
 
     Held-out samples are the part ``validation``. The draw is that of
     ``numpy.random.seed(123); table.sample(frac=0.1)`` on the table sorted by sample. It knows no
-    patients: a tumour and its normal may part.
+    groups: a tumour and its normal may part.
     """
     held_out = samples.to_series().sample(frac=_PUBLISHED_SHARE, random_state=_PUBLISHED_SEED)
     return np.where(samples.isin(held_out), "validation", "train").astype(object)
@@ -71,10 +71,10 @@ def split_as_published(samples: pd.Index) -> np.ndarray:
 def split_by_group(
     obs: pd.DataFrame, validation: float, test: float, roles: Mapping[str, Any], seed: int
 ) -> np.ndarray:
-    """Split groups (patients) into train, validation and test, stratified.
+    """Split groups into train, validation and test, stratified.
 
     A stratum is a value of the first column of `strata` with the values of the others that a
-    group has (a cancer type with sample types); without such columns, all groups are one stratum.
+    group has (a label with sample types); without such columns, all groups are one stratum.
     Strata of fewer than 10 groups fall back to one stratum for each value of the first column, and
     if that is still too small to a pooled one.
     Groups are ordered by stratum and in it by a hash of the seed and their name, and taken at

@@ -216,7 +216,7 @@ def _draw_bar(axes: Axes, name: str, labels: pd.Series, palette: dict[str, str])
 
 
 def _name_groups(axes: Axes, groups: pd.Series) -> None:
-    """Name the blocks of a cancer type at the left, large ones first, where there is room."""
+    """Name the blocks of a label at the left, large ones first, where there is room."""
     line = len(groups) / 38  # height of a line of text, in rows
     middles = {
         name: (np.flatnonzero(groups == name)[[0, -1]]).mean()

@@ -56,7 +56,7 @@ def plot_findings(findings: str, title: str) -> Figure:
     wanted |= table["contrast"].isin(_ALWAYS)
     shown = ordered(table[wanted & table["effect_test"].notna()])
     if shown.empty:
-        say_instead(figure, "No contrast can be asked of these samples.")
+        say_instead(figure, "These samples allow no contrast.")
         return figure
     left_out = max(len(shown) - _ROWS * _PANELS, 0)
     shown = shown.head(_ROWS * _PANELS)

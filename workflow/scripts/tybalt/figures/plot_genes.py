@@ -1,4 +1,4 @@
-"""The genes behind the feature that answers a contrast: the largest weights of both sides."""
+"""The genes behind the feature of a contrast: the largest weights of both sides."""
 
 import textwrap
 

@@ -1,4 +1,4 @@
-"""Reconstruction error: by gene and by cancer type."""
+"""Reconstruction error: by gene and by label."""
 
 import numpy as np
 import pandas as pd

@@ -32,7 +32,7 @@ PANEL_GENES = 200
 #: A page larger than this is slow to send and to open; features that do not fit are left out.
 MAXIMUM_BYTES = 15_000_000
 
-#: Text columns with more values than this (patients, say) have no colours.
+#: Text columns with more values than this (donors, say) have no colours.
 MAXIMUM_LEVELS = 60
 
 #: Genes named with a feature, of each sign.

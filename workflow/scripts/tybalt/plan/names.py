@@ -12,7 +12,7 @@ def in_words(column: str) -> str:
 
 
 def plural(noun: str) -> str:
-    """Write a noun in the plural, as English makes it of most: ``patients``, ``bodies``."""
+    """Write a noun in the plural, as English makes it of most: ``donors``, ``bodies``."""
     if noun.endswith("y") and noun[-2:-1] not in "aeiou":
         return f"{noun[:-1]}ies"
     return f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"

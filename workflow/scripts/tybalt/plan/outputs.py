@@ -143,7 +143,7 @@ TABLES = (
     Output(f"{DATASET}/embedding_purity.tsv", "how pure each label is in every embedding", _COHORT),
     Output(
         f"{EXPERIMENT}/associations.tsv",
-        "how well each feature answers each contrast, on training and on held-out samples",
+        "the effect of each contrast on each feature, on training and on held-out samples",
         _EXPLAIN,
     ),
     Output(f"{EXPERIMENT}/contrasts.tsv", "what was compared, and of how many samples", _EXPLAIN),
