@@ -10,7 +10,7 @@
 #   results/{dataset}/{model}/{tuner}/contrasts.tsv             what was compared, and of how many
 #   results/{dataset}/{model}/{tuner}/high_weight_genes.tsv, gene_sets.tsv
 #   results/{dataset}/{model}/{tuner}/replicates/{replicate}.tsv.gz   codes of trainings with other seeds
-#   results/{dataset}/{model}/{tuner}/stability.tsv             each feature found again in them
+#   results/{dataset}/{model}/{tuner}/stability.tsv             stability of each feature over them
 #   results/{dataset}/{model}/{tuner}/findings.tsv              one row for each contrast: the verdict
 #   results/{dataset}/matched_features.tsv                      features that models share
 #   results/{dataset}/{model}/{tuner}/evaluation.json           one row of the leaderboard

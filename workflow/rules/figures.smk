@@ -215,7 +215,7 @@ use rule draw_experiment as plot_importance with:
 
 
 use rule draw_dataset as plot_progress with:
-    """Draw the best score so far by what it cost, all tuners of a model on one axis."""
+    """Draw the best score against the number of trainings, all tuners of a model on one axis."""
     input:
         progress=f"{DATASET}/progress_{{model}}.tsv",
     output:

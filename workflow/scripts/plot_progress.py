@@ -1,4 +1,4 @@
-"""Draw the best score so far by what it cost, all tuners of a model on one axis."""
+"""Draw the best score against the number of trainings, all tuners of a model on one axis."""
 
 from tybalt.figures.plot_progress import plot_progress
 from tybalt.jobs.adapter import run

@@ -84,7 +84,7 @@ def evaluate_model(
     record |= training_facts(read_json(best), read_table(history))
     warnings = list(read_record(model)["warnings"])
     if record["explained"] < LEAST_EXPLAINED:
-        warnings.append(f"explains {record['explained']:.1%} beyond the mean training sample")
+        warnings.append(f"R² of {record['explained']:.3f} on held-out samples")
     record["warnings"] = "; ".join(warnings)
     write_json({name: _plain(value) for name, value in record.items()}, evaluation)
 

@@ -153,10 +153,10 @@ def sentence(contrast: str, finding: pd.Series) -> str:
 
 
 def stability_in_words(finding: pd.Series) -> str:
-    """Say how well the feature was found again in trainings with other seeds; "" if not tried."""
+    """Say how stable the feature is over trainings with other seeds; "" if not tried."""
     if pd.isna(finding["stability"]):
         return ""
     return (
-        f"Found again in trainings with other seeds: |r| = {finding['stability']:.2f} "
+        f"Stability over seeds: mean |r| = {finding['stability']:.2f} "
         f"on {finding['evaluated_on']} samples."
     )

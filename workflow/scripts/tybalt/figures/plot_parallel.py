@@ -66,7 +66,7 @@ def plot_parallel(trials: str, objective: str, title: str) -> Figure:
     label = score_label(objective)
     settings = read_settings(trials)
     scored, varied = settings.scored, settings.varied
-    figure = new_figure("Every setting, from its values to its score", title)
+    figure = new_figure("Parallel coordinates of the search", title)
     if not varied:
         say_instead(figure, "No two settings with a score differ: there is nothing to compare.")
         return figure

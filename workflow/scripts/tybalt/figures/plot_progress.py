@@ -1,4 +1,4 @@
-"""Best score so far by what it cost: all tuners of one model on one axis."""
+"""Best score against number of trainings: all tuners of one model on one axis."""
 
 import numpy as np
 import pandas as pd
@@ -46,7 +46,7 @@ def plot_progress(progress: str, objective: str, title: str) -> Figure:
     """
     label = score_label(objective)
     found = dict(list(read_table(progress).groupby("tuner", sort=False)))
-    figure = new_figure("Best score so far, by what it cost", title)
+    figure = new_figure("Best score against number of trainings", title)
     units = {"trainings": "runs"}
     if (
         len({epochs for search in found.values() for epochs in search["epochs"] / search["runs"]})
@@ -68,7 +68,7 @@ def plot_progress(progress: str, objective: str, title: str) -> Figure:
         panel.grid(axis="y")
     _set_scores(panels[0], found)
     panels[0].set_ylabel(f"best {label} so far", fontsize=MEDIUM)
-    legend_beside(figure, lines.values(), title="tuner: best at last")
+    legend_beside(figure, lines.values(), title="tuner: final best")
     add_note(figure, _describe(found))
     return figure
 

@@ -29,14 +29,14 @@ PICTURE_WIDTH = 900
 #: Rules named in the table of costs; the others are summed.
 RULES_SHOWN = 6
 
-#: Confirmed of_models to further contrasts that are named for each model.
+#: Confirmed findings of further contrasts that are listed for each model.
 OTHERS_SHOWN = 4
 
 #: Columns of the leaderboard that the page shows, with their headings.
 SHOWN = {
     "explained": "variance explained",
-    "knn_accuracy": "label found",
-    "active_units": "features in use",
+    "knn_accuracy": "label, kNN accuracy",
+    "active_units": "active features",
     "parameters": "parameters",
     "trainings": "trainings",
 }
@@ -126,18 +126,14 @@ def headline(
         f"{len(board)} models were trained on {title}: {len(samples.index):,} samples, "
         f"{counts['chosen_genes']:,} genes, {int(board['trainings'].sum()):,} trainings.",
         f"On {held_out}, {experiment_name(first['model'], first['tuner'])} reconstructs expression "
-        "best: it "
-        f"explains {percent(first['explained'])} of their variance beyond the mean training "
-        "sample.",
+        f"best: R² = {first['explained']:.2f}.",
     ]
     if "knn_accuracy" in board and board["knn_accuracy"].notna().any():
         named = board.sort_values("knn_accuracy", ascending=False, kind="stable").iloc[0]
         lines.append(
-            "The nearest training samples by the code of "
-            f"{experiment_name(named['model'], named['tuner'])} "
-            f"name the {samples.label_in_words} of {percent(named['knn_accuracy'])} of the "
-            f"{held_out} "
-            f"({100 * named['knn_low']:.0f} to {percent(named['knn_high'])}, mean over "
+            f"A kNN classifier on the code of {experiment_name(named['model'], named['tuner'])} "
+            f"predicts {samples.label_in_words} with {percent(named['knn_accuracy'])} accuracy "
+            f"({100 * named['knn_low']:.0f} to {percent(named['knn_high'])}, {held_out}, mean over "
             f"{plural(samples.label_in_words)})."
         )
     return lines

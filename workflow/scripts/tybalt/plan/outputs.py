@@ -109,7 +109,7 @@ TABLES = (
     ),
     Output(
         f"{DATASET}/progress_{{model}}.tsv",
-        "the best score so far by what it cost, of every tuner of a model",
+        "the best score against the number of trainings, of every tuner of a model",
         ("searched",),
         "tune",
     ),
@@ -155,7 +155,7 @@ TABLES = (
     Output(f"{EXPERIMENT}/gene_sets.tsv", "the gene sets among them", _COHORT),
     Output(
         f"{EXPERIMENT}/stability.tsv",
-        "each feature found again in trainings with other seeds (codes in `replicates/`)",
+        "stability of each feature over trainings with other seeds (codes in `replicates/`)",
         (*_COHORT, "replicated"),
     ),
     Output(

@@ -1,4 +1,4 @@
-"""The best score of a search so far, by what it cost: of all tuners of one model."""
+"""The best score of a search against the number of trainings, of all tuners of one model."""
 
 from collections.abc import Sequence
 
