@@ -43,6 +43,13 @@ def test_nothing_is_to_be_done_afterwards(finished):
     assert "Nothing to be done" in finished.snakemake().stdout
 
 
+def test_the_report_is_made_of_every_figure_with_its_caption(finished):
+    finished.snakemake("--report", "report.html")
+    text = finished.path("report.html").read_text(encoding="utf-8")
+    for figure in finished.path("results").rglob("figures/*.png"):
+        assert figure.relative_to(finished.folder).as_posix() in text
+
+
 def test_the_final_model_repeats_its_trial(finished):
     best = read_json(finished.path(f"{VAE}/best.json"))
     trial = read_json(finished.path(f"{VAE}/trials/r0/{best['trial']}/e0.json"))

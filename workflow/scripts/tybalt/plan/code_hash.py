@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 SCRIPTS = Path(__file__).resolve().parents[2]
 
@@ -31,6 +32,15 @@ def code_hash(script: str, *modules: str, files: Iterable[str | Path] = ()) -> s
     str
         16 hex digits, a function of file contents alone.
     """
+    digest = _digest_of(script, modules).copy()
+    for file in files:
+        digest.update(Path(file).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@cache
+def _digest_of(script: str, modules: tuple[str, ...]) -> Any:
+    """Digest a script, modules and what they import; each of hundreds of jobs asks for it."""
     code = {SCRIPTS / f"{script}.py"} | {_file_of(module) for module in modules}
     for file in list(code):
         code |= import_closure(file)
@@ -38,9 +48,7 @@ def code_hash(script: str, *modules: str, files: Iterable[str | Path] = ()) -> s
     for file in sorted(code):
         digest.update(file.relative_to(SCRIPTS).as_posix().encode())
         digest.update(file.read_bytes())
-    for file in files:
-        digest.update(Path(file).read_bytes())
-    return digest.hexdigest()[:16]
+    return digest
 
 
 def import_closure(file: Path) -> set[Path]:

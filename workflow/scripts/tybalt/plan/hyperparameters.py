@@ -149,15 +149,14 @@ def describe_range(field: dataclasses.Field) -> str:
 
 def matters(hp: Any, name: str) -> bool:
     """Tell whether field `name` has an effect in the setting `hp`."""
-    field = next(field for field in dataclasses.fields(hp) if field.name == name)
-    condition = field.metadata["matters"]
+    condition = type(hp).__dataclass_fields__[name].metadata["matters"]
     return condition is None or bool(condition(hp))
 
 
 def effective(hp: Any) -> dict[str, Any]:
     """Return the fields that have an effect in this setting, sorted by name."""
-    values = dataclasses.asdict(hp)
-    return {name: values[name] for name in sorted(values) if matters(hp, name)}
+    names = sorted(field.name for field in dataclasses.fields(hp))
+    return {name: getattr(hp, name) for name in names if matters(hp, name)}
 
 
 def without_effectless(hp: Any) -> dict[str, Any]:
