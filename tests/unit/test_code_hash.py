@@ -9,6 +9,12 @@ from tybalt.plan import code_hash
 SCRIPT = "from tybalt.jobs.adapter import run\nfrom tybalt.work import do\n\nrun(do, snakemake)\n"
 
 
+def forget():
+    """As in another run of Snakemake, which may find other files."""
+    code_hash.imported_files.cache_clear()
+    code_hash._digest_of.cache_clear()
+
+
 @pytest.fixture
 def scripts(tmp_path, monkeypatch):
     """Lay out a scripts folder with a rule whose library imports inside a function."""
@@ -28,14 +34,14 @@ def scripts(tmp_path, monkeypatch):
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(code_hash, "SCRIPTS", tmp_path)
-    code_hash.imported_files.cache_clear()
+    forget()
     yield tmp_path
-    code_hash.imported_files.cache_clear()
+    forget()
 
 
 def hash_after(scripts, name, text):
     (scripts / name).write_text(text)
-    code_hash.imported_files.cache_clear()
+    forget()
     return code_hash.code_hash("do")
 
 
@@ -53,6 +59,7 @@ def test_a_module_that_is_not_imported_does_not_count(scripts):
 def test_a_module_named_at_run_time_counts(scripts):
     before = code_hash.code_hash("do", "tybalt.models.vae")
     (scripts / "tybalt/models/vae.py").write_text("y = 2\n")
+    forget()
     assert code_hash.code_hash("do", "tybalt.models.vae") != before
 
 
