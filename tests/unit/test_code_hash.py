@@ -78,4 +78,5 @@ def test_the_hash_does_not_depend_on_the_place(scripts, tmp_path_factory, monkey
     elsewhere = tmp_path_factory.mktemp("clone") / "scripts"
     shutil.copytree(scripts, elsewhere)
     monkeypatch.setattr(code_hash, "SCRIPTS", elsewhere)
+    forget()
     assert code_hash.code_hash("do") == before
