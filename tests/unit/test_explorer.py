@@ -153,7 +153,7 @@ def test_a_umap_is_offered_where_there_is_one(study, tmp_path):
     names = [entry["name"] for entry in data["maps"]]
     assert names[2] == "UMAP of genes"
     assert data["maps"][0]["note"] == (
-        "keeps 42 % of a sample's 10 nearest neighbours, 55 % of 50; trustworthiness 0.98"
+        "preserves 42 % of a sample's 10 nearest neighbours, 55 % of 50; trustworthiness 0.98"
     )
     assert unpacked(data["maps"][2]["y"]["values"], "<u2")[[0, -1]].tolist() == [0, 65535]
 

@@ -174,7 +174,7 @@ def test_maps_can_be_changed_and_added(page, problems):
     page.select_option(".map select >> nth=0", label="PCA of codes of pca")
     label = page.get_attribute(".plot >> nth=0", "aria-label")
     assert label == f"PCA of codes of pca: {SAMPLES} samples, coloured by cancer type"
-    assert "keeps 42 % of a sample's 10 nearest" in page.text_content(".kept >> nth=0")
+    assert "preserves 42 % of a sample's 10 nearest" in page.text_content(".kept >> nth=0")
     page.select_option("#count", "4")
     page.wait_for_timeout(500)
     assert page.locator(".plot").count() == 4

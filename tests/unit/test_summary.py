@@ -124,3 +124,12 @@ def test_no_benchmark_is_no_failure(tmp_path):
 
 def test_a_measure_that_is_missing_is_a_dash():
     assert summary.measure("knn_accuracy", {"knn_accuracy": np.nan}) == "–"
+
+
+def test_the_embedding_by_genes_stands_before_that_of_the_best_trained_model():
+    board = pd.DataFrame(
+        {"model": ["pca", "vae"], "tuner": ["none", "grid"], "epochs": [1, 40]},
+    )
+    paths = [f"toy/{place}embedding.png" for place in ("pca/none/", "vae/grid/", "figures/gene_")]
+    assert summary.chosen_pictures(paths, board) == [paths[2], paths[1]]
+    assert summary.chosen_pictures([], board) == []

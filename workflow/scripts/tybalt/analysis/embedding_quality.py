@@ -134,7 +134,7 @@ def what_embeddings_keep(embedding_quality: str) -> dict[str, str]:
     for row in read_embedding_quality(embedding_quality).to_dict("records"):
         few, many = (percent(row[f"kept_{count}"]) for count in (FEW, MANY))
         kept[row["name"]] = (
-            f"keeps {few} of a sample's {FEW} nearest neighbours, {many} of {MANY}; "
+            f"preserves {few} of a sample's {FEW} nearest neighbours, {many} of {MANY}; "
             f"trustworthiness {decimal(row['trustworthiness'])}"
         )
     return kept

@@ -306,8 +306,9 @@ def chosen_pictures(pictures: Sequence[str], board: pd.DataFrame) -> list[str]:
         return []
     trained = board[board["epochs"] > 1]
     row = (trained if len(trained) else board).iloc[0]
-    wanted = f"/{row['model']}/{row['tuner']}/"
-    return [path for path in pictures if path.endswith("gene_embedding.png") or wanted in path]
+    code = f"/{row['model']}/{row['tuner']}/"
+    genes = [path for path in pictures if path.endswith("gene_embedding.png")]
+    return genes + [path for path in pictures if code in path]
 
 
 def costs(folder: Path, dataset: str) -> list[dict[str, str]]:
