@@ -1,7 +1,6 @@
 """A folder is a layer: the graph of folders has no circle, and plan/ is pure."""
 
 import ast
-import re
 import sys
 
 from tybalt.plan.code_hash import SCRIPTS, imported_files
@@ -69,14 +68,3 @@ def test_the_plan_needs_the_standard_library_only():
 def test_every_module_says_what_it_is():
     for file in PACKAGE.rglob("*.py"):
         assert ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))), file
-
-
-def test_columns_of_tcga_are_named_by_its_readers_and_the_simulator_only():
-    at_home = {"data.kinds", "data.simulation", "data.tables", "data.sources"}
-    naming = [
-        file.relative_to(PACKAGE).as_posix()
-        for file in PACKAGE.rglob("*.py")
-        if room_of(file) not in at_home
-        and re.search(r"cancer_type|patient", file.read_text(encoding="utf-8"))
-    ]
-    assert naming == []
