@@ -118,7 +118,7 @@ def test_samples_of_another_kind_are_far(study, tmp_path):
     assert record["far_share"] > 0.5
     assert any("farther from the nearest training sample" in line for line in record["warnings"])
     times = record["mse"] / record["held_out"]["mse_genes_found"]
-    said = f"the model gives the samples back with {times:.1f} times the error of held-out"
+    said = f"the model reconstructs the samples with {times:.1f} times the error of held-out"
     assert times > 1.5 and any(line.startswith(said) for line in record["warnings"])
 
 

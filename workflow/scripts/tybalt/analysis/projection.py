@@ -471,7 +471,7 @@ def find_warnings(record: dict[str, Any], label: str) -> list[str]:
     times = record["mse"] / max(held_out["mse_genes_found"], 1e-12)
     if times > MUCH_ERROR:
         lines.append(
-            f"the model gives the samples back with {times:.1f} times the error of held-out "
+            f"the model reconstructs the samples with {times:.1f} times the error of held-out "
             "samples of the training cohort: they vary in ways that it has not learned, so codes, "
             f"places and predicted {plural(label)} mean little"
         )
