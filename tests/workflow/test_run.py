@@ -33,7 +33,7 @@ def test_the_study_ends_with_every_file_in_place(finished):
     for experiment in (VAE, PCA):
         for name in ("best.json", "trials.tsv", "model.zip", "history.tsv", "embedding.tsv"):
             assert finished.path(f"{experiment}/{name}").stat().st_size > 0
-        for name in ("map", "history", "encoding", "reconstruction", "contrast_sex"):
+        for name in ("embedding", "history", "encoding", "reconstruction", "contrast_sex"):
             for suffix in ("png", "pdf"):
                 assert finished.path(f"{experiment}/figures/{name}.{suffix}").stat().st_size > 1000
     assert not list(finished.path("results").rglob(".*")), "a staged file was left behind"
