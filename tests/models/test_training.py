@@ -14,7 +14,8 @@ from tybalt.analysis.encoding import (
     measure_reconstruction,
     weigh_genes,
 )
-from tybalt.data.matrix import write_matrix
+from tybalt.data.matrix import read_obs, write_matrix
+from tybalt.data.samples import write_samples
 from tybalt.jobs.files import read_json, read_table, write_json
 from tybalt.plan.errors import InputError
 from tybalt.training import train as training
@@ -87,13 +88,16 @@ def test_the_winner_is_trained_as_its_trial_was(trained):
 
 
 def test_latent_tables_are_complete_and_repeat_themselves(matrix, trained, tmp_path):
+    table, roles = str(tmp_path / "samples.tsv"), {"label": "cancer_type", "strata": []}
+    write_samples(read_obs(matrix), table)
+
     def write_tables(folder):
         folder.mkdir()
         names = ("encoding", "weights", "genes", "samples")
         paths = [str(folder / f"{name}.tsv.gz") for name in names]
         encode_samples(matrix, trained["model.zip"], paths[0])
         weigh_genes(trained["model.zip"], paths[1])
-        measure_reconstruction(matrix, trained["model.zip"], *paths[2:])
+        measure_reconstruction(matrix, table, trained["model.zip"], roles, *paths[2:])
         return paths
 
     first, again = write_tables(tmp_path / "a"), write_tables(tmp_path / "b")

@@ -79,8 +79,7 @@ def measure_reconstruction(
         samples.tsv, and the parts that its columns play (`tybalt.data.samples`).
     reconstruction_genes
         Output: gene, the mean squared error over the samples of each part (``mse_train`` ...) and
-        the correlation over the samples of the part that known.held_outs (``pearson_test``); NaN
-        where a gene is constant.
+        the correlation over the held-out samples (``pearson_test``); NaN where a gene is constant.
     reconstruction_samples
         Output: sample, split, the columns of the label and of the strata, mse,
         mse_of_mean (that of the mean training sample, which every model must beat), pearson over
