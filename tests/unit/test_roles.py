@@ -60,6 +60,10 @@ def test_columns_with_the_names_of_tcga_play_their_parts_unasked():
             {"roles": {"group": "donor", "label": "tissu"}},
             "datasets.mine.roles.label: 'tissu' is not a declared column; did you mean 'tissue'",
         ),
+        (
+            {"roles": {"group": "donor", "label": "donor"}},
+            "datasets.mine.roles.label: found 'donor', which is also the group",
+        ),
         ({"roles": {"group": "doner"}}, "datasets.mine.roles.group: 'doner' is not a declared"),
         ({"roles": {"strata": ["site"]}}, "datasets.mine.roles.strata: 'site' is not a declared"),
         ({"roles": {"lable": "tissue"}}, "datasets.mine.roles.lable: unknown key; did you mean"),

@@ -160,7 +160,7 @@ def test_a_remote_module_is_refused_in_one_sentence(pristine, tmp_path, config):
 
 
 def test_results_lie_where_the_config_says(pristine, tmp_path):
-    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY | {"results_dir": "out/of/here"}))
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY | {"results_dir": "out/of/here/"}))
     snakefile = str(pristine.path("Snakefile"))
     plan = snakemake(tmp_path, "-n", "-s", snakefile, "--configfile", "tiny.yaml")
     assert "out/of/here/tiny/tiny-pca/none/model.zip" in plan

@@ -51,7 +51,7 @@ STUDY = checked(load_study, "the config")
 config = config | {"training": STUDY.config["training"]}
 
 # Every path begins with one of these.
-PLACES = Places(results=STUDY.config["results_dir"], downloads="resources/downloads")
+PLACES = Places(results=str(Path(STUDY.config["results_dir"])), downloads="resources/downloads")
 RESULTS = PLACES.results
 DATASET = f"{RESULTS}/{outputs.DATASET}"
 EXPERIMENT = f"{RESULTS}/{outputs.EXPERIMENT}"

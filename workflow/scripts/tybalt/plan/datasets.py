@@ -113,6 +113,12 @@ def check_roles(where: str, roles: Mapping[str, Any], columns: Collection[str]) 
         raise InputError(
             f"{where}.roles.group: missing; name the column that the split keeps together"
         )
+    if roles.get("label") == roles["group"]:
+        raise InputError(
+            f"{where}.roles.label: found {roles['label']!r}, which is also the group: its classes "
+            "are in one part of the split each, so none could be predicted; name another column, "
+            "or null"
+        )
 
 
 def resolve_roles(
