@@ -68,10 +68,19 @@ def test_columns_with_the_names_of_tcga_play_their_parts_unasked():
         ({"roles": {"strata": ["site"]}}, "datasets.mine.roles.strata: 'site' is not a declared"),
         ({"roles": {"lable": "tissue"}}, "datasets.mine.roles.lable: unknown key; did you mean"),
         ({"tasks": ["generate"]}, "datasets.mine.tasks[0]: found 'generate'; "),
+        (
+            {
+                "clinical": {
+                    "barcodes": "none",
+                    "columns": {"sample": "i", "donor": "d", "split": "s"},
+                }
+            },
+            "datasets.mine.clinical.columns.split: our tables have a column of this name",
+        ),
         ({"tasks": []}, "datasets.mine.tasks: found [], expected at least 1 of them"),
         (
             {"roles": {"label": None}, "contrasts": TISSUES["contrasts"]},
-            "datasets.mine.contrasts.batch.within: 'label' is not a declared covariate",
+            "datasets.mine.contrasts.batch.within: no column plays the role `label`; set",
         ),
     ],
 )

@@ -5,7 +5,8 @@
 # PROVIDES
 #   resources/downloads/{source}/{table}.tsv.gz and .json   downloaded and checked (kind xena)
 #   results/{dataset}/raw/...                               a simulated cohort in the raw formats
-#   results/{dataset}/matrix.h5ad, .provenance.json     samples x genes, clinical columns, split
+#   results/{dataset}/matrix.h5ad, .provenance.json         samples x genes, clinical columns, split
+#   results/{dataset}/samples.tsv                           the samples: split, roles and columns
 #   results/{dataset}/published_check.json              is it the published matrix? (kind xena)
 #   results/{dataset}/clinical.tsv                          all clinical rows, harmonised
 #   results/{dataset}/mutations.h5ad, mutation_burden.tsv   samples x genes, 0/1; mutations per sample

@@ -1,7 +1,7 @@
 # Stage 4: encoding -> embedding -> findings
 #
 # REQUIRES
-#   results/{dataset}/matrix.h5ad, results/{dataset}/{model}/{tuner}/encoding.tsv.gz
+#   results/{dataset}/matrix.h5ad, samples.tsv, results/{dataset}/{model}/{tuner}/encoding.tsv.gz
 # PROVIDES
 #   results/{dataset}/gene_embedding.tsv                        embedding of the samples by their genes
 #   results/{dataset}/{model}/{tuner}/embedding.tsv             embedding of the samples by their codes
@@ -11,6 +11,7 @@
 #   results/{dataset}/{model}/{tuner}/high_weight_genes.tsv, gene_sets.tsv
 #   results/{dataset}/{model}/{tuner}/replicates/{replicate}.tsv.gz   codes of trainings with other seeds
 #   results/{dataset}/{model}/{tuner}/stability.tsv             stability of each feature over them
+#   results/{dataset}/{model}/{tuner}/feature_pairs.tsv, pair_points.tsv.gz   two features for each named contrast
 #   results/{dataset}/{model}/{tuner}/findings.tsv              one row for each contrast: the verdict
 #   results/{dataset}/matched_features.tsv                      features that models share
 #   results/{dataset}/{model}/{tuner}/evaluation.json           one row of the leaderboard

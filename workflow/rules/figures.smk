@@ -32,7 +32,7 @@ use rule draw_dataset as draw_experiment with:
 
 
 use rule draw_dataset as plot_gene_embedding with:
-    """Draw the samples mapped by their genes, coloured by cancer type."""
+    """Draw the samples embedded by their genes, coloured by label."""
     input:
         embedding=f"{DATASET}/gene_embedding.tsv",
         samples=f"{DATASET}/samples.tsv",
@@ -46,7 +46,7 @@ use rule draw_dataset as plot_gene_embedding with:
 
 
 use rule draw_experiment as plot_embedding with:
-    """Draw the samples mapped by their codes, coloured by cancer type."""
+    """Draw the samples embedded by their codes, coloured by label."""
     input:
         embedding=f"{EXPERIMENT}/embedding.tsv",
         samples=f"{DATASET}/samples.tsv",
@@ -117,7 +117,7 @@ use rule draw_experiment as plot_encoding with:
 
 
 use rule draw_experiment as plot_reconstruction with:
-    """Draw the reconstruction error by gene and by cancer type."""
+    """Draw the reconstruction error by gene and by label."""
     input:
         reconstruction_genes=f"{EXPERIMENT}/reconstruction_genes.tsv.gz",
         reconstruction_samples=f"{EXPERIMENT}/reconstruction_samples.tsv.gz",
@@ -245,7 +245,7 @@ use rule draw_dataset as plot_leaderboard with:
 
 
 use rule draw_dataset as plot_embedding_quality with:
-    """Draw what every embedding preserves of the samples' neighbours and cancer types."""
+    """Draw what every embedding preserves of the samples' neighbours and labels."""
     input:
         embedding_quality=f"{DATASET}/embedding_quality.tsv",
         embedding_purity=f"{DATASET}/embedding_purity.tsv",

@@ -1,4 +1,4 @@
-"""Draw the samples mapped by their codes, coloured by cancer type."""
+"""Draw the samples embedded by their codes, coloured by label."""
 
 from tybalt.figures.plot_embedding import plot_embedding
 from tybalt.jobs.adapter import run

@@ -1,4 +1,4 @@
-"""Draw what every embedding preserves of the samples' neighbours and cancer types."""
+"""Draw what every embedding preserves of the samples' neighbours and labels."""
 
 from tybalt.figures.plot_embedding_quality import plot_embedding_quality
 from tybalt.jobs.adapter import run

@@ -1,4 +1,4 @@
-"""Draw the samples mapped by their genes, coloured by cancer type."""
+"""Draw the samples embedded by their genes, coloured by label."""
 
 from tybalt.figures.plot_gene_embedding import plot_gene_embedding
 from tybalt.jobs.adapter import run

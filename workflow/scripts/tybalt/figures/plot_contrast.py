@@ -29,7 +29,7 @@ from tybalt.jobs.files import read_table
 from tybalt.plan.names import in_words
 
 FIGURE_OF = "experiment"
-NEEDS = ("explain",)
+NEEDS = ("explain", "cohort", "named contrasts")
 NAME = "contrast_{contrast}"
 
 

@@ -24,7 +24,7 @@ from tybalt.figures.style import (
 from tybalt.jobs.files import read_table
 
 FIGURE_OF = "experiment"
-NEEDS = ("explain", "contrasts")
+NEEDS = ("explain", "cohort", "contrasts")
 
 #: Rows of a panel, and panels beside each other.
 _ROWS, _PANELS = 30, 2

@@ -24,7 +24,7 @@ from tybalt.figures.style import (
 from tybalt.jobs.files import read_table
 
 FIGURE_OF = "experiment"
-NEEDS = ("explain",)
+NEEDS = ("explain", "cohort", "named contrasts")
 NAME = "genes_{contrast}"
 
 #: Genes of each side that are named, and gene sets listed below them.

@@ -1,6 +1,7 @@
 """Datasets of a config: what the schema cannot check, and what their kind fills in (PURE)."""
 
 import importlib
+import re
 from collections.abc import Collection, Mapping
 from types import ModuleType
 from typing import Any
@@ -54,6 +55,7 @@ def complete_dataset(
     completed["split"] = split if split["method"] == "tybalt" else {**SHARES, **split}
     check_split(where, completed["split"])
     check_tables(where, completed["tables"])
+    check_columns(where, completed["columns"])
     check_roles(where, completed["roles"], completed["columns"])
     completed["contrasts"] = {
         contrast: resolve_roles(f"{where}.contrasts.{contrast}", definition, completed)
@@ -100,6 +102,16 @@ def check_tables(where: str, tables: Collection[str]) -> None:
         raise InputError(f"{where}.tables: `status` needs {' and '.join(sorted(lacking))} as well")
 
 
+def check_columns(where: str, columns: Collection[str]) -> None:
+    """Refuse columns that would stand under the name of something else in our tables."""
+    taken = [name for name in columns if re.fullmatch(r"split|z\d+", name)]
+    if taken:
+        raise InputError(
+            f"{where}.clinical.columns.{taken[0]}: our tables have a column of this name (the part "
+            "of the split, a latent feature); give yours another name"
+        )
+
+
 def check_roles(where: str, roles: Mapping[str, Any], columns: Collection[str]) -> None:
     """Check that the columns which play a part are declared."""
     named = [(role, roles[role]) for role in SINGLE_ROLES if roles.get(role) is not None]
@@ -131,7 +143,12 @@ def resolve_roles(
         if key not in definition:
             continue
         name = definition[key]
-        if name not in columns and name in SINGLE_ROLES and roles.get(name):
+        if name not in columns and name in SINGLE_ROLES:
+            if not roles.get(name):
+                raise InputError(
+                    f"{where}.{key}: no column plays the role `{name}`; set roles.{name}, or "
+                    "name a column"
+                )
             name = roles[name]
         if name not in columns:
             raise InputError(
