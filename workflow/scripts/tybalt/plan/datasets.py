@@ -3,6 +3,7 @@
 import importlib
 import re
 from collections.abc import Collection, Mapping
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -22,6 +23,7 @@ RESERVED_NAMES = {"logs", "benchmarks"}
 SINGLE_ROLES = ("group", "label")
 
 
+@cache
 def kinds() -> dict[str, ModuleType]:
     """Return every kind of dataset by the name that a config gives it."""
     return {

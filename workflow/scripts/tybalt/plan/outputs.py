@@ -13,11 +13,10 @@ an experiment of which all its `needs` are facts:
 
 import ast
 import dataclasses
-import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from tybalt.plan import reproduction
 from tybalt.plan.datasets import kind_of
@@ -265,59 +264,70 @@ def outputs() -> list[Output]:
 
 def files(study: Study, *stages: str) -> list[str]:
     """List the files of a study (of these stages, or all), below the folder of results."""
-    return [
-        path
-        for output in outputs()
-        if not stages or output.stage in stages
-        for path in paths_of(study, output)
-    ]
+    return paths_of(study, [each for each in outputs() if not stages or each.stage in stages])
 
 
 def files_named(study: Study, *names: str, dataset: str | None = None) -> list[str]:
     """List the files whose pattern ends in one of these names; of one dataset if it is given."""
-    return [
-        path
+    named = [
+        output
         for output in outputs()
         if output.path.removeprefix(f"{EXPERIMENT}/").removeprefix(f"{DATASET}/") in names
-        for path in paths_of(study, output)
-        if dataset is None or path.startswith(f"{dataset}/")
+    ]
+    paths = paths_of(study, named)
+    return [path for path in paths if dataset is None or path.startswith(f"{dataset}/")]
+
+
+class Place(NamedTuple):
+    """A dataset or an experiment that may have an output."""
+
+    wildcards: dict[str, str]
+    facts: set[str]
+    contrasts: list[str]  #: those that the config names
+
+
+def paths_of(study: Study, chosen: Sequence[Output]) -> list[str]:
+    """List the paths of these outputs in a study, output by output."""
+    datasets, experiments = places_of_datasets(study), places_of_experiments(study)
+    return [
+        path
+        for output in chosen
+        for path in dict.fromkeys(
+            path
+            for place in (experiments if "model" in output.wildcards else datasets)
+            for path in paths_at(place, output)
+        )
     ]
 
 
-def paths_of(study: Study, output: Output) -> Iterator[str]:
-    """List the files of one output in a study."""
-    seen = set()
-    for known, facts, contrasts in places_of(study, output):
-        if not set(output.needs) <= facts or ("projected" in facts) != (
-            "projected" in output.needs
-        ):
-            continue
-        choices = (
-            [{"contrast": name} for name in contrasts] if "contrast" in output.wildcards else [{}]
-        )
-        for choice in choices:
-            path = output.path.format(**known, **choice)
-            if path not in seen:
-                seen.add(path)
-                yield path
+def paths_at(place: Place, output: Output) -> list[str]:
+    """List the paths of an output at one place; none where a need is no fact."""
+    projected = "projected" in output.needs
+    if not set(output.needs) <= place.facts or ("projected" in place.facts) != projected:
+        return []
+    if "contrast" not in output.wildcards:
+        return [output.path.format(**place.wildcards)]
+    return [output.path.format(**place.wildcards, contrast=name) for name in place.contrasts]
 
 
-def places_of(study: Study, output: Output) -> Iterator[tuple[dict[str, str], set[str], list[str]]]:
-    """List (wildcards, facts, contrasts) of the datasets or experiments that may have an output."""
-    names = [*study.datasets, *study.projections]
-    if "model" in output.wildcards:
-        for experiment in study.experiments.values():
-            facts = facts_of_experiment(study, experiment)
-            contrasts = list(study.dataset(experiment.dataset)["contrasts"])
-            keys = dict(zip(("dataset", "model", "tuner"), experiment.key, strict=True))
-            yield keys, facts, contrasts
-        return
-    for name in names:
-        yield (
-            {"dataset": name},
-            facts_of_dataset(study, name),
-            list(study.dataset(name)["contrasts"]),
+def places_of_datasets(study: Study) -> list[Place]:
+    """List the datasets of a study, those of new samples too."""
+    return [
+        Place({"dataset": name}, facts_of_dataset(study, name), [*study.dataset(name)["contrasts"]])
+        for name in (*study.datasets, *study.projections)
+    ]
+
+
+def places_of_experiments(study: Study) -> list[Place]:
+    """List the experiments of a study."""
+    return [
+        Place(
+            dict(zip(("dataset", "model", "tuner"), experiment.key, strict=True)),
+            facts_of_experiment(study, experiment),
+            [*study.dataset(experiment.dataset)["contrasts"]],
         )
+        for experiment in study.experiments.values()
+    ]
 
 
 def facts_of_dataset(study: Study, name: str) -> set[str]:
@@ -357,4 +367,4 @@ def replicates_of(config: Mapping[str, Any], experiment: Experiment) -> list[int
     """List the numbers of the trainings with other seeds; a model in closed form has none."""
     module = load_plugin("models", experiment.module, f"models.{experiment.model}")
     count = config["explain"]["stability_seeds"] if hasattr(module, "build") else 0
-    return list(itertools.islice(itertools.count(1), count))
+    return list(range(1, count + 1))
