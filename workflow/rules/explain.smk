@@ -368,7 +368,7 @@ rule measure_planted_factors:
 
 
 rule compare_planted_factors:
-    """Put the grades of the models of a simulated cohort side by side."""
+    """Put the planted factors that each model found side by side."""
     input:
         found=of_every_experiment("planted_factors.tsv"),
     output:

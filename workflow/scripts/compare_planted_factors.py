@@ -1,4 +1,4 @@
-"""Put the grades of the models of a simulated cohort side by side."""
+"""Put the planted factors that each model found side by side."""
 
 from tybalt.analysis.planted_factors import compare_planted_factors
 from tybalt.jobs.adapter import run

@@ -1,4 +1,4 @@
-"""Grade a code against what was planted in a simulated cohort."""
+"""How much of what was planted in a simulated cohort a code explains."""
 
 import logging
 from collections.abc import Mapping
@@ -24,8 +24,17 @@ NEIGHBOURS = 10
 #: The nonlinear factor is an angle; its harmonics among the factors are only how it was planted.
 PHASE = ["phase:cos", "phase:sin"]
 
-#: Columns of the table of grades.
-GRADES = ["factor", "group", "n", "r2_linear", "r2_neighbours", "feature", "r2_feature", "auroc"]
+#: Columns of the table of factors.
+FACTOR_COLUMNS = [
+    "factor",
+    "group",
+    "n",
+    "r2_linear",
+    "r2_neighbours",
+    "feature",
+    "r2_feature",
+    "auroc",
+]
 
 
 def measure_planted_factors(
@@ -106,7 +115,7 @@ def explain_factors(
             "r2_feature": np.square(alone),
             "auroc": [_auroc(y, score) for y, score in zip(Y_held_out.T, predicted.T, strict=True)],
         }
-    )[GRADES]
+    )[FACTOR_COLUMNS]
 
 
 def explained(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -129,7 +138,7 @@ def _auroc(true: np.ndarray, score: np.ndarray) -> float:
 def compare_planted_factors(
     found: list[str], experiments: list[list[str]], planted_factors: str
 ) -> None:
-    """Put the grades of the models of a simulated cohort side by side.
+    """Put the planted factors that each model found side by side.
 
     Parameters
     ----------
@@ -150,9 +159,9 @@ def compare_planted_factors(
     write_table(table[["model", "tuner", *table.columns.drop(["model", "tuner"])]], planted_factors)
 
 
-def summarize(grades: pd.DataFrame) -> pd.DataFrame:
-    """Average the grades of a table over each group of factors."""
-    varying = grades[grades["r2_linear"].notna()]
+def summarize(factors: pd.DataFrame) -> pd.DataFrame:
+    """Average a table of factors over each group of factors."""
+    varying = factors[factors["r2_linear"].notna()]
     grouped = varying.groupby("group", sort=False)
     means = grouped[["r2_linear", "r2_neighbours", "r2_feature", "auroc"]].mean()
     means.insert(0, "factors", grouped.size())
