@@ -7,8 +7,11 @@ import pytest
 from tybalt.data.matrix import (
     held_out_part,
     present_parts,
+    read_blocks,
+    read_features,
     read_notes,
     read_obs,
+    read_observed,
     read_parts,
     read_values,
     read_var,
@@ -85,3 +88,28 @@ def test_the_same_content_gives_the_same_bytes_uncompressed(matrix, tmp_path):
     assert Path(matrix).read_bytes() == again.read_bytes()
     with h5py.File(matrix) as file:
         assert file["X"].chunks is None and file["X"].compression is None
+
+
+def test_blocks_are_read_alone_or_together(tmp_path):
+    X, obs, var = example()
+    observed = np.ones(X.shape, bool)
+    observed[5, 2:] = False
+    path = str(tmp_path / "blocks.h5ad")
+    blocks = ["rna", "rna", "methylation", "methylation"]
+    write_matrix(path, X, obs, var.assign(block=blocks), {}, observed)
+    assert read_blocks(path) == {"rna": 2, "methylation": 2}  # in the order of the columns
+    np.testing.assert_array_equal(read_values(path, ["methylation"]), X[:, 2:])
+    np.testing.assert_array_equal(read_values(path, ["methylation", "rna"]), X)
+    assert read_features(path, ["methylation"]) == list(read_var(path, ["methylation"]).index)
+    assert read_features(path, ["rna"]) == ["W", "X"]
+    train = obs["split"] == "train"
+    np.testing.assert_array_equal(read_parts(path, ["train"], ["rna"])["train"], X[train, :2])
+    np.testing.assert_array_equal(read_observed(path), observed)
+    assert read_observed(path, ["rna"]) is None
+    with pytest.raises(InputError, match="no block 'protein'.*methylation"):
+        read_parts(path, ["train"], ["protein"])
+
+
+def test_a_matrix_that_was_measured_throughout_has_one_block_and_no_layer(matrix):
+    assert read_blocks(matrix) == {"expression": N_GENES}
+    assert read_observed(matrix) is None

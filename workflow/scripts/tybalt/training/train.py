@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tybalt.data.matrix import read_genes, read_notes, read_obs, read_parts, read_var
+from tybalt.data.matrix import read_features, read_notes, read_obs, read_parts, read_var
 from tybalt.jobs.checkpoint import Checkpoint, Progress
 from tybalt.jobs.files import read_json, write_json, write_table
 from tybalt.plan.errors import InputError
@@ -209,7 +209,7 @@ def train(
     check_input(matrix, parts, module, hp)
     check_objective(training["objective"], module)
     values = dataclasses.asdict(hp)
-    genes = read_genes(matrix)
+    genes = read_features(matrix)
     autoencoder = create(module, len(genes), values, seed, genes)
     kept = None
     if checkpoint is not None:
