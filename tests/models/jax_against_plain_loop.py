@@ -13,9 +13,11 @@ import numpy as np
 
 from tybalt.training.engine_of_keras import start_engine
 from tybalt.training.integrity import check_loss
-from tybalt.training.model import create
+from tybalt.training.model import make_model
+from tybalt.training.rows import Rows, make_inputs
 
 BATCH, SEED, GENES = 32, 3, 40
+INPUTS = make_inputs([f"g{i}" for i in range(GENES)])
 VAE = {"latent_dim": 4, "depth": 1, "hidden_dim": 8, "heads": "batchnorm_relu", "kappa": 0.5}
 DEEP = {"latent_dim": 4, "depth": 1, "hidden_dim": 8}
 SETTINGS = [
@@ -57,10 +59,10 @@ def plain_loop(model, engine, X, epochs):
 def differs(module: str, values: dict, X: np.ndarray) -> bool:
     """Compare the weights after two epochs, the last minibatch being smaller."""
     hp = {**values, "batch_size": BATCH, "epochs": 2}
-    fast, slow = (create(module, GENES, hp, seed=1).model for _ in range(2))
+    fast, slow = (make_model(module, INPUTS, hp, seed=1).model for _ in range(2))
     engine = start_engine(fast, BATCH, SEED)
-    check_loss(engine, engine.place(X[:BATCH]))
-    placed = engine.place(X)
+    check_loss(engine, engine.place(Rows(X[:BATCH], INPUTS)))
+    placed = engine.place(Rows(X, INPUTS))
     for epoch in (1, 2):
         engine.train_epoch(placed, epoch)
     expected = plain_loop(slow, start_engine(slow, BATCH, SEED), X, epochs=2)

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from tybalt.plan import models_and_tuners as study
-from tybalt.training.model import create, load_module
+from tybalt.training.model import load_module, make_model
+from tybalt.training.rows import Rows, make_inputs
 from tybalt.training.train import fit_and_keep_best
 
 MODULES = study.available("models")
@@ -50,7 +51,12 @@ def small(name: str, **values) -> dict:
 
 def untrained(name: str, hyperparameters: dict, seed: int = 0):
     """Make a model of the planted genes."""
-    return create(name, N_GENES, hyperparameters, seed, GENES)
+    return make_model(name, make_inputs(GENES), hyperparameters, seed)
+
+
+def rows(X: np.ndarray) -> Rows:
+    """Make rows of values that were all measured."""
+    return Rows(X, make_inputs([f"g{i}" for i in range(X.shape[1])]))
 
 
 def fitted(name: str, data: Planted, hyperparameters: dict, seed: int = 5):
@@ -58,5 +64,10 @@ def fitted(name: str, data: Planted, hyperparameters: dict, seed: int = 5):
     autoencoder = untrained(name, hyperparameters, seed)
     objective = load_module(name).OBJECTIVE
     return autoencoder, fit_and_keep_best(
-        autoencoder, data.train, data.validation, seed, objective=objective, patience=0
+        autoencoder,
+        rows(data.train),
+        rows(data.validation),
+        seed,
+        objective=objective,
+        patience=0,
     )

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 from tybalt.data.simulation.logic_genes import logic_genes
-from tybalt.training.model import create
+from tybalt.training.model import make_model
+from tybalt.training.rows import make_inputs
 from tybalt.training.train import fit_and_keep_best
+
+from .planted import rows
 
 
 @pytest.fixture(scope="module")
@@ -16,9 +19,11 @@ def logic():
 
 def trained(logic, module, **values):
     train, validation = logic
-    autoencoder = create(module, train.shape[1], {"latent_dim": 2, **values}, seed=7)
+    autoencoder = make_model(
+        module, make_inputs("g" * train.shape[1]), {"latent_dim": 2, **values}, seed=7
+    )
     result = fit_and_keep_best(
-        autoencoder, train, validation, seed=7, objective="reconstruction", patience=0
+        autoencoder, rows(train), rows(validation), seed=7, objective="reconstruction", patience=0
     )
     return autoencoder, result
 

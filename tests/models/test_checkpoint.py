@@ -1,6 +1,7 @@
 """A training that was killed ends as if it had not been; what does not fit is not taken."""
 
 import contextlib
+import json
 import logging
 import signal
 import subprocess
@@ -17,10 +18,13 @@ from hypothesis import strategies as st
 from tybalt.jobs import adapter, checkpoint, orphans
 from tybalt.jobs.checkpoint import Checkpoint, Progress
 from tybalt.jobs.files import write_json
+from tybalt.training.rows import make_inputs
 from tybalt.training.train import fit_and_keep_best
 
 from .planted import plant
-from .test_training import write
+from .test_training import ELBO, write
+
+TRAINING = {**ELBO, "module": "vae"}
 
 IDENTITY = {"code": "c0de", "seed": 1, "threads": 2, "hyperparameters": {"depth": 0}}
 DATA = [np.arange(6.0, dtype=np.float32).reshape(2, 3)]
@@ -40,11 +44,11 @@ from tybalt.jobs import adapter
 from tybalt.jobs import checkpoint
 from tybalt.training import train as training
 
-folder, killed_after = sys.argv[1], int(sys.argv[2])
+folder, killed_after, TRAINING = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])
 noted = training.note
 
-def note(progress, record, autoencoder):
-    noted(progress, record, autoencoder)
+def note(progress, record, *others):
+    noted(progress, record, *others)
     if record["epoch"] == killed_after:
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -52,10 +56,10 @@ training.note = note
 checkpoint.MINIMUM_SECONDS = 0
 adapter.run(training.train_model, SimpleNamespace(
     rule="train_model",
-    input={"matrix": f"{folder}/../matrix.h5ad", "best": f"{folder}/../best.json"},
+    input={"matrix": f"{folder}/../matrix.h5ad", "bases": [], "best": f"{folder}/../best.json"},
     output={"model": f"{folder}/model.zip", "history": f"{folder}/history.tsv"},
     params={
-        "training": {"backend": "tensorflow", "objective": "elbo", "patience": 0},
+        "training": TRAINING,
         "code": "c0de",
     },
     config={"training": {"checkpoint_every": 2}},
@@ -68,7 +72,7 @@ def run_job(folder: Path, killed_after: int = 0) -> str:
     """Train in a process of its own, which may kill itself after an epoch; return its log."""
     folder.mkdir(exist_ok=True)
     done = subprocess.run(
-        [sys.executable, "-c", JOB, str(folder), str(killed_after)],
+        [sys.executable, "-c", JOB, str(folder), str(killed_after), json.dumps(TRAINING)],
         env={"PYTHONPATH": str(Path(adapter.__file__).parents[2]), "PATH": ""},
         capture_output=True,
         text=True,
@@ -107,7 +111,7 @@ class Killed(BaseException):
 class Scripted:
     """Has the scores it is told and, as its weights, the number of the epoch."""
 
-    n_genes = 10
+    inputs = make_inputs(["g"] * 10)
 
     def __init__(self, scores, warm_from, killed_after=None):
         self.hp = SimpleNamespace(epochs=len(scores))

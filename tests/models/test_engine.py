@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 
 from tybalt.training.engine_of_keras import start_engine
-from tybalt.training.model import create, load_module
+from tybalt.training.model import load_module
 
-from .planted import GRADIENT_MODULES, N_GENES, fitted, small, untrained
+from .planted import GRADIENT_MODULES, fitted, rows, small, untrained
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 
@@ -50,7 +50,7 @@ def test_two_epochs_equal_a_plain_loop(name, hyperparameters, planted):
     values = small(name, batch_size=32, **hyperparameters)
     fast, slow = (untrained(name, values, seed=3) for _ in range(2))
     engine = start_engine(fast.model, 32, seed=3)
-    placed = engine.place(X)
+    placed = engine.place(rows(X))
     for epoch in (1, 2):
         engine.train_epoch(placed, epoch)
     plain_loop(slow.model, start_engine(slow.model, 32, seed=3), X, epochs=2)
@@ -75,7 +75,7 @@ def test_every_optimizer_trains_in_a_way_of_its_own(planted):
 def test_measured_terms_are_those_of_the_reconstruction(name, planted):
     autoencoder = untrained(name, small(name), seed=1)
     engine = start_engine(autoencoder.model, 32, seed=1)
-    measured = engine.measure(engine.place(planted.validation))
+    measured = engine.measure(engine.place(rows(planted.validation)))
     x_hat = autoencoder.reconstruct(planted.validation)
     np.testing.assert_allclose(
         measured["mse"], np.mean((planted.validation - x_hat) ** 2, axis=1), rtol=1e-4
@@ -86,8 +86,8 @@ def test_measured_terms_are_those_of_the_reconstruction(name, planted):
 
 
 def test_measuring_in_chunks_changes_nothing(planted, monkeypatch):
-    engine = start_engine(create("vae", N_GENES, small("vae"), seed=1).model, 32, seed=1)
-    X = engine.place(planted.validation)
+    engine = start_engine(untrained("vae", small("vae"), seed=1).model, 32, seed=1)
+    X = engine.place(rows(planted.validation))
     whole = engine.measure(X)
     monkeypatch.setattr("tybalt.training.engine.CHUNK", 13)
     for name, values in engine.measure(X).items():
@@ -101,18 +101,18 @@ def test_a_short_run_is_the_beginning_of_a_long_one(planted):
 
 
 def test_a_resumed_run_ends_like_an_undisturbed_one(planted):
-    values = small("vae", epochs=4)
-    undisturbed = create("vae", N_GENES, values, seed=5)
-    records = list(undisturbed.fit(planted.train, planted.validation, seed=5))
+    values, data = small("vae", epochs=4), (rows(planted.train), rows(planted.validation))
+    undisturbed = untrained("vae", values, seed=5)
+    records = list(undisturbed.fit(*data, seed=5))
 
-    stopped = create("vae", N_GENES, values, seed=5)
-    running = stopped.fit(planted.train, planted.validation, seed=5)
+    stopped = untrained("vae", values, seed=5)
+    running = stopped.fit(*data, seed=5)
     next(running), next(running)
     state = stopped.state()
 
-    resumed = create("vae", N_GENES, values, seed=99)
+    resumed = untrained("vae", values, seed=99)
     resumed.resume(state)
-    rest = list(resumed.fit(planted.train, planted.validation, seed=5, first_epoch=3))
+    rest = list(resumed.fit(*data, seed=5, first_epoch=3))
     assert rest == records[2:]
     for key, array in undisturbed.arrays().items():
         assert (array == resumed.arrays()[key]).all(), key

@@ -11,7 +11,8 @@ from scipy.special import logit
 
 from tybalt.plan.hyperparameters import matters
 from tybalt.training.bundle import Bundle, feature_names, load_bundle, save_bundle
-from tybalt.training.model import create, load_module
+from tybalt.training.model import load_module, make_model
+from tybalt.training.rows import make_inputs
 
 from .planted import GENES, MODULES, N_GENES, fitted, small, untrained
 
@@ -73,7 +74,7 @@ def test_gene_weights_of_a_deep_decoder_are_its_derivative(name, values, fit_onc
 def test_saved_and_loaded_model_encodes_alike(name, planted, fit_once, tmp_path):
     autoencoder, _ = fit_once(name, small(name))
     codes = autoencoder.encode(planted.train)
-    genes = pd.DataFrame({"offset": 0.1, "scale": 2.5}, index=GENES)
+    genes = pd.DataFrame({"block": "expression", "offset": 0.1, "scale": 2.5}, index=GENES)
     samples = [f"s{i}" for i in range(len(codes))]
     table = pd.DataFrame(codes, samples, feature_names(codes.shape[1]))
     paths = [tmp_path / "a.zip", tmp_path / "b.zip"]
@@ -82,9 +83,9 @@ def test_saved_and_loaded_model_encodes_alike(name, planted, fit_once, tmp_path)
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
     loaded = load_bundle(paths[0])
-    assert loaded.autoencoder.hp == autoencoder.hp
+    assert loaded.model.hp == autoencoder.hp
     assert loaded.notes == {"best_epoch": 3}
-    assert (loaded.autoencoder.encode(planted.train) == codes).all()
+    assert (loaded.model.encode(planted.train) == codes).all()
     np.testing.assert_allclose(loaded.codes, table)
     pd.testing.assert_frame_equal(loaded.genes, genes, check_names=False)
 
@@ -183,12 +184,12 @@ def test_inert_depth_is_caught():
     """The published code builds one network for depths 1 and 2: its loop is range(1, depth - 1)."""
     vae = load_module("vae")
 
-    def build(n_genes, hp):
+    def build(inputs, hp):
         layers = 1 + len(range(1, hp.depth - 1)) if hp.depth else 0
-        return vae.build(n_genes, dataclasses.replace(hp, depth=layers))
+        return vae.build(inputs, dataclasses.replace(hp, depth=layers))
 
     def shapes(build, values):
-        model = build(N_GENES, vae.HParams(**values))
+        model = build(make_inputs(GENES), vae.HParams(**values))
         return [tuple(weight.shape) for weight in model.weights]
 
     start = small("vae", depth=1)
@@ -218,4 +219,5 @@ def test_hyperparameters_cannot_be_swapped(name):
     ],
 )
 def test_published_vae_parameters(hyperparameters, n_parameters):
-    assert create("vae", 5000, hyperparameters).n_parameters() == n_parameters
+    inputs = make_inputs([f"g{i}" for i in range(5000)])
+    assert make_model("vae", inputs, hyperparameters).n_parameters() == n_parameters

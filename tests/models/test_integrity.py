@@ -7,10 +7,13 @@ from keras import ops
 
 from tybalt.training.engine_of_keras import start_engine
 from tybalt.training.integrity import DeadLossError, check_loss
-from tybalt.training.layers import KLDivergence, Sampling, reconstruction_loss
-from tybalt.training.model import create
+from tybalt.training.layers import KLDivergence, Sampling
+from tybalt.training.losses import Loss, Term, reconstruction_loss
+from tybalt.training.rows import make_inputs
 
-from .planted import GRADIENT_MODULES, N_GENES, small, untrained
+from .planted import GENES, GRADIENT_MODULES, N_GENES, rows, small, untrained
+
+LOSS = reconstruction_loss("bce", make_inputs(GENES), summed=True)
 
 
 class FrozenWeight(KLDivergence):
@@ -48,7 +51,7 @@ def vae_with(penalty, loss=None):
     log_variance = keras.layers.Dense(3)(genes)
     code = Sampling(name="code")(penalty([mean, log_variance]))
     model = keras.Model(genes, keras.layers.Dense(N_GENES, activation="sigmoid")(code))
-    model.compile(optimizer="adam", loss=loss or reconstruction_loss("bce", N_GENES))
+    model.compile(optimizer="adam", loss=loss or LOSS)
     return start_engine(model, 32, seed=1)
 
 
@@ -57,7 +60,7 @@ def test_every_model_passes_and_nothing_moves(name, planted):
     model = untrained(name, small(name), seed=1).model
     engine = start_engine(model, 32, seed=1)
     before = [variable.numpy() for variable in [*model.variables, *model.optimizer.variables]]
-    report = check_loss(engine, engine.place(planted.train[:32]))
+    report = check_loss(engine, engine.place(rows(planted.train[:32])))
     after = [variable.numpy() for variable in [*model.variables, *model.optimizer.variables]]
     assert len(report) == 1 + len(engine.penalties)
     for old, new in zip(before, after, strict=True):
@@ -65,10 +68,10 @@ def test_every_model_passes_and_nothing_moves(name, planted):
 
 
 def test_batch_normalisation_does_not_move(planted):
-    model = create("vae", N_GENES, small("vae", heads="batchnorm_relu"), seed=1).model
+    model = untrained("vae", small("vae", heads="batchnorm_relu"), seed=1).model
     before = [weight.numpy() for weight in model.weights]
     engine = start_engine(model, 32, seed=1)
-    check_loss(engine, engine.place(planted.train[:32]))
+    check_loss(engine, engine.place(rows(planted.train[:32])))
     assert all((old == new.numpy()).all() for old, new in zip(before, model.weights, strict=True))
 
 
@@ -84,21 +87,21 @@ def test_batch_normalisation_does_not_move(planted):
 def test_a_dead_term_is_caught(broken, message, planted):
     engine = vae_with(broken(1.0, kappa=0.1, name="kl"))
     with pytest.raises(DeadLossError, match=f"'kl'.*({message})"):
-        check_loss(engine, engine.place(planted.train[:32]))
+        check_loss(engine, engine.place(rows(planted.train[:32])))
 
 
 def test_a_dead_reconstruction_is_caught(planted):
-    def constant(x, x_hat):
+    def constant(x, x_hat, observed):
         return ops.mean(ops.square(x), axis=-1)
 
-    engine = vae_with(KLDivergence(1.0, name="kl"), loss=constant)
+    engine = vae_with(KLDivergence(1.0, name="kl"), loss=Loss(Term("reconstruction", constant)))
     with pytest.raises(DeadLossError, match="'reconstruction'.*no gradient"):
-        check_loss(engine, engine.place(planted.train[:32]))
+        check_loss(engine, engine.place(rows(planted.train[:32])))
 
 
 def test_a_weight_of_zero_is_reported_as_off(planted):
     engine = vae_with(KLDivergence(0.0, name="kl"))
-    report = check_loss(engine, engine.place(planted.train[:32]))
+    report = check_loss(engine, engine.place(rows(planted.train[:32])))
     assert report == ["reconstruction: trains", "kl: off (its weight is 0)"]
 
 

@@ -16,9 +16,10 @@ from tybalt.models.autoencoder import make_optimizer
 from tybalt.plan.errors import InputError
 from tybalt.training.bundle import Bundle, load_bundle, save_bundle
 from tybalt.training.engine_of_keras import start_engine
-from tybalt.training.model import create, load_module
+from tybalt.training.model import load_module, make_model
+from tybalt.training.rows import make_inputs
 
-from .planted import GENES, MODULES, N_GENES, SMALL, Planted, fitted, small, untrained
+from .planted import GENES, MODULES, N_GENES, SMALL, Planted, fitted, rows, small, untrained
 
 # Principal components by gradient descent
 
@@ -56,8 +57,9 @@ def logic():
 
 def test_hidden_layers_learn_a_product_that_no_plane_holds(logic):
     def error(depth):
-        autoencoder = create("autoencoder", 3, {**settings, "depth": depth}, seed=1)
-        list(autoencoder.fit(logic.train, logic.validation, seed=1))
+        inputs = make_inputs(["a", "b", "a*b"])
+        autoencoder = make_model("autoencoder", inputs, {**settings, "depth": depth}, seed=1)
+        list(autoencoder.fit(rows(logic.train), rows(logic.validation), seed=1))
         return np.mean((autoencoder.reconstruct(logic.train) - logic.train) ** 2)
 
     settings = {"latent_dim": 2, "hidden_dim": 8, "epochs": 150, "learning_rate": 0.02}
@@ -100,7 +102,7 @@ def test_jacobian_norm_equals_automatic_differentiation(activation, planted):
     values = small("contractive_autoencoder", activation=activation)
     model = untrained("contractive_autoencoder", values, seed=2).model
     engine = start_engine(model, 32, seed=1)
-    closed_form = engine.measure(engine.place(planted.validation))["jacobian"]
+    closed_form = engine.measure(engine.place(rows(planted.validation)))["jacobian"]
 
     encoder, x = model.get_layer("latent"), tf.constant(planted.validation)
     with tf.GradientTape() as tape:
@@ -115,7 +117,7 @@ def test_jacobian_norm_equals_automatic_differentiation(activation, planted):
 def test_gradient_of_the_jacobian_norm_equals_a_difference_quotient(tied, planted):
     model = untrained("contractive_autoencoder", small("contractive_autoencoder", tied=tied)).model
     engine = start_engine(model, 32, seed=1)
-    x, kernel = engine.place(planted.train[:32]), model.get_layer("latent").kernel
+    x, kernel = engine.place(rows(planted.train[:32])), model.get_layer("latent").kernel
     value, (gradient,) = engine.gradients(x, lambda terms: terms["jacobian"], [kernel])
     step = 1e-2 * gradient / np.linalg.norm(gradient)
     kernel.assign_add(step)
@@ -151,7 +153,7 @@ def test_sparsity_makes_zeros(planted):
 
 
 def test_codes_of_nmf_equal_non_negative_least_squares(planted):
-    fit = nmf.fit(planted.train, nmf.HParams(latent_dim=5), seed=1)
+    fit = nmf.fit(rows(planted.train), nmf.HParams(latent_dim=5), seed=1)
     codes = fit.encode(planted.validation)
     expected = [nnls(fit.gene_weights().astype(float), x)[0] for x in planted.validation]
     np.testing.assert_allclose(codes, expected, atol=1e-4 * np.max(expected))
@@ -160,7 +162,7 @@ def test_codes_of_nmf_equal_non_negative_least_squares(planted):
 
 @pytest.mark.parametrize("regularisation", [{"alpha": 0.01}, {"alpha": 0.02, "l1_ratio": 0.5}])
 def test_codes_of_regularised_nmf_equal_those_of_scikit_learn(regularisation, planted):
-    fit = nmf.fit(planted.train, nmf.HParams(latent_dim=3, **regularisation), seed=1)
+    fit = nmf.fit(rows(planted.train), nmf.HParams(latent_dim=3, **regularisation), seed=1)
     alpha, l1_ratio = regularisation["alpha"], regularisation.get("l1_ratio", 0.0)
     reference = NMF(3, alpha_W=alpha, l1_ratio=l1_ratio, tol=1e-7, max_iter=5000)
     reference.components_ = fit.components
@@ -173,7 +175,7 @@ def test_codes_of_regularised_nmf_equal_those_of_scikit_learn(regularisation, pl
 def test_both_solvers_of_nmf_agree_and_stay_above_the_singular_values(planted):
     X, errors = planted.train, []
     for solver in ("cd", "mu"):
-        fit = nmf.fit(X, nmf.HParams(latent_dim=5, solver=solver, max_iter=500), seed=1)
+        fit = nmf.fit(rows(X), nmf.HParams(latent_dim=5, solver=solver, max_iter=500), seed=1)
         codes = fit.encode(X)
         assert codes.min() >= 0 and fit.components.min() >= 0
         errors.append(np.mean((fit.decode(codes) - X) ** 2))
@@ -217,21 +219,20 @@ def test_a_model_file_holds_its_gene_sets(planted, tmp_path):
     path = tmp_path / "mine.gmt"
     shutil.copy(SMALL["gene_sets"], path)
     autoencoder = untrained("gene_set_autoencoder", {"gene_sets": str(path), "latent_dim": 2})
-    table = pd.DataFrame({"offset": 0.0}, index=GENES)
+    table = pd.DataFrame({"block": "expression", "offset": 0.0}, index=GENES)
     codes = pd.DataFrame(autoencoder.encode(planted.validation), columns=["z1", "z2"])
     model = str(tmp_path / "model.zip")
     save_bundle(Bundle("gene_set_autoencoder", autoencoder, table, codes, {}), model)
     path.unlink()
-    loaded = load_bundle(model).autoencoder
+    loaded = load_bundle(model).model
     assert (loaded.encode(planted.validation) == codes.to_numpy()).all()
     assert list(loaded.knowledge["sets"]) == list(autoencoder.knowledge["sets"])
 
 
 def test_gene_sets_of_other_genes_are_refused():
     with pytest.raises(InputError, match=r"planted\.gmt.* 0 of its 40 genes \(0%\).*ENSG0"):
-        create("gene_set_autoencoder", 3, small("gene_set_autoencoder"), genes=["ENSG0", "b", "c"])
-    with pytest.raises(TypeError, match="names of the genes"):
-        create("gene_set_autoencoder", 3, {})
+        inputs = make_inputs(["ENSG0", "b", "c"])
+        make_model("gene_set_autoencoder", inputs, small("gene_set_autoencoder"))
 
 
 # Input that no model can be trained on

@@ -172,12 +172,16 @@ def provenance(numpy_version: str) -> dict:
 
 def pca_bundle(files: dict, path: str, components: int = 3) -> None:
     """Fit principal components to the training samples and save them as a model."""
-    from tybalt.training.model import create
+    from tybalt.training.model import make_model
+    from tybalt.training.rows import Rows, make_inputs
 
     train = files["X"][(files["obs"]["split"] == "train").to_numpy()]
-    autoencoder = create("pca", len(GENES), {"latent_dim": components})
-    list(autoencoder.fit(train, train, 1))
+    inputs = make_inputs(GENES)
+    autoencoder = make_model("pca", inputs, {"latent_dim": components})
+    list(autoencoder.fit(Rows(train, inputs), Rows(train, inputs), 1))
     samples = files["obs"].index[files["obs"]["split"] == "train"]
     codes = pd.DataFrame(autoencoder.encode(train), samples, feature_names(components))
-    genes = files["var"][["offset", "scale", "minimum", "maximum", "mean"]]
+    genes = files["var"].assign(block="expression")[
+        ["block", "offset", "scale", "minimum", "maximum", "mean"]
+    ]
     save_bundle(Bundle("pca", autoencoder, genes, codes, {"scaling": "zero_one"}), path)

@@ -15,7 +15,7 @@ from tybalt.plan.datasets import kind_of, simulators
 from tybalt.plan.errors import InputError
 from tybalt.plan.experiments import build_study
 from tybalt.plan.gene_sets import locate
-from tybalt.plan.models_and_tuners import load_plugin
+from tybalt.plan.models_and_tuners import is_repeatable, load_plugin
 from tybalt.plan.names import experiment_name
 from tybalt.plan.places import HOME, Places, relative
 
@@ -96,15 +96,16 @@ def where_planned(name):
 
 
 def of_every_experiment(name):
-    """The input function of the files of this name in every experiment of a dataset."""
+    """The input function of the files of this name in every experiment that is explained."""
     return lambda wildcards: [
-        f"{RESULTS}/{'/'.join(key)}/{name}" for key in STUDY.experiments_of(wildcards.dataset)
+        f"{RESULTS}/{'/'.join(key)}/{name}"
+        for key in STUDY.experiments_of(wildcards.dataset, "explain")
     ]
 
 
 def experiments_of_dataset(wildcards):
-    """The (model, tuner) of every experiment of a dataset, in the order of their files."""
-    return [list(key[1:]) for key in STUDY.experiments_of(wildcards.dataset)]
+    """The (model, tuner) of every experiment that is explained, in the order of their files."""
+    return [list(key[1:]) for key in STUDY.experiments_of(wildcards.dataset, "explain")]
 
 
 def experiment_of(wildcards):
@@ -147,21 +148,24 @@ def model_code(rule_name, with_tuner=False):
     def hashed(wildcards):
         experiment = experiment_of(wildcards)
         tuner = [f"tybalt.tuners.{experiment.tuner_module}"] if with_tuner else []
-        return code_hash(
-            rule_name, f"tybalt.models.{experiment.module}", *tuner, files=experiment.files
-        )
+        return code_hash(rule_name, *STUDY.modules_of(experiment), *tuner, files=experiment.files)
 
     return hashed
 
 
-def models_with(door):
-    """Models of the study that have `build` (trained) or `fit` (in closed form), as a constraint."""
+def models_that(repeat):
+    """Models of the study that seeds change (trained), or do not (in closed form), to constrain."""
     modules = {each.model: each.module for each in STUDY.experiments.values()}
     return one_of(
         model
         for model, module in modules.items()
-        if hasattr(load_plugin("models", module, f"models.{model}"), door)
+        if is_repeatable(load_plugin("models", module, f"models.{model}")) == repeat
     )
+
+
+def bases_of(wildcards):
+    """The model files of the experiments in whose codes a model is trained; mostly none."""
+    return [f"{RESULTS}/{'/'.join(key)}/model.zip" for key in experiment_of(wildcards).bases]
 
 
 # sources -> matrix

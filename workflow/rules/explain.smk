@@ -130,6 +130,7 @@ rule train_replicate:
     """Train the winning setting with another seed, and keep the codes."""
     input:
         matrix=f"{DATASET}/matrix.h5ad",
+        bases=bases_of,
         best=f"{EXPERIMENT}/best.json",
     output:
         replicate=f"{EXPERIMENT}/replicates/{{replicate}}.tsv.gz",

@@ -16,6 +16,7 @@ rule train_model:
     """Train the winning setting again, on the training samples, and keep the model."""
     input:
         matrix=f"{DATASET}/matrix.h5ad",
+        bases=bases_of,
         best=f"{EXPERIMENT}/best.json",
     output:
         model=f"{EXPERIMENT}/model.zip",
@@ -26,7 +27,7 @@ rule train_model:
     benchmark:
         benchmark_of("train_model", EXPERIMENT)
     wildcard_constraints:
-        **(NAMES | {"model": models_with("build")}),
+        **(NAMES | {"model": models_that(repeat=True)}),
     conda:
         "../../envs/gpu.yaml"
     resources:
@@ -45,7 +46,7 @@ use rule train_model as fit_model with:
     benchmark:
         benchmark_of("fit_model", EXPERIMENT)
     wildcard_constraints:
-        **(NAMES | {"model": models_with("fit")}),
+        **(NAMES | {"model": models_that(repeat=False)}),
     conda:
         "../../envs/cpu.yaml"
     resources:

@@ -160,7 +160,7 @@ rule project_samples:
         seed=seed_of("{dataset}", "projection"),
         code=lambda wildcards: code_hash(
             "project_samples",
-            f"tybalt.models.{target_of(wildcards).module}",
+            *STUDY.modules_of(target_of(wildcards)),
             files=target_of(wildcards).files,
         ),
     script:

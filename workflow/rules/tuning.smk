@@ -44,6 +44,7 @@ rule train_trial:
     """Train one hyperparameter setting and score it on the validation samples."""
     input:
         matrix=f"{DATASET}/matrix.h5ad",
+        bases=bases_of,
         proposals=proposals_of_round,
     output:
         trial=f"{EXPERIMENT}/trials/{{round}}/{{trial}}/{{execution}}.json",
@@ -52,7 +53,7 @@ rule train_trial:
     benchmark:
         benchmark_of("train_trial", f"{EXPERIMENT}/{{round}}/{{trial}}/{{execution}}")
     wildcard_constraints:
-        **(NAMES | {"model": models_with("build")}),
+        **(NAMES | {"model": models_that(repeat=True)}),
     # Never across rounds: a later round needs the earlier.
     group:
         "trials_{dataset}_{model}_{tuner}_{round}"
@@ -62,7 +63,6 @@ rule train_trial:
         **needs(6000, 30, accelerator=1),
     params:
         slot="{round}/{trial}/{execution}",
-        module=of_experiment("module"),
         hyperparameters=lambda wildcards: experiment_of(wildcards)
         .trial(wildcards.round, wildcards.trial)
         .hyperparameters,
@@ -80,7 +80,7 @@ use rule train_trial as fit_trial with:
     benchmark:
         benchmark_of("fit_trial", f"{EXPERIMENT}/{{round}}/{{trial}}/{{execution}}")
     wildcard_constraints:
-        **(NAMES | {"model": models_with("fit")}),
+        **(NAMES | {"model": models_that(repeat=False)}),
     group:
         "fits_{dataset}_{model}_{tuner}_{round}"
     conda:

@@ -7,18 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tybalt.data.matrix import (
-    present_parts,
-    read_obs,
-    read_parts,
-    read_values,
-    read_var,
-)
+from tybalt.data.matrix import present_parts, read_column, read_features
 from tybalt.data.samples import read_samples
 from tybalt.jobs.files import write_table
 from tybalt.plan.errors import InputError
 from tybalt.training.bundle import Bundle, feature_table, load_bundle
 from tybalt.training.metrics import correlation, cross_entropy, mean_squared_error
+from tybalt.training.rows import Rows, read_seen
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +22,9 @@ SAMPLE_MEASURES = ["mse", "mse_of_mean", "pearson", "bce", "bce_floor", "bce_cli
 
 
 def encode_samples(matrix: str, model: str, encoding: str) -> None:
-    """Write the mean code of every sample.
+    """Write the mean code of every sample that the model can see.
+
+    Samples of which none of its blocks measured anything have no code, and no row.
 
     Parameters
     ----------
@@ -36,9 +33,9 @@ def encode_samples(matrix: str, model: str, encoding: str) -> None:
     encoding
         Output ``encoding.tsv.gz``: sample, z1 ... zK.
     """
-    bundle = load_for(matrix, model)
-    codes = bundle.autoencoder.encode(read_values(matrix))
-    write_table(feature_table(codes, "sample", read_obs(matrix).index), encoding)
+    bundle, rows = load_for(matrix, model)
+    codes = bundle.model.encode(rows.X)
+    write_table(feature_table(codes, "sample", rows.names), encoding)
     log.info("%d samples, %d features", *codes.shape)
 
 
@@ -57,7 +54,7 @@ def weigh_genes(model: str, gene_weights: str) -> None:
         Output ``gene_weights.tsv.gz``: gene, z1 ... zK.
     """
     bundle = load_bundle(model)
-    weights = bundle.autoencoder.gene_weights(bundle.codes.to_numpy().mean(axis=0))
+    weights = bundle.model.gene_weights(bundle.codes.to_numpy().mean(axis=0))
     write_table(feature_table(weights, "gene", bundle.genes.index), gene_weights)
 
 
@@ -86,33 +83,39 @@ def measure_reconstruction(
         the genes, and as `cross_entropy` has them bce, bce_floor and bce_clipped (NaN where
         the matrix is not in 0..1).
     """
-    bundle = load_for(matrix, model)
-    known = read_samples(samples, roles)
-    parts = read_parts(matrix)
+    bundle, rows = load_for(matrix, model)
+    known = read_samples(samples, roles).only(rows.names)
     genes = pd.DataFrame({"gene": bundle.genes.index})
     of_roles = dict.fromkeys([known.roles.get("label"), *known.roles["strata"]])
     columns = ["split", *(name for name in of_roles if name is not None)]
     by_sample = known.table[columns].assign(**dict.fromkeys(SAMPLE_MEASURES, np.nan))
-    typical = parts["train"].mean(axis=0, keepdims=True)
+    typical = _mean_sample(rows.only(known.is_train))
     for part in present_parts(known.split):
-        X = parts[part]
-        X_hat = bundle.autoencoder.reconstruct(X)
-        rows = known.split == part
-        by_sample.loc[rows, SAMPLE_MEASURES] = np.column_stack(
+        chosen = known.split == part
+        X, seen = rows.X[chosen], None if rows.observed is None else rows.observed[chosen]
+        X_hat = bundle.model.reconstruct(X)
+        by_sample.loc[chosen, SAMPLE_MEASURES] = np.column_stack(
             [
-                mean_squared_error(X, X_hat, axis=1),
-                mean_squared_error(X, typical, axis=1),
-                correlation(X, X_hat, axis=1),
-                *cross_entropy(X, X_hat),
+                mean_squared_error(X, X_hat, 1, seen),
+                mean_squared_error(X, typical, 1, seen),
+                correlation(X, X_hat, 1, seen),
+                *cross_entropy(X, X_hat, seen),
             ]
         )
-        genes[f"mse_{part}"] = mean_squared_error(X, X_hat, axis=0)
+        genes[f"mse_{part}"] = mean_squared_error(X, X_hat, 0, seen)
         if part == known.held_out:
-            pearson = correlation(X, X_hat, axis=0)
+            pearson = correlation(X, X_hat, 0, seen)
         log.info("%s: mean squared error %.6g", part, genes[f"mse_{part}"].mean())
     genes[f"pearson_{known.held_out}"] = pearson
     write_table(genes, reconstruction_genes)
     write_table(by_sample.rename_axis("sample").reset_index(), reconstruction_samples)
+
+
+def _mean_sample(train: Rows) -> np.ndarray:
+    """Return the mean of every gene over the samples that measured it: shape (1, genes)."""
+    if train.observed is None:
+        return train.X.mean(axis=0, keepdims=True)
+    return np.mean(train.X, axis=0, keepdims=True, where=train.observed)
 
 
 def tabulate_values(matrix: str, model: str, values: str) -> None:
@@ -125,14 +128,14 @@ def tabulate_values(matrix: str, model: str, values: str) -> None:
     values
         Output: sample, split, gene, true, reconstructed; a row for each value.
     """
-    bundle = load_for(matrix, model)
-    obs, X = read_obs(matrix), read_values(matrix)
-    X_hat = bundle.autoencoder.reconstruct(X)
+    bundle, rows = load_for(matrix, model)
+    X, split = rows.X, read_column(matrix, "split")
+    X_hat = bundle.model.reconstruct(X)
     n_samples, n_genes = X.shape
     table = pd.DataFrame(
         {
-            "sample": np.repeat(obs.index.to_numpy(), n_genes),
-            "split": np.repeat(obs["split"].to_numpy(), n_genes),
+            "sample": np.repeat(rows.names, n_genes),
+            "split": np.repeat(split, n_genes),
             "gene": np.tile(bundle.genes.index.to_numpy(), n_samples),
             "true": X.ravel(),
             "reconstructed": X_hat.ravel(),
@@ -141,12 +144,12 @@ def tabulate_values(matrix: str, model: str, values: str) -> None:
     write_table(table, values)
 
 
-def load_for(matrix: str, model: str) -> Bundle:
-    """Load a model, and check that the matrix has its genes in its order; else InputError."""
+def load_for(matrix: str, model: str) -> tuple[Bundle, Rows]:
+    """Load a model and the rows that it can see; InputError if the matrix has other genes."""
     bundle = load_bundle(model)
-    genes = list(read_var(matrix).index)
+    genes = read_features(matrix, bundle.blocks)
     if genes != list(bundle.genes.index):
         missing = set(bundle.genes.index) - set(genes)
         found = f"lacks {len(missing)} of its genes" if missing else "has them in another order"
         raise InputError(f"{matrix}: {found} compared with {model}; train the model again")
-    return bundle
+    return bundle, read_seen(matrix, bundle.blocks)

@@ -105,7 +105,7 @@ def project_samples(
     check_values(values, bundle.genes, expression)
     found = bundle.genes.index.isin(values.columns)
     X = scale_samples(bundle, values)
-    codes = bundle.autoencoder.encode(X)
+    codes = bundle.model.encode(X)
 
     trained_on = read_samples(samples, options["roles"])
     reference = read_by_sample(encoding, trained_on.index)
@@ -113,7 +113,7 @@ def project_samples(
     known = reference.to_numpy(dtype=np.float32)
     held_out = read_values(matrix)[~is_train]
     hidden = hide_genes(bundle, held_out, found)
-    hidden_codes = bundle.autoencoder.encode(hidden)
+    hidden_codes = bundle.model.encode(hidden)
 
     nearest, distance = nearest_samples(codes, known[is_train])
     _, usual = nearest_samples(hidden_codes, known[is_train])
@@ -134,9 +134,7 @@ def project_samples(
             "distance_rank": rank_among(distance, usual),
             "far": np.where(distance > np.quantile(usual, FAR), "yes", "no"),
             "outside": outside,
-            "mse": mean_squared_error(
-                X[:, found], bundle.autoencoder.reconstruct(X)[:, found], axis=1
-            ),
+            "mse": mean_squared_error(X[:, found], bundle.model.reconstruct(X)[:, found], axis=1),
             "predicted_label": predicted,
             "confidence": confidence,
         }
@@ -185,7 +183,7 @@ def encode_expression(bundle: Bundle, expression: pd.DataFrame) -> pd.DataFrame:
     """
     check_genes(expression.columns, bundle.genes.index, "expression", "the model")
     check_values(expression, bundle.genes, "expression")
-    codes = bundle.autoencoder.encode(scale_samples(bundle, expression))
+    codes = bundle.model.encode(scale_samples(bundle, expression))
     return feature_table(codes, "sample", expression.index).set_index("sample")
 
 
@@ -342,7 +340,7 @@ def cost_of_missing(
     bundle: Bundle, X: np.ndarray, hidden: np.ndarray, found: np.ndarray
 ) -> dict[str, float]:
     """Measure the error of held-out samples: whole, with genes hidden, and of the others then."""
-    reconstruct = bundle.autoencoder.reconstruct
+    reconstruct = bundle.model.reconstruct
     given_back = reconstruct(hidden)
     whole = given_back if np.array_equal(X, hidden) else reconstruct(X)
     return {

@@ -116,9 +116,31 @@ def _read_rows_by_part(
     return arrays
 
 
+def read_ids(matrix: str) -> np.ndarray:
+    """Read the ids of the samples alone, without AnnData."""
+    with h5py.File(matrix, "r") as file:
+        obs = file["obs"]
+        return obs[obs.attrs["_index"]].asstr()[:]
+
+
+def read_column(matrix: str, name: str) -> np.ndarray:
+    """Read one column of the table of samples, without AnnData.
+
+    Returns
+    -------
+    numpy.ndarray
+        Numbers, or texts (dtype object) with None where one is missing.
+    """
+    with h5py.File(matrix, "r") as file:
+        column = file["obs"][name]
+        is_number = isinstance(column, h5py.Dataset) and column.dtype.kind in "fiu"
+        return column[:] if is_number else _read_text(column)
+
+
 def _read_text(column: h5py.Dataset | h5py.Group) -> np.ndarray:
     if isinstance(column, h5py.Group):  # a categorical
-        return column["categories"].asstr()[:][column["codes"][:]]
+        names = [*column["categories"].asstr()[:], None]  # a missing one has the code -1
+        return np.array(names, dtype=object)[column["codes"][:]]
     return column.asstr()[:]
 
 

@@ -6,7 +6,7 @@ the split balances.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -62,6 +62,10 @@ class Samples:
     def group(self) -> np.ndarray:
         """What each sample belongs to: samples of one group are never in two parts."""
         return self.table[self.roles["group"]].to_numpy(dtype=object)
+
+    def only(self, samples: Sequence[str]) -> "Samples":
+        """Return some of the samples, by their ids."""
+        return Samples(self.table.loc[list(samples)], self.roles)
 
     @property
     def label(self) -> pd.Series | None:

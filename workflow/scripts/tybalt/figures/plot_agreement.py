@@ -22,7 +22,7 @@ from tybalt.figures.style import (
 from tybalt.jobs.files import read_table
 
 FIGURE_OF = "experiment"
-NEEDS = ("few features",)
+NEEDS = ("reconstruct", "few features")
 
 #: Genes with so few distinct values are spread sideways.
 _FEW_VALUES = 5

@@ -16,7 +16,6 @@ from tybalt.figures.style import (
     INK,
     LARGE,
     MEDIUM,
-    OBJECTIVES,
     ORANGE,
     PALE,
     SLIDE,
@@ -29,6 +28,7 @@ from tybalt.figures.style import (
     saves_figure,
 )
 from tybalt.jobs.files import read_table
+from tybalt.plan.objectives import objective_of
 
 FIGURE_OF = "experiment"
 NEEDS = ()
@@ -59,13 +59,13 @@ def plot_history(history: str, objective: str, title: str) -> Figure:
         validation terms, score, diagnostics, and `best`, true in the one epoch whose weights were
         kept. A model fitted in one step (PCA) has one row.
     objective
-        ``elbo`` or ``reconstruction``: what the score is.
+        What the score is (`tybalt.plan.objectives`).
     title
         Whose training it is.
     """
     table = read_table(history).sort_values("epoch", ignore_index=True)
     terms = terms_of(table)
-    units = _UNITS | {"score": OBJECTIVES[objective]}
+    units = _UNITS | {"score": objective_of(objective, "objective").axis}
     draw = _draw_values if len(table) == 1 else _draw_curves
     return draw(table, terms, units, title)
 

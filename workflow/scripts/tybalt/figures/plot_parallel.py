@@ -59,7 +59,7 @@ def plot_parallel(trials: str, objective: str, title: str) -> Figure:
     trials
         Table of the search, see `tybalt.figures.settings.Settings`.
     objective
-        ``elbo`` or ``reconstruction``: what the score is (lower is better).
+        What the score is (`tybalt.plan.objectives`).
     title
         Whose search it is.
     """

@@ -40,7 +40,7 @@ def plot_progress(progress: str, objective: str, title: str) -> Figure:
     progress
         Output of `tybalt.tuning.progress.measure_progress`.
     objective
-        ``elbo`` or ``reconstruction``: what the score is (lower is better).
+        What the score is (`tybalt.plan.objectives`).
     title
         Whose searches they are.
     """

@@ -39,7 +39,7 @@ def plot_published_search(
     published_as
         Which of its rows: `search` or `latent`.
     objective
-        ``elbo`` or ``reconstruction``: what the score is (lower is better).
+        What the score is (`tybalt.plan.objectives`).
     title
         Whose search it is.
     """

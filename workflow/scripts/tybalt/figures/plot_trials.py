@@ -52,7 +52,7 @@ def plot_trials(trials: str, objective: str, title: str) -> Figure:
     trials
         Table of the search, see `tybalt.figures.settings.Settings`.
     objective
-        ``elbo`` or ``reconstruction``: what the score is (lower is better).
+        What the score is (`tybalt.plan.objectives`).
     title
         Whose search it is.
     """

@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 
 from tybalt.analysis.numbers import value_in_words
-from tybalt.figures.style import OBJECTIVES
 from tybalt.jobs.files import read_table
-from tybalt.plan.errors import InputError
+from tybalt.plan.objectives import objective_of
 
 #: A score that spans more than this factor is drawn on a logarithmic axis.
 _LOGARITHMIC_ABOVE = 20
@@ -60,9 +59,7 @@ def read_settings(trials: str) -> Settings:
 
 def score_label(objective: str) -> str:
     """Say what the score of a search is; InputError for an objective that no model has."""
-    if objective not in OBJECTIVES:
-        raise InputError(f"objective: found {objective!r}, expected one of {', '.join(OBJECTIVES)}")
-    return OBJECTIVES[objective]
+    return objective_of(objective, "objective").axis
 
 
 def is_logarithmic(score: np.ndarray) -> bool:

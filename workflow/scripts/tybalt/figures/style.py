@@ -31,12 +31,6 @@ RASTERISE_ABOVE = 3000
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 PINK, SKY, AMBER, INK = "#CC79A7", "#56B4E9", "#E69F00", "#222222"
 
-#: What each objective measures, for axes and titles.
-OBJECTIVES = {
-    "elbo": "validation ELBO loss per sample",
-    "reconstruction": "validation MSE",
-}
-
 #: Letters of the size `SMALL` in an inch, about.
 _LETTERS_PER_INCH = 12.5
 

@@ -7,11 +7,15 @@ both sides, tied, cross-entropy, plain gradient descent; its encodings are the a
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tybalt.plan import shared_hyperparameters as common
 from tybalt.plan.hyperparameters import hyperparameter
 
+if TYPE_CHECKING:
+    from tybalt.training.rows import Inputs
+
+VERBS = ("encode", "reconstruct", "weights")
 OBJECTIVE = "reconstruction"
 
 #: A setting with which it learns planted factors in a second or two; a test trains it.
@@ -73,14 +77,15 @@ def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> 
     return common.refuse_outside_unit_range(limits)
 
 
-def build(n_genes: int, hp: HParams) -> Any:
+def build(inputs: "Inputs", hp: HParams) -> Any:
     """Return the compiled model: genes in 0..1 -> reconstruction in 0..1."""
     import keras
     from keras import layers
 
-    from tybalt.training.layers import ActivityL1, Corruption, TiedDense, reconstruction_loss
+    from tybalt.training.layers import ActivityL1, Corruption, TiedDense
+    from tybalt.training.losses import reconstruction_loss
 
-    genes = keras.Input((n_genes,), name="genes")
+    genes = keras.Input((inputs.size,), name="genes")
     corrupted = Corruption(hp.noise, name="corruption")(genes)
     squashed = hp.activation == "sigmoid"
     encoder = layers.Dense(hp.latent_dim, activation="sigmoid" if squashed else None, name="latent")
@@ -91,13 +96,13 @@ def build(n_genes: int, hp: HParams) -> Any:
     if hp.tied:
         decoder = TiedDense(encoder, activation="sigmoid", name="reconstruction")
     else:
-        decoder = layers.Dense(n_genes, activation="sigmoid", name="reconstruction")
+        decoder = layers.Dense(inputs.size, activation="sigmoid", name="reconstruction")
 
     model = keras.Model(genes, decoder(active), name="adage")
     model.compile(
         optimizer=keras.optimizers.get(
             {"class_name": hp.optimizer, "config": {"learning_rate": hp.learning_rate}}
         ),
-        loss=reconstruction_loss(hp.reconstruction, n_genes if hp.reconstruction == "bce" else 1),
+        loss=reconstruction_loss(hp.reconstruction, inputs, summed=hp.reconstruction == "bce"),
     )
     return model

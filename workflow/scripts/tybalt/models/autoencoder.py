@@ -6,11 +6,15 @@ https://doi.org/10.1126/science.1127647). The code of the deep one is in -1..1.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tybalt.plan import shared_hyperparameters as common
 from tybalt.plan.hyperparameters import hyperparameter
 
+if TYPE_CHECKING:
+    from tybalt.training.rows import Inputs
+
+VERBS = ("encode", "reconstruct", "weights")
 OBJECTIVE = "reconstruction"
 
 #: A setting with which it learns planted factors in a second or two; a test trains it.
@@ -61,25 +65,27 @@ def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> 
     return common.refuse_outside_unit_range(limits) if hp.depth else None
 
 
-def build(n_genes: int, hp: HParams) -> Any:
+def build(inputs: "Inputs", hp: HParams) -> Any:
     """Return the compiled model: genes -> reconstruction (in 0..1 if there are hidden layers)."""
     import keras
     from keras import layers
 
-    from tybalt.training.layers import reconstruction_loss
+    from tybalt.training.losses import reconstruction_loss
 
-    genes = keras.Input((n_genes,), name="genes")
+    genes = keras.Input((inputs.size,), name="genes")
     hidden = genes
     for i in range(1, hp.depth + 1):
         hidden = layers.Dense(hp.hidden_dim, hp.activation, name=f"encoder_{i}")(hidden)
     hidden = layers.Dense(hp.latent_dim, "tanh" if hp.depth else None, name="latent")(hidden)
     for i in range(1, hp.depth + 1):
         hidden = layers.Dense(hp.hidden_dim, hp.activation, name=f"decoder_{i}")(hidden)
-    output = layers.Dense(n_genes, "sigmoid" if hp.depth else None, name="reconstruction")(hidden)
+    squash = "sigmoid" if hp.depth else None
+    output = layers.Dense(inputs.size, squash, name="reconstruction")(hidden)
 
     model = keras.Model(genes, output, name="autoencoder")
     model.compile(
-        optimizer=make_optimizer(hp.optimizer, hp.learning_rate), loss=reconstruction_loss("mse")
+        optimizer=make_optimizer(hp.optimizer, hp.learning_rate),
+        loss=reconstruction_loss("mse", inputs),
     )
     return model
 

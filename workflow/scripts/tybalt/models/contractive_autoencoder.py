@@ -5,11 +5,15 @@ Jacobian costs. With one layer it is a closed form, as cheap as the layer itself
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tybalt.plan import shared_hyperparameters as common
 from tybalt.plan.hyperparameters import hyperparameter
 
+if TYPE_CHECKING:
+    from tybalt.training.rows import Inputs
+
+VERBS = ("encode", "reconstruct", "weights")
 OBJECTIVE = "reconstruction"
 
 #: A setting with which it learns planted factors in a second or two; a test trains it.
@@ -52,24 +56,25 @@ def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> 
     return common.refuse_outside_unit_range(limits)
 
 
-def build(n_genes: int, hp: HParams) -> Any:
+def build(inputs: "Inputs", hp: HParams) -> Any:
     """Return the compiled model: genes in 0..1 -> reconstruction in 0..1."""
     import keras
     from keras import layers
 
-    from tybalt.training.layers import JacobianNorm, TiedDense, reconstruction_loss
+    from tybalt.training.layers import JacobianNorm, TiedDense
+    from tybalt.training.losses import reconstruction_loss
 
-    genes = keras.Input((n_genes,), name="genes")
+    genes = keras.Input((inputs.size,), name="genes")
     encoder = layers.Dense(hp.latent_dim, activation=hp.activation, name="latent")
     code = JacobianNorm(encoder, hp.contraction, name="jacobian")(encoder(genes))
     if hp.tied:
         decoder = TiedDense(encoder, activation="sigmoid", name="reconstruction")
     else:
-        decoder = layers.Dense(n_genes, activation="sigmoid", name="reconstruction")
+        decoder = layers.Dense(inputs.size, activation="sigmoid", name="reconstruction")
 
     model = keras.Model(genes, decoder(code), name="contractive_autoencoder")
     model.compile(
         optimizer=keras.optimizers.Adam(hp.learning_rate),
-        loss=reconstruction_loss("mse", n_genes),
+        loss=reconstruction_loss("mse", inputs, summed=True),
     )
     return model

@@ -16,6 +16,9 @@ from tybalt.plan.hyperparameters import hyperparameter
 if TYPE_CHECKING:
     import numpy as np
 
+    from tybalt.training.rows import Inputs
+
+VERBS = ("encode", "reconstruct", "weights")
 OBJECTIVE = "reconstruction"
 
 #: A setting with which it learns planted factors in a second or two; a test trains it.
@@ -84,21 +87,22 @@ def read_knowledge(hp: HParams, genes: Sequence[str]) -> dict[str, "np.ndarray"]
     return {"sets": np.array(names), "links": np.array(links, dtype=np.int32)}
 
 
-def build(n_genes: int, hp: HParams, sets: "np.ndarray", links: "np.ndarray") -> Any:
+def build(inputs: "Inputs", hp: HParams, sets: "np.ndarray", links: "np.ndarray") -> Any:
     """Return the compiled model: genes in 0..1 -> reconstruction in 0..1."""
     import keras
     from keras import layers
 
-    from tybalt.training.layers import LinkedDense, reconstruction_loss
+    from tybalt.training.layers import LinkedDense
+    from tybalt.training.losses import reconstruction_loss
 
-    genes = keras.Input((n_genes,), name="genes")
-    hidden = LinkedDense(links, n_genes, len(sets), hp.activation, name="gene_sets")(genes)
+    genes = keras.Input((inputs.size,), name="genes")
+    hidden = LinkedDense(links, inputs.size, len(sets), hp.activation, name="gene_sets")(genes)
     code = layers.Dense(hp.latent_dim, name="latent")(hidden)
     hidden = layers.Dense(len(sets), activation=hp.activation, name="decoder")(code)
-    output = layers.Dense(n_genes, activation="sigmoid", name="reconstruction")(hidden)
+    output = layers.Dense(inputs.size, activation="sigmoid", name="reconstruction")(hidden)
 
     model = keras.Model(genes, output, name="gene_set_autoencoder")
     model.compile(
-        optimizer=keras.optimizers.Adam(hp.learning_rate), loss=reconstruction_loss("mse")
+        optimizer=keras.optimizers.Adam(hp.learning_rate), loss=reconstruction_loss("mse", inputs)
     )
     return model

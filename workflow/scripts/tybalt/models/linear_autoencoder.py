@@ -6,11 +6,15 @@ themselves (they may be rotated and stretched). What it lacks beside `pca`, it l
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tybalt.plan import shared_hyperparameters as common
 from tybalt.plan.hyperparameters import hyperparameter
 
+if TYPE_CHECKING:
+    from tybalt.training.rows import Inputs
+
+VERBS = ("encode", "reconstruct", "weights")
 OBJECTIVE = "reconstruction"
 
 #: A setting with which it learns planted factors in a second or two; a test trains it.
@@ -39,23 +43,24 @@ def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> 
     return None
 
 
-def build(n_genes: int, hp: HParams) -> Any:
+def build(inputs: "Inputs", hp: HParams) -> Any:
     """Return the compiled model: genes -> reconstruction, both of any scale."""
     import keras
     from keras import layers
 
-    from tybalt.training.layers import TiedDense, reconstruction_loss
+    from tybalt.training.layers import TiedDense
+    from tybalt.training.losses import reconstruction_loss
 
-    genes = keras.Input((n_genes,), name="genes")
+    genes = keras.Input((inputs.size,), name="genes")
     encoder = layers.Dense(hp.latent_dim, name="latent")
     code = encoder(genes)
     if hp.tied:
         decoder = TiedDense(encoder, activation="linear", name="reconstruction")
     else:
-        decoder = layers.Dense(n_genes, name="reconstruction")
+        decoder = layers.Dense(inputs.size, name="reconstruction")
 
     model = keras.Model(genes, decoder(code), name="linear_autoencoder")
     model.compile(
-        optimizer=keras.optimizers.Adam(hp.learning_rate), loss=reconstruction_loss("mse")
+        optimizer=keras.optimizers.Adam(hp.learning_rate), loss=reconstruction_loss("mse", inputs)
     )
     return model

@@ -15,6 +15,9 @@ from tybalt.plan.hyperparameters import hyperparameter
 if TYPE_CHECKING:
     import numpy as np
 
+    from tybalt.training.rows import Rows
+
+VERBS = ("encode", "reconstruct", "weights")
 OBJECTIVE = "reconstruction"
 
 #: A setting with which it learns planted factors in a second or two; a test trains it.
@@ -103,6 +106,10 @@ class Fitted:
         norms = np.linalg.norm(self.components, axis=1)
         return self.components.T / np.where(norms > 0, norms, 1)
 
+    def layers(self) -> dict[str, list[dict[str, "np.ndarray"]]]:
+        """Describe the decoder as a dense layer; codes are found by least squares, not by one."""
+        return {"decoder": [{"kernel": self.gene_weights().T}]}
+
 
 def non_negative_least_squares(gram: "np.ndarray", projections: "np.ndarray") -> "np.ndarray":
     """Minimise z gram z / 2 - z projection over z >= 0 for many rows, exactly.
@@ -147,8 +154,8 @@ def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> 
     return None
 
 
-def fit(X: "np.ndarray", hp: HParams, seed: int) -> Fitted:
-    """Fit on samples x genes, starting from the singular vectors (NNDSVD, seeded)."""
+def fit(rows: "Rows", hp: HParams, seed: int) -> Fitted:
+    """Fit on rows x columns, starting from the singular vectors (NNDSVD, seeded)."""
     import numpy as np
     from sklearn.decomposition import NMF
     from sklearn.exceptions import ConvergenceWarning
@@ -164,10 +171,10 @@ def fit(X: "np.ndarray", hp: HParams, seed: int) -> Fitted:
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the log says it, in our words
-        nmf.fit(X)
+        nmf.fit(rows.X)
     log.info("%d iterations (%d at most)", nmf.n_iter_, hp.max_iter)
     # scikit-learn weighs a code's norm by the number of genes, so that `alpha` fits any matrix.
-    weight = hp.alpha * X.shape[1]
+    weight = hp.alpha * rows.inputs.size
     return Fitted(
         components=nmf.components_,
         l1=np.array(weight * hp.l1_ratio),

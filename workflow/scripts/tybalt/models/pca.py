@@ -8,6 +8,9 @@ from tybalt.plan import shared_hyperparameters as common
 if TYPE_CHECKING:
     import numpy as np
 
+    from tybalt.training.rows import Rows
+
+VERBS = ("encode", "reconstruct", "weights")
 OBJECTIVE = "reconstruction"
 
 
@@ -45,6 +48,13 @@ class Fitted:
         """Weights of the genes, genes x latent_dim."""
         return self.components.T
 
+    def layers(self) -> dict[str, list[dict[str, "np.ndarray"]]]:
+        """Describe encoder and decoder as dense layers."""
+        return {
+            "encoder": [{"kernel": self.components.T, "bias": -self.mean @ self.components.T}],
+            "decoder": [{"kernel": self.components, "bias": self.mean}],
+        }
+
 
 def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> str | None:
     """Say why a training matrix (shape, smallest and largest value) cannot be modelled."""
@@ -57,9 +67,9 @@ def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> 
     return None
 
 
-def fit(X: "np.ndarray", hp: HParams, seed: int) -> Fitted:
-    """Fit on samples x genes; the randomised solver, where scikit-learn takes it, is seeded."""
+def fit(rows: "Rows", hp: HParams, seed: int) -> Fitted:
+    """Fit on rows x columns; the randomised solver, where scikit-learn takes it, is seeded."""
     from sklearn.decomposition import PCA
 
-    pca = PCA(hp.latent_dim, random_state=seed).fit(X)
+    pca = PCA(hp.latent_dim, random_state=seed).fit(rows.X)
     return Fitted(mean=pca.mean_, components=pca.components_)

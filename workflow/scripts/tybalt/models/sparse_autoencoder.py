@@ -5,11 +5,15 @@ by larger weights, so the number to look at is the share of zeros, not the size 
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tybalt.plan import shared_hyperparameters as common
 from tybalt.plan.hyperparameters import hyperparameter
 
+if TYPE_CHECKING:
+    from tybalt.training.rows import Inputs
+
+VERBS = ("encode", "reconstruct", "weights")
 OBJECTIVE = "reconstruction"
 
 #: A setting with which it learns planted factors in a second or two; a test trains it.
@@ -41,20 +45,21 @@ def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> 
     return common.refuse_outside_unit_range(limits)
 
 
-def build(n_genes: int, hp: HParams) -> Any:
+def build(inputs: "Inputs", hp: HParams) -> Any:
     """Return the compiled model: genes in 0..1 -> reconstruction in 0..1."""
     import keras
     from keras import layers
 
-    from tybalt.training.layers import ActivityL1, reconstruction_loss
+    from tybalt.training.layers import ActivityL1
+    from tybalt.training.losses import reconstruction_loss
 
-    genes = keras.Input((n_genes,), name="genes")
+    genes = keras.Input((inputs.size,), name="genes")
     code = layers.Dense(hp.latent_dim, activation="relu", name="latent")(genes)
     code = ActivityL1(hp.sparsity, name="l1")(code)
-    output = layers.Dense(n_genes, activation="sigmoid", name="reconstruction")(code)
+    output = layers.Dense(inputs.size, activation="sigmoid", name="reconstruction")(code)
 
     model = keras.Model(genes, output, name="sparse_autoencoder")
     model.compile(
-        optimizer=keras.optimizers.Adam(hp.learning_rate), loss=reconstruction_loss("mse")
+        optimizer=keras.optimizers.Adam(hp.learning_rate), loss=reconstruction_loss("mse", inputs)
     )
     return model

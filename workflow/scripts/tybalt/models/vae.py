@@ -6,11 +6,15 @@ The published model, whose KL weight stayed 0 by a mistake, is
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tybalt.plan import shared_hyperparameters as common
 from tybalt.plan.hyperparameters import hyperparameter
 
+if TYPE_CHECKING:
+    from tybalt.training.rows import Inputs
+
+VERBS = ("encode", "reconstruct", "weights")
 OBJECTIVE = "elbo"
 
 #: A setting with which it learns planted factors in a second or two; a test trains it.
@@ -79,17 +83,23 @@ class HParams:
     epochs: int = common.epochs(50)
 
 
+def terms(hp: HParams) -> tuple[str, ...]:
+    """Name the terms of the loss that objectives may need, besides the reconstruction."""
+    return ("kl",) if hp.kl_term == "standard" else ()
+
+
 def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> str | None:
     """Say why a training matrix (shape, smallest and largest value) cannot be modelled."""
     return common.refuse_outside_unit_range(limits)
 
 
-def build(n_genes: int, hp: HParams) -> Any:
+def build(inputs: "Inputs", hp: HParams) -> Any:
     """Return the compiled model: genes in 0..1 -> reconstruction in 0..1."""
     import keras
     from keras import layers
 
-    from tybalt.training.layers import KLDivergence, Sampling, reconstruction_loss
+    from tybalt.training.layers import KLDivergence, Sampling
+    from tybalt.training.losses import reconstruction_loss
 
     def head(hidden: Any, name: str) -> Any:
         plain = hp.heads == "linear"
@@ -99,7 +109,7 @@ def build(n_genes: int, hp: HParams) -> Any:
         out = layers.BatchNormalization(name=f"{name}_norm")(out)
         return layers.ReLU(name=name)(out)
 
-    genes = keras.Input((n_genes,), name="genes")
+    genes = keras.Input((inputs.size,), name="genes")
     hidden = genes
     for i in range(1, hp.depth + 1):
         hidden = layers.Dense(hp.hidden_dim, name=f"encoder_{i}")(hidden)
@@ -113,11 +123,11 @@ def build(n_genes: int, hp: HParams) -> Any:
 
     for i in range(1, hp.depth + 1):
         hidden = layers.Dense(hp.hidden_dim, activation="relu", name=f"decoder_{i}")(hidden)
-    output = layers.Dense(n_genes, activation="sigmoid", name="reconstruction")(hidden)
+    output = layers.Dense(inputs.size, activation="sigmoid", name="reconstruction")(hidden)
 
     model = keras.Model(genes, output, name="vae")
     model.compile(
         optimizer=keras.optimizers.Adam(hp.learning_rate),
-        loss=reconstruction_loss(hp.reconstruction, n_genes),
+        loss=reconstruction_loss(hp.reconstruction, inputs, summed=True),
     )
     return model

@@ -51,6 +51,7 @@ def complete_dataset(
         raise InputError(f"{where}: results/{name} holds other files; choose another name")
     check_block(where, dataset)
     completed = kind_of(dataset).complete(where, dataset, sources)
+    completed.setdefault("blocks", {"expression": {"scaling": completed["scaling"]}})
     if "project_onto" in dataset:
         return completed
     split = completed["split"]

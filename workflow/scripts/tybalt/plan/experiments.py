@@ -21,10 +21,13 @@ from tybalt.plan.models_and_tuners import (
     check_model,
     check_scaling,
     coerce_space,
+    is_repeatable,
     load_plugin,
     named_files,
+    tasks_of,
     tuner_options,
 )
+from tybalt.plan.objectives import OBJECTIVES, check_dataset
 from tybalt.plan.places import Places
 from tybalt.plan.search import Slot, configurations, size, slot_name
 
@@ -71,6 +74,12 @@ class Experiment:
         Options of the tuner that `ask` needs.
     configurations
         How many settings the search asks for, before those of equal models are merged.
+    blocks
+        The blocks of the dataset that the model sees, in their order.
+    tasks
+        Tasks of the dataset that the model can do.
+    bases
+        Experiments in whose codes the model is trained; mostly none.
     """
 
     dataset: str
@@ -86,6 +95,9 @@ class Experiment:
     files: tuple[Path, ...]
     configurations: int
     rounds: tuple[tuple[Trial, ...], ...]
+    blocks: tuple[str, ...]
+    tasks: tuple[str, ...]
+    bases: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def searched(self) -> tuple[str, ...]:
@@ -187,9 +199,13 @@ class Study:
             needed |= {files[table] for table in tables & set(files)}
         return sorted(path for path in needed if path.startswith(f"{places.downloads}/"))
 
-    def experiments_of(self, dataset: str) -> list[tuple[str, str, str]]:
-        """List the experiments of one dataset, by their three names."""
-        return [key for key in self.experiments if key[0] == dataset]
+    def experiments_of(self, dataset: str, task: str | None = None) -> list[tuple[str, str, str]]:
+        """List the experiments of one dataset (that do a task), by their three names."""
+        return [
+            key
+            for key, experiment in self.experiments.items()
+            if key[0] == dataset and (task is None or task in experiment.tasks)
+        ]
 
     def searches_of(self, dataset: str, model: str) -> list[Experiment]:
         """List the experiments of one dataset and model that search."""
@@ -199,7 +215,26 @@ class Study:
     def training_options(self, experiment: Experiment) -> dict[str, Any]:
         """Say what training needs besides the model's hyperparameters."""
         chosen = {key: self.config["training"][key] for key in ("backend", "patience")}
-        return {**chosen, "objective": experiment.objective}
+        roles = self.dataset(experiment.dataset)["roles"]
+        module = load_plugin("models", experiment.module, f"models.{experiment.model}")
+        uses_label = "label" in getattr(module, "USES", ())
+        return {
+            **chosen,
+            "module": experiment.module,
+            "objective": experiment.objective,
+            "blocks": list(experiment.blocks),
+            "bases": [base[1] for base in experiment.bases],
+            "label": roles.get("label") if uses_label else None,
+            "weight": roles.get("weight"),
+        }
+
+    def modules_of(self, experiment: Experiment) -> list[str]:
+        """List what runs by name for an experiment: its model, those below it, its objective."""
+        below = [self.modules_of(self.experiments[base]) for base in experiment.bases]
+        how = OBJECTIVES[experiment.objective].score
+        measured = [how.partition(":")[0]] if isinstance(how, str) else []
+        own = [f"tybalt.models.{experiment.module}", *measured]
+        return list(dict.fromkeys([*own, *chain(*below)]))
 
     @property
     def projections(self) -> dict[str, tuple[str, ...]]:
@@ -271,6 +306,10 @@ def build_study(config: Mapping[str, Any], sources: Mapping[str, Any]) -> Study:
         for key in study_experiments(config, study, f"experiments[{number}]"):
             if key not in experiments:
                 experiments[key] = build_experiment(config, *key)
+    experiments = build_upon(config["models"], experiments)
+    for key, experiment in experiments.items():
+        where = f"models.{experiment.model}"
+        check_dataset(experiment.objective, datasets[key[0]], experiment.blocks, where)
     for name, dataset in datasets.items():
         check_projection(name, dataset, experiments)
     return Study(config=config, experiments=experiments)
@@ -331,7 +370,16 @@ def build_experiment(config: Mapping[str, Any], dataset: str, model: str, tuner:
     seed = derive_seed(config["seed"], dataset, model, tuner)
     plan = tuner_module.plan(space, options, seed, f"tuners.{tuner}")
     first = {name: values[0] for name, values in space.items()}
-    check_scaling(config["datasets"][dataset], dataset, module, {**entry["fixed"], **first}, where)
+    described = config["datasets"][dataset]
+    blocks = choose_blocks(entry.get("blocks"), dataset, described["blocks"], where)
+    if "codes_of" not in entry:
+        values = {**entry["fixed"], **first}
+        check_scaling(described, dataset, module, values, blocks, where)
+    if "label" in getattr(module, "USES", ()) and not described["roles"].get("label"):
+        raise InputError(
+            f"{where}: {entry['module']} is trained with classes, but no column of {dataset} plays "
+            f"the role `label`; set datasets.{dataset}.roles.label"
+        )
     if isinstance(plan[0][0], Slot):
         check_slots(entry, module, space, plan, tuner, where)
         rounds = tuple(
@@ -351,15 +399,113 @@ def build_experiment(config: Mapping[str, Any], dataset: str, model: str, tuner:
         module=entry["module"],
         tuner_module=tuner_entry["module"],
         objective=entry.get("objective", module.OBJECTIVE),
-        # A model without build() is fitted in closed form: repeating it would tell nothing.
-        executions=config["training"]["executions_per_trial"] if hasattr(module, "build") else 1,
+        # Repeating a closed form would tell nothing.
+        executions=config["training"]["executions_per_trial"] if is_repeatable(module) else 1,
         space=space if plan != [[{}]] else {},
         fixed=entry["fixed"],
         options={k: v for k, v in dataclasses.asdict(options).items() if k not in only_plan},
         files=named_files(module, {**entry["fixed"], **space}, where),
         configurations=len(new_trainings(plan)),
         rounds=rounds,
+        blocks=blocks,
+        tasks=tuple(tasks_of(module, described["tasks"], where)),
     )
+
+
+def choose_blocks(
+    wanted: Sequence[str] | None, dataset: str, blocks: Collection[str], where: str
+) -> tuple[str, ...]:
+    """Return the blocks that a model sees, in the order of the dataset; by default all."""
+    for name in wanted or ():
+        if name not in blocks:
+            raise InputError(
+                f"{where}.blocks: the dataset {dataset} has no block {name!r}; "
+                f"{suggest(name, blocks)}"
+            )
+    return tuple(name for name in blocks if wanted is None or name in wanted)
+
+
+# Models in the codes of others
+
+#: The three names of an experiment.
+Key = tuple[str, str, str]
+
+
+def build_upon(
+    models: Mapping[str, Mapping[str, Any]], experiments: Mapping[Key, Experiment]
+) -> dict[Key, Experiment]:
+    """Fill in which experiments others build on (`codes_of`), and what these therefore see.
+
+    Raises
+    ------
+    InputError
+        If an experiment that is built on is missing or cannot encode and reconstruct, if two of
+        them see one block, or if models build on each other in a circle.
+    """
+    done: dict[Key, Experiment] = {}
+
+    def complete(key: Key, waiting: tuple[Key, ...]) -> Experiment:
+        if key in waiting:
+            circle = " -> ".join(each[1] for each in (*waiting[waiting.index(key) :], key))
+            raise InputError(
+                f"models.{key[1]}.codes_of: {circle} is a circle, so none of them could be trained "
+                "first; take one of them out of it"
+            )
+        if key not in done:
+            below = [complete(base, (*waiting, key)) for base in bases_of(models, key, experiments)]
+            done[key] = upon(experiments[key], below, f"models.{key[1]}.codes_of")
+        return done[key]
+
+    return {key: complete(key, ()) for key in experiments}
+
+
+def upon(experiment: Experiment, below: Sequence[Experiment], where: str) -> Experiment:
+    """Let an experiment build on others: it sees the blocks that they see."""
+    if not below:
+        return experiment
+    for base in below:
+        verbs = load_plugin("models", base.module, f"models.{base.model}").VERBS
+        if not {"encode", "reconstruct"} <= set(verbs):
+            raise InputError(
+                f"{where}: {base.model} ({base.module}) can {', '.join(verbs)}; expected a model "
+                "that can encode and reconstruct, as samples are decoded by it"
+            )
+    seen = [block for base in below for block in base.blocks]
+    twice = [block for block, times in Counter(seen).items() if times > 1]
+    if twice:
+        raise InputError(
+            f"{where}: {' and '.join(base.model for base in below)} both see the block {twice[0]}; "
+            "expected models of different blocks (models.<name>.blocks)"
+        )
+    files = tuple(dict.fromkeys(chain(experiment.files, *(base.files for base in below))))
+    keys = tuple(base.key for base in below)
+    return dataclasses.replace(experiment, blocks=tuple(seen), bases=keys, files=files)
+
+
+def bases_of(
+    models: Mapping[str, Mapping[str, Any]], key: Key, experiments: Collection[Key]
+) -> list[Key]:
+    """Find the experiments of the same dataset that a model entry names under `codes_of`.
+
+    A model without a tuner means its experiment by the same tuner, or the only one that there is.
+    """
+    dataset, model, tuner = key
+    named = models[model].get("codes_of", [])
+    found = []
+    for name in [named] if isinstance(named, str) else named:
+        where, (base, _, by) = f"models.{model}.codes_of", name.partition("/")
+        if base not in models:
+            raise InputError(f"{where}: there is no model {base!r}; {suggest(base, models)}")
+        known = [each for each in experiments if each[:2] == (dataset, base)]
+        exact = [each for each in known if each[2] == (by or tuner)]
+        if not exact and (by or len(known) != 1):
+            listed = ", ".join("/".join(each) for each in known) or f"none of {base} on {dataset}"
+            raise InputError(
+                f"{where}: found {name!r}, which names no experiment of the study on {dataset} "
+                f"(there is {listed}); add it to `experiments`, or name it as model/tuner"
+            )
+        found += exact or known
+    return found
 
 
 def new_trainings(plan: Sequence[Sequence[Any]]) -> list[Any]:

@@ -12,8 +12,16 @@ from typing import Any
 from tybalt.plan import hyperparameters as hps
 from tybalt.plan.errors import InputError, suggest
 from tybalt.plan.gene_sets import locate
+from tybalt.plan.objectives import check_objective
 
 PACKAGE = Path(__file__).resolve().parents[1]
+
+#: What a model may be able to do: give codes, give its input back, say what its features weigh in
+#: the genes, draw new samples, predict one block from another.
+VERBS = ("encode", "reconstruct", "weights", "sample", "translate")
+
+#: What a model has to be able to do for a task of a dataset.
+VERBS_OF_TASK = {"explain": ("encode", "reconstruct", "weights")}
 
 #: A shape and limits that z-scores may have, to ask models whether they take them.
 MANY, Z_SCORES = (10**6, 10**6), (-5.0, 5.0)
@@ -40,7 +48,7 @@ def check_model(name: str, model: Mapping[str, Any]) -> None:
     """Check hyperparameters, their values and what the objective allows."""
     where = f"models.{name}"
     module = load_plugin("models", model["module"], where)
-    hps.coerce(module.HParams, model["fixed"], f"{where}.fixed")
+    fixed = hps.coerce(module.HParams, model["fixed"], f"{where}.fixed")
     coerce_space(module.HParams, model["space"], f"{where}.space")
     for key in model["space"]:
         if key in model["fixed"]:
@@ -48,23 +56,36 @@ def check_model(name: str, model: Mapping[str, Any]) -> None:
                 f"{where}.space.{key}: is also in {where}.fixed; keep one of the two (an overlay "
                 "cannot remove a key: give the variant a name of its own)"
             )
-    objective = model.get("objective", module.OBJECTIVE)
-    if objective == "elbo" and module.OBJECTIVE != "elbo":
+    check_objective(model.get("objective", module.OBJECTIVE), model, module, fixed, where)
+    if "blocks" in model and "codes_of" in model:
         raise InputError(
-            f"{where}.objective: found 'elbo', but {model['module']} has no KL divergence; "
-            "allowed: reconstruction"
+            f"{where}.blocks: a model in the codes of others sees what they see; leave out "
+            "`blocks` or `codes_of`"
         )
-    if objective == "elbo" and model["fixed"].get("kl_term") == "none":
+
+
+def is_repeatable(module: ModuleType) -> bool:
+    """Tell whether another seed gives another model: not in closed form."""
+    return not hasattr(module, "fit")
+
+
+def tasks_of(module: ModuleType, asked: Sequence[str], where: str) -> list[str]:
+    """Return the tasks, of those that a dataset asks for, that a model can do.
+
+    Raises
+    ------
+    InputError
+        If it can do none of them.
+    """
+    able = [task for task in asked if set(VERBS_OF_TASK[task]) <= set(module.VERBS)]
+    if not able:
+        lacking = [verb for verb in VERBS_OF_TASK[asked[0]] if verb not in module.VERBS]
         raise InputError(
-            f"{where}.objective: a model without KL divergence (kl_term: none) cannot be scored by "
-            "it; set objective: reconstruction"
+            f"{where}: its module can {', '.join(module.VERBS)}, but the dataset's task "
+            f"`{asked[0]}` needs a model that can {' and '.join(lacking)} as well; choose another "
+            "model, or another task"
         )
-    loss_changing = sorted({"kl_term", "reconstruction"} & set(model["space"]))
-    if objective == "elbo" and loss_changing:
-        raise InputError(
-            f"{where}.space.{loss_changing[0]}: varies what the score `elbo` means; "
-            f"set {where}.objective to reconstruction"
-        )
+    return able
 
 
 def coerce_space(
@@ -99,18 +120,19 @@ def check_scaling(
     name: str,
     module: ModuleType,
     hyperparameters: Mapping[str, Any],
+    blocks: Sequence[str],
     where: str,
 ) -> None:
     """Check that a model which needs values in 0..1 gets them, before anything is downloaded."""
-    if dataset["scaling"]["method"] == "zero_one":
-        return
     hp = hps.coerce(module.HParams, hyperparameters, where)
     refusal = module.refuse(hp, MANY, Z_SCORES)
-    if refusal:
-        raise InputError(
-            f"{where}: {refusal} (datasets.{name}.scaling.method is "
-            f"{dataset['scaling']['method']}, expected zero_one)"
-        )
+    for block in blocks if refusal else ():
+        method = dataset["blocks"][block]["scaling"]["method"]
+        if method == "z_score":
+            key = f"blocks.{block}.scaling" if len(dataset["blocks"]) > 1 else "scaling"
+            raise InputError(
+                f"{where}: {refusal} (datasets.{name}.{key}.method is {method}, expected zero_one)"
+            )
 
 
 def named_files(module: ModuleType, values: Mapping[str, Any], where: str) -> tuple[Path, ...]:

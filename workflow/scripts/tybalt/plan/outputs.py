@@ -7,7 +7,8 @@ an experiment of which all its `needs` are facts:
   `planted factors`; `few features`), the role `label`, `contrasts` (a column to ask for), `named
   contrasts`, `several models`, its tables (`table clinical`), its tasks (`explain`), and
   `projected`, which is all that is true of new samples;
-- of an experiment, besides: `searched`, `replicated` (trained again with other seeds);
+- of an experiment, besides: the verbs and tasks of its model (`encode`, `weights`), `searched`,
+  `replicated` (trained again with other seeds);
 - of both: what has been published of them (`tybalt.plan.reproduction`).
 """
 
@@ -21,7 +22,7 @@ from typing import Any, NamedTuple
 from tybalt.plan import reproduction
 from tybalt.plan.datasets import kind_of
 from tybalt.plan.experiments import Experiment, Study
-from tybalt.plan.models_and_tuners import PACKAGE, load_plugin
+from tybalt.plan.models_and_tuners import PACKAGE, is_repeatable, load_plugin
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,16 +119,34 @@ TABLES = (
         stage="train",
     ),
     Output(f"{EXPERIMENT}/history.tsv", "its loss terms, epoch by epoch", stage="train"),
-    Output(f"{EXPERIMENT}/encoding.tsv.gz", "codes of all samples: `sample`, `z1` ..."),
-    Output(f"{EXPERIMENT}/gene_weights.tsv.gz", "weight of each gene in each latent feature"),
+    Output(
+        f"{EXPERIMENT}/encoding.tsv.gz", "codes of all samples: `sample`, `z1` ...", ("encode",)
+    ),
+    Output(
+        f"{EXPERIMENT}/gene_weights.tsv.gz",
+        "weight of each gene in each latent feature",
+        ("weights",),
+    ),
     Output(
         f"{EXPERIMENT}/features_with_clinical.tsv.gz",
         "the codes beside the clinical columns",
-        ("table clinical",),
+        ("encode", "table clinical"),
     ),
-    Output(f"{EXPERIMENT}/reconstruction_genes.tsv.gz", "reconstruction error by gene"),
-    Output(f"{EXPERIMENT}/reconstruction_samples.tsv.gz", "reconstruction error by sample"),
-    Output(f"{EXPERIMENT}/values.tsv.gz", "true and reconstructed values", ("few features",)),
+    Output(
+        f"{EXPERIMENT}/reconstruction_genes.tsv.gz",
+        "reconstruction error by gene",
+        ("reconstruct",),
+    ),
+    Output(
+        f"{EXPERIMENT}/reconstruction_samples.tsv.gz",
+        "reconstruction error by sample",
+        ("reconstruct",),
+    ),
+    Output(
+        f"{EXPERIMENT}/values.tsv.gz",
+        "true and reconstructed values",
+        ("reconstruct", "few features"),
+    ),
     Output(
         f"{DATASET}/gene_embedding.tsv",
         "the samples embedded by their genes: t-SNE and PCA, two columns each",
@@ -347,15 +366,18 @@ def facts_of_dataset(study: Study, name: str) -> set[str]:
         facts.add("contrasts")
     if entry["contrasts"]:
         facts.add("named contrasts")
-    if len(study.experiments_of(name)) > 1:
+    if len(study.experiments_of(name, "explain")) > 1:
         facts.add("several models")
     return facts
 
 
 def facts_of_experiment(study: Study, experiment: Experiment) -> set[str]:
     """Say what is true of an experiment: what is true of its dataset, and more."""
-    facts = facts_of_dataset(study, experiment.dataset)
-    facts |= reproduction.facts_of_experiment(study.dataset(experiment.dataset), experiment)
+    module = load_plugin("models", experiment.module, f"models.{experiment.model}")
+    entry = study.dataset(experiment.dataset)
+    facts = facts_of_dataset(study, experiment.dataset) - {*entry["tasks"]}
+    facts |= {*experiment.tasks, *module.VERBS}
+    facts |= reproduction.facts_of_experiment(entry, experiment)
     if experiment.searched:
         facts.add("searched")
     if replicates_of(study.config, experiment):
@@ -366,5 +388,5 @@ def facts_of_experiment(study: Study, experiment: Experiment) -> set[str]:
 def replicates_of(config: Mapping[str, Any], experiment: Experiment) -> list[int]:
     """List the numbers of the trainings with other seeds; a model in closed form has none."""
     module = load_plugin("models", experiment.module, f"models.{experiment.model}")
-    count = config["explain"]["stability_seeds"] if hasattr(module, "build") else 0
+    count = config["explain"]["stability_seeds"] if is_repeatable(module) else 0
     return list(range(1, count + 1))

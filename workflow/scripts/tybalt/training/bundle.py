@@ -2,12 +2,16 @@
 
 ::
 
-    model.json     module, hyperparameters, number of genes, scaling, seed, best epoch, score
-    genes.tsv      gene, offset, scale, minimum, maximum, mean: x = (raw - offset) / scale, clipped
-                   to 0..1 if scaling is zero_one
+    model.json     module, hyperparameters, blocks (name and number of columns), classes, scaling,
+                   seed, best epoch, score; `encoder` and `decoder` as layers that NumPy can compute
+                   (`tybalt.training.layer_graph`), where the model is made of layers
+    genes.tsv      gene, block, offset, scale, minimum, maximum, mean: x = (raw - offset) / scale,
+                   clipped to 0..1 where the block's scaling is zero_one
     codes.tsv      codes of the training samples: sample, z1 ... zK
     weights/*.npy  what the model has learned, one array per file
+    layers/*.npy   what the layers need besides (folded batch normalisation)
     knowledge/*.npy  what it was told of the genes before (gene sets), if anything
+    bases/*.zip    the models whose codes it was trained on, if any
 
 Nothing is pickled, and nothing is dated: the same model gives the same bytes.
 """
@@ -16,13 +20,17 @@ import dataclasses
 import io
 import json
 import zipfile
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
 
-from tybalt.training.model import Autoencoder, create
+from tybalt.training.in_codes import InCodes, inputs_of_codes
+from tybalt.training.layer_graph import compute
+from tybalt.training.model import Model, make_model
+from tybalt.training.rows import Inputs, make_inputs
 
 #: The earliest time that a zip can hold; stands for "no date".
 NO_DATE = (1980, 1, 1, 0, 0, 0)
@@ -36,22 +44,30 @@ class Bundle:
     ----------
     module
         Name in `tybalt.models`.
-    autoencoder
+    model
         The trained model.
     genes
-        Index = gene, in the order of the model's inputs; columns offset, scale, minimum, maximum,
-        mean (raw scale).
+        Index = gene, in the order of the model's inputs; columns block, offset, scale, minimum,
+        maximum, mean (raw scale).
     codes
         Codes of the training samples; index = sample, columns z1 ... zK.
     notes
         Plain values that say how the model was trained.
+    base_files
+        Name -> content of the model files that it builds on.
     """
 
     module: str
-    autoencoder: Autoencoder
+    model: Model
     genes: pd.DataFrame
     codes: pd.DataFrame
     notes: dict[str, Any]
+    base_files: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
+
+    @property
+    def blocks(self) -> list[str]:
+        """The blocks of a matrix that the model sees."""
+        return list(self.model.inputs.blocks)
 
 
 def feature_names(n_features: int) -> list[str]:
@@ -68,18 +84,26 @@ def feature_table(values: np.ndarray, index: str, names: pd.Index) -> pd.DataFra
 
 def save_bundle(bundle: Bundle, path: str) -> None:
     """Write a bundle."""
+    layers = bundle.model.layers()
+    own = layers.pop("arrays")
     record = {
         "module": bundle.module,
-        "hyperparameters": dataclasses.asdict(bundle.autoencoder.hp),
-        "n_genes": bundle.autoencoder.n_genes,
+        "hyperparameters": dataclasses.asdict(bundle.model.hp),
+        "blocks": {b: s.stop - s.start for b, s in bundle.model.inputs.blocks.items()},
+        "labels": list(bundle.model.inputs.labels),
+        "bases": list(bundle.base_files),
+        **layers,
         **bundle.notes,
     }
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        _add(archive, "model.json", json.dumps(record, indent=1, sort_keys=True).encode())
+        _add(archive, "model.json", json.dumps(record, indent=1).encode())
         _add(archive, "genes.tsv", _table(bundle.genes, "gene"))
         _add(archive, "codes.tsv", _table(bundle.codes, "sample"))
-        _add_arrays(archive, "weights", bundle.autoencoder.arrays())
-        _add_arrays(archive, "knowledge", bundle.autoencoder.knowledge)
+        _add_arrays(archive, "weights/", bundle.model.arrays())
+        _add_arrays(archive, "", own)
+        _add_arrays(archive, "knowledge/", bundle.model.knowledge)
+        for name, content in bundle.base_files.items():
+            _add(archive, f"bases/{name}.zip", content)
 
 
 def read_record(path: str) -> dict[str, Any]:
@@ -88,17 +112,71 @@ def read_record(path: str) -> dict[str, Any]:
         return json.loads(archive.read("model.json"))
 
 
-def load_bundle(path: str) -> Bundle:
+def load_bundle(path: str | BinaryIO) -> Bundle:
     """Read a bundle; the model is built anew and given its weights."""
     with zipfile.ZipFile(path) as archive:
         record = json.loads(archive.read("model.json"))
-        arrays, knowledge = (_read_arrays(archive, name) for name in ("weights", "knowledge"))
+        arrays, knowledge = (_read_arrays(archive, name) for name in ("weights/", "knowledge/"))
         genes = _read(archive, "genes.tsv", "gene")
         codes = _read(archive, "codes.tsv", "sample").astype(np.float32)
+        base_files = {name: archive.read(f"bases/{name}.zip") for name in record.pop("bases")}
+    inputs = make_inputs(genes.index, record.pop("blocks"), record.pop("labels"))
     module, hyperparameters = record.pop("module"), record.pop("hyperparameters")
-    autoencoder = create(module, record.pop("n_genes"), hyperparameters, knowledge=knowledge)
-    autoencoder.load(arrays)
-    return Bundle(module, autoencoder, genes, codes, notes=record)
+    for part in ("encoder", "decoder"):
+        record.pop(part, None)
+    bases = load_bases(base_files)
+    model = model_upon(bases, module, inputs, hyperparameters, knowledge=knowledge)
+    model.load(arrays)
+    return Bundle(module, model, genes, codes, notes=record, base_files=base_files)
+
+
+def read_base_files(paths: Sequence[str], names: Sequence[str]) -> dict[str, bytes]:
+    """Read the model files that another model builds on: name -> content."""
+    return {name: Path(path).read_bytes() for name, path in zip(names, paths, strict=True)}
+
+
+def load_bases(files: Mapping[str, bytes]) -> dict[str, Bundle]:
+    """Load models from the contents of their files."""
+    return {name: load_bundle(io.BytesIO(content)) for name, content in files.items()}
+
+
+def model_upon(
+    bases: Mapping[str, Bundle],
+    module: str,
+    inputs: Inputs,
+    hyperparameters: Mapping[str, Any],
+    seed: int = 0,
+    knowledge: Mapping[str, np.ndarray] | None = None,
+) -> Model:
+    """Make an untrained model, in the codes of others if there are such; see `make_model`."""
+    if not bases:
+        return make_model(module, inputs, hyperparameters, seed, knowledge)
+    seen = inputs_of_codes(bases, inputs.labels)
+    return InCodes(bases, make_model(module, seen, hyperparameters, seed, knowledge))
+
+
+def compute_layers(path: str, part: str, values: np.ndarray) -> np.ndarray:
+    """Encode or decode with NumPy alone: no Keras is loaded, and no model of `tybalt.models`.
+
+    Parameters
+    ----------
+    path
+        ``model.zip``.
+    part
+        ``encoder`` (scaled values -> codes) or ``decoder`` (codes -> scaled values); of a model in
+        the codes of others, between the codes of those and its own.
+    values
+        Rows x columns.
+
+    Raises
+    ------
+    KeyError
+        If the model has no such part that is made of layers.
+    """
+    with zipfile.ZipFile(path) as archive:
+        steps = json.loads(archive.read("model.json"))[part]
+        arrays = _read_arrays(archive, "")
+    return compute(steps, arrays, values)
 
 
 def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
@@ -112,16 +190,16 @@ def _add_arrays(archive: zipfile.ZipFile, folder: str, arrays: Mapping[str, np.n
     for name, array in arrays.items():
         buffer = io.BytesIO()
         np.save(buffer, array, allow_pickle=False)
-        _add(archive, f"{folder}/{name}.npy", buffer.getvalue())
+        _add(archive, f"{folder}{name}.npy", buffer.getvalue())
 
 
 def _read_arrays(archive: zipfile.ZipFile, folder: str) -> dict[str, np.ndarray]:
     return {
-        name.removeprefix(f"{folder}/").removesuffix(".npy"): np.load(
+        name.removeprefix(folder).removesuffix(".npy"): np.load(
             io.BytesIO(archive.read(name)), allow_pickle=False
         )
         for name in archive.namelist()
-        if name.startswith(f"{folder}/")
+        if name.startswith(folder) and name.endswith(".npy")
     }
 
 

@@ -5,6 +5,10 @@ two thirds of the time. Here the matrix lies on the device, and one XLA-compiled
 by index, gathers, differentiates and updates in a loop. The noise of an epoch is drawn before
 the loop, where it costs half of what it costs inside.
 
+What is trained is one shape: the named terms of the model's loss (`tybalt.training.losses`) and
+the penalties of its layers, with a weight for each row and a mask of what was measured, where there
+are such. A model that needs more (a second player) brings a loop of its own.
+
 All that is random in an epoch follows from (seed, epoch) alone: a run of 10 epochs is the
 beginning of a run of 100, and a run resumed at epoch 7 goes on as if it had not stopped.
 
@@ -13,14 +17,17 @@ compiled functions and nothing else, and `engine_of_keras` chooses between them.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import keras
 import numpy as np
 
-from tybalt.training.layers import Noise, Penalty, Sampling, cross_entropy, squared_error
+from tybalt.training.layers import Noise, Penalty, Sampling
+from tybalt.training.losses import ERRORS, Loss, Term
+from tybalt.training.model import predictions_of
+from tybalt.training.rows import RECONSTRUCTION, Rows
 
 #: Samples that are measured, or for which noise is drawn, at a time, at most; bounds the memory.
 CHUNK = 1024
@@ -40,65 +47,83 @@ class Engine:
     """
 
     def __init__(self, model: keras.Model, batch_size: int, seed: int):
+        if not isinstance(model.loss, Loss):
+            raise TypeError(f"{model.name}: compile it with a tybalt.training.losses.Loss")
         self.model = model
         self.batch_size = batch_size
         self.seed = seed
+        self.terms = model.loss.terms
         self.noises = [layer for layer in model.layers if isinstance(layer, Noise)]
         self.penalties = [layer for layer in model.layers if isinstance(layer, Penalty)]
+        #: The weights of terms that are not always 1, by name.
+        self.weights = {
+            term.name: keras.Variable(term.weight_at(1), trainable=False, name=term.name)
+            for term in self.terms
+            if term.is_weighted
+        }
         self._sampling = next((layer for layer in self.noises if isinstance(layer, Sampling)), None)
         self._probe = keras.Model(model.input, self._probed())
         model.optimizer.build(model.trainable_variables)
 
-    def place(self, X: np.ndarray) -> Any:
-        """Put samples x genes on the device, once."""
-        raise NotImplementedError
+    @property
+    def weighted(self) -> list[tuple[Term | Penalty, keras.Variable]]:
+        """All that has a weight: terms and penalties, each with its variable."""
+        terms = [(term, self.weights[term.name]) for term in self.terms if term.is_weighted]
+        return [*terms, *((penalty, penalty.weight) for penalty in self.penalties)]
 
-    def train_epoch(self, X: Any, epoch: int) -> dict[str, float]:
-        """Train one epoch on a placed matrix; the first epoch is 1.
+    def place(self, rows: Rows) -> dict[str, Any]:
+        """Put rows on the device, once: `x`, and `observed` and `weight` where there are such."""
+        arrays = {"x": rows.X, "observed": rows.observed, "weight": rows.weight}
+        return {name: self._place(array) for name, array in arrays.items() if array is not None}
 
-        Returns
-        -------
-        dict
-            Means over the training samples: `loss`, `reconstruction`, the unweighted term of each
-            penalty; and `gradient_norm`, the global 2-norm at the last minibatch.
-        """
-        for penalty in self.penalties:
-            penalty.weight.assign(penalty.weight_at(epoch))
-        n_samples = int(X.shape[0])
-        order, noise = self.order(n_samples, epoch), self.noise(n_samples, epoch)
-        trained = self._train_minibatches(X, order, noise)
-        names = ["loss", "reconstruction", *(p.name for p in self.penalties), "gradient_norm"]
-        return {name: float(trained[name]) for name in names}
-
-    def measure(self, X: Any) -> dict[str, np.ndarray]:
-        """Measure the deterministic reconstruction of every sample of a placed matrix.
+    def train_epoch(self, placed: Mapping[str, Any], epoch: int) -> dict[str, float]:
+        """Train one epoch on placed rows; the first epoch is 1.
 
         Returns
         -------
         dict
-            Per sample: `reconstruction` (as in the loss), `mse` and `bce` (means over genes), the
-            unweighted term of each penalty, `sigma` where the model samples; and `code`,
-            samples x features.
+            Means over the training rows: `loss`, the unweighted terms and penalties by name; and
+            `gradient_norm`, the global 2-norm at the last minibatch.
         """
-        n_samples = int(X.shape[0])
-        size = math.ceil(n_samples / math.ceil(n_samples / CHUNK))
+        for term, weight in self.weighted:
+            weight.assign(term.weight_at(epoch))
+        n_rows = int(placed["x"].shape[0])
+        order, noise = self.order(n_rows, epoch), self.noise(n_rows, epoch)
+        trained = self._train_minibatches(placed, order, noise)
+        return {name: float(trained[name]) for name in [*self._names, "gradient_norm"]}
+
+    def measure(self, placed: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Measure the deterministic predictions of every placed row.
+
+        Returns
+        -------
+        dict
+            Per row: the unweighted terms and penalties by name; `mse` and `bce` of the
+            reconstruction (means over the observed columns) and, with a mask, `n_observed`;
+            `sigma` where the model samples; and `code`, rows x features.
+        """
+        n_rows = int(placed["x"].shape[0])
+        size = math.ceil(n_rows / math.ceil(n_rows / CHUNK))
         chunks = []
-        for start in range(0, n_samples, size):
-            rows = np.minimum(np.arange(start, start + size), n_samples - 1)  # one static shape
-            measured = self._measure_rows(X, rows.astype(np.int32))
-            valid = min(size, n_samples - start)
+        for start in range(0, n_rows, size):
+            rows = np.minimum(np.arange(start, start + size), n_rows - 1)  # one static shape
+            measured = self._measure_rows(placed, rows.astype(np.int32))
+            valid = min(size, n_rows - start)
             chunks.append({name: np.asarray(values)[:valid] for name, values in measured.items()})
         return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
 
     def gradients(
-        self, x: Any, quantity: Callable[[dict[str, Any]], Any], variables: Sequence[Any]
+        self,
+        batch: Mapping[str, Any],
+        quantity: Callable[[dict[str, Any]], Any],
+        variables: Sequence[Any],
     ) -> tuple[float, list[np.ndarray | None]]:
         """Differentiate a quantity of one minibatch, without moving anything.
 
         Parameters
         ----------
-        x
-            Placed samples x genes.
+        batch
+            Placed rows.
         quantity
             Gets the minibatch's terms by name (see `train_epoch`), returns a scalar tensor.
         variables
@@ -129,13 +154,24 @@ class Engine:
             for layer in self.noises
         ]
 
-    def _train_minibatches(self, X: Any, order: np.ndarray, noise: list[Any]) -> dict[str, Any]:
+    def _place(self, array: np.ndarray) -> Any:
+        """Put an array on the device: bool, or else float32."""
+        raise NotImplementedError
+
+    def _train_minibatches(
+        self, placed: Mapping[str, Any], order: np.ndarray, noise: list[Any]
+    ) -> dict[str, Any]:
         """Train on every minibatch; the last, which may be smaller, behind the loop."""
         raise NotImplementedError
 
-    def _measure_rows(self, X: Any, rows: np.ndarray) -> dict[str, Any]:
-        """Measure some samples of a placed matrix."""
+    def _measure_rows(self, placed: Mapping[str, Any], rows: np.ndarray) -> dict[str, Any]:
+        """Measure some of the placed rows."""
         raise NotImplementedError
+
+    @property
+    def _names(self) -> list[str]:
+        """What is averaged over an epoch."""
+        return ["loss", *(each.name for each in (*self.terms, *self.penalties))]
 
     def _looped(self, n_samples: int) -> int:
         """Count the minibatches inside the loop: all but the last."""
@@ -144,11 +180,11 @@ class Engine:
     def _probed(self) -> dict[str, Any]:
         """Name the tensors of the model that are looked at."""
         looked_into = [*self.penalties, *([self._sampling] if self._sampling else [])]
-        inputs = {layer.name: layer.input for layer in looked_into}
+        names = {layer.name for layer in self.model.layers}
         return {
-            "x_hat": self.model.output,
-            "mean_code": self.model.get_layer("latent").output,
-            **{f"{name}_input": tensors for name, tensors in inputs.items()},
+            **{f"{name}_output": tensor for name, tensor in predictions_of(self.model).items()},
+            **({"mean_code": self.model.get_layer("latent").output} if "latent" in names else {}),
+            **{f"{layer.name}_input": layer.input for layer in looked_into},
         }
 
     @contextmanager
@@ -159,28 +195,64 @@ class Engine:
                 stack.enter_context(layer.given(drawn))
             yield
 
-    def _terms(self, x: Any, seen: dict[str, Any], penalties: list[Any]) -> dict[str, Any]:
-        """Name the loss of a minibatch and its unweighted terms."""
-        mean = keras.ops.mean
-        reconstruction = mean(self.model.loss(x, seen["x_hat"]))
-        return {
-            "loss": reconstruction + sum(penalties),
-            "reconstruction": reconstruction,
-            **{name: mean(term) for name, term in self._penalty_terms(seen).items()},
-        }
+    def _terms(
+        self,
+        batch: Mapping[str, Any],
+        seen: dict[str, Any],
+        penalties: list[Any],
+        weights: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Name the loss of a minibatch and its unweighted terms.
 
-    def _measures(self, x: Any, seen: dict[str, Any]) -> dict[str, Any]:
-        """Name what is measured of every sample."""
-        measured = {
-            "reconstruction": self.model.loss(x, seen["x_hat"]),
-            "mse": squared_error(x, seen["x_hat"]),
-            "bce": cross_entropy(x, seen["x_hat"]),
-            **self._penalty_terms(seen),
-            "code": seen["mean_code"],
-        }
+        Parameters
+        ----------
+        penalties
+            What the layers have added to the loss; without the weights of rows, which no layer
+            knows.
+        weights
+            Of the terms that have one, by name.
+        """
+        row_weight = batch.get("weight")
+
+        def mean(values: Any) -> Any:
+            return keras.ops.mean(values if row_weight is None else row_weight * values)
+
+        terms = {name: mean(values) for name, values in self._term_values(batch, seen).items()}
+        extra = {name: mean(values) for name, values in self._penalty_values(seen).items()}
+        weighted = [weights[n] * term if n in weights else term for n, term in terms.items()]
+        loss = sum(weighted[1:], weighted[0])
+        if row_weight is None:
+            loss = loss + sum(penalties)
+        else:
+            loss = loss + sum(layer.weight * extra[layer.name] for layer in self.penalties)
+        return {"loss": loss, **terms, **extra}
+
+    def _measures(self, batch: Mapping[str, Any], seen: dict[str, Any]) -> dict[str, Any]:
+        """Name what is measured of every row."""
+        measured = self._term_values(batch, seen)
+        if f"{RECONSTRUCTION}_output" in seen:
+            measured |= self._errors(batch, seen[f"{RECONSTRUCTION}_output"])
+        measured |= self._penalty_values(seen)
+        if "mean_code" in seen:
+            measured["code"] = seen["mean_code"]
         if self._sampling:
             measured["sigma"] = self._sampling.sigma(seen[f"{self._sampling.name}_input"])
         return measured
 
-    def _penalty_terms(self, seen: dict[str, Any]) -> dict[str, Any]:
+    def _errors(self, batch: Mapping[str, Any], x_hat: Any) -> dict[str, Any]:
+        """Measure the reconstruction of every row, over its observed columns."""
+        x, observed = batch["x"], batch.get("observed")
+        errors = {name: error(x, x_hat, observed) for name, error in ERRORS.items()}
+        if observed is None:
+            return errors
+        count = keras.ops.sum(keras.ops.cast(observed, "float32"), axis=-1)
+        share = keras.ops.maximum(count, 1.0) / x.shape[-1]
+        return {**{name: error / share for name, error in errors.items()}, "n_observed": count}
+
+    def _term_values(self, batch: Mapping[str, Any], seen: dict[str, Any]) -> dict[str, Any]:
+        outputs = {name: seen[f"{name}_output"] for name in predictions_of(self.model)}
+        x, observed = batch["x"], batch.get("observed")
+        return {term.name: term.per_row(x, outputs, observed) for term in self.terms}
+
+    def _penalty_values(self, seen: dict[str, Any]) -> dict[str, Any]:
         return {p.name: p.term(seen[f"{p.name}_input"]) for p in self.penalties}

@@ -1,6 +1,6 @@
 """The training engine on JAX: `lax.scan` over Keras's stateless calls inside one `jax.jit`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -15,8 +15,8 @@ from tybalt.training.engine import Engine
 class JaxEngine(Engine):
     """See `tybalt.training.engine.Engine`.
 
-    The state of a training is three lists of arrays: trained weights, other weights (averages of
-    batch normalisation, weights of penalties), and the optimizer's.
+    The state of a training is four lists of arrays: trained weights, other weights (averages of
+    batch normalisation, weights of penalties), the optimizer's, and the weights of terms.
     """
 
     def __init__(self, model: keras.Model, batch_size: int, seed: int):
@@ -25,6 +25,7 @@ class JaxEngine(Engine):
             self._probe.trainable_variables,
             self._probe.non_trainable_variables,
             model.optimizer.variables,
+            list(self.weights.values()),
         )
         paths = [variable.path for variable in self._variables[0]]
         if paths != [variable.path for variable in model.trainable_variables]:
@@ -32,84 +33,110 @@ class JaxEngine(Engine):
         self._train_all = jax.jit(self._train, donate_argnums=0)
         self._measure_samples = jax.jit(self._measure)
 
-    def place(self, X: np.ndarray) -> Any:
-        """Put samples x genes on the device, once."""
-        return jnp.asarray(X, dtype=jnp.float32)
-
     def gradients(
-        self, x: Any, quantity: Callable[[dict[str, Any]], Any], variables: Sequence[Any]
+        self,
+        batch: Mapping[str, Any],
+        quantity: Callable[[dict[str, Any]], Any],
+        variables: Sequence[Any],
     ) -> tuple[float, list[np.ndarray | None]]:
         """Differentiate a quantity of one minibatch; see `Engine.gradients`."""
-        noise = self.noise(int(x.shape[0]), epoch=0)
-        known = {
-            variable.path: variable.value for group in self._variables[:2] for variable in group
-        }
+        noise = self.noise(int(batch["x"].shape[0]), epoch=0)
+        trained, others, _, weights = self._variables
+        groups = (trained, others, weights)
+        known = {variable.path: variable.value for group in groups for variable in group}
 
         def value_of(values: list[Any]) -> Any:
             replaced = known | dict(zip([v.path for v in variables], values, strict=True))
-            trained, others = ([replaced[v.path] for v in group] for group in self._variables[:2])
-            return quantity(self._run(trained, others, x, noise)[0])
+            now = [[replaced[v.path] for v in group] for group in groups]
+            return quantity(self._run(*now, batch, noise)[0])
 
         value, gradients = jax.value_and_grad(value_of)([v.value for v in variables])
         return float(value), [np.asarray(gradient) for gradient in gradients]
 
-    def _train_minibatches(self, X: Any, order: np.ndarray, noise: list[Any]) -> dict[str, Any]:
+    def _place(self, array: np.ndarray) -> Any:
+        return jnp.asarray(array, dtype=None if array.dtype == bool else jnp.float32)
+
+    def _train_minibatches(
+        self, placed: Mapping[str, Any], order: np.ndarray, noise: list[Any]
+    ) -> dict[str, Any]:
         state = [[variable.value for variable in group] for group in self._variables]
-        state, means = self._train_all(state, X, order, noise)
+        state, means = self._train_all(state, placed, order, noise)
         for group, values in zip(self._variables, state, strict=True):
             for variable, value in zip(group, values, strict=True):
                 variable.assign(value)
         return means
 
     def _train(
-        self, state: list[Any], X: Any, order: Any, noise: list[Any]
+        self, state: list[Any], placed: Mapping[str, Any], order: Any, noise: list[Any]
     ) -> tuple[list[Any], dict[str, Any]]:
-        size, n_samples = self.batch_size, X.shape[0]
-        n_looped = self._looped(n_samples)
+        size, n_rows = self.batch_size, placed["x"].shape[0]
+        n_looped = self._looped(n_rows)
 
         def step(state: list[Any], number: Any) -> tuple[list[Any], dict[str, Any]]:
             rows = lax.dynamic_slice_in_dim(order, number * size, size)
             drawn = [lax.dynamic_slice_in_dim(draw, number * size, size) for draw in noise]
-            state, terms, _ = self._train_minibatch(state, X[rows], drawn)
+            state, terms, _ = self._train_minibatch(state, _take(placed, rows), drawn)
             return state, terms
 
         state, looped = lax.scan(step, state, jnp.arange(n_looped))
         done = n_looped * size
         drawn = [draw[done:] for draw in noise]
-        state, last, gradients = self._train_minibatch(state, X[order[done:]], drawn)
+        state, last, gradients = self._train_minibatch(state, _take(placed, order[done:]), drawn)
         means = {
-            name: (size * looped[name].sum() + (n_samples - done) * last[name]) / n_samples
+            name: (size * looped[name].sum() + (n_rows - done) * last[name]) / n_rows
             for name in last
         }
         norm = jnp.sqrt(sum(jnp.sum(jnp.square(gradient)) for gradient in gradients))
         return state, {**means, "gradient_norm": norm}
 
-    def _train_minibatch(self, state: list[Any], x: Any, noise: list[Any]) -> tuple[Any, Any, Any]:
-        trained, others, optimizer = state
+    def _train_minibatch(
+        self, state: list[Any], batch: Mapping[str, Any], noise: list[Any]
+    ) -> tuple[Any, Any, Any]:
+        trained, others, optimizer, weights = state
 
         def loss(trained: list[Any]) -> tuple[Any, Any]:
-            terms, moved = self._run(trained, others, x, noise)
+            terms, moved = self._run(trained, others, weights, batch, noise)
             return terms["loss"], (terms, moved)
 
         gradients, (terms, others) = jax.grad(loss, has_aux=True)(trained)
         trained, optimizer = self.model.optimizer.stateless_apply(optimizer, gradients, trained)
-        return [trained, others, optimizer], terms, gradients
+        return [trained, others, optimizer, weights], terms, gradients
 
     def _run(
-        self, trained: list[Any], others: list[Any], x: Any, noise: list[Any]
+        self,
+        trained: list[Any],
+        others: list[Any],
+        weights: list[Any],
+        batch: Mapping[str, Any],
+        noise: list[Any],
     ) -> tuple[dict[str, Any], list[Any]]:
         """Run the model in training on one minibatch: its terms, and the other weights after it."""
         with self._given(noise):
-            seen, others, penalties = self._probe.stateless_call(
-                trained, others, x, training=True, return_losses=True
+            seen, moved, penalties = self._probe.stateless_call(
+                trained, others, batch["x"], training=True, return_losses=True
             )
-        return self._terms(x, seen, penalties), others
+        named = dict(zip(self.weights, weights, strict=True))
+        with self._valued(trained, others):
+            return self._terms(batch, seen, penalties, named), moved
 
-    def _measure_rows(self, X: Any, rows: np.ndarray) -> dict[str, Any]:
+    def _valued(self, trained: list[Any], others: list[Any]) -> keras.StatelessScope:
+        """Let the variables that penalties and their terms read have these values."""
+        groups = zip(self._variables[:2], (trained, others), strict=True)
+        pairs = [pair for group, values in groups for pair in zip(group, values, strict=True)]
+        return keras.StatelessScope(state_mapping=pairs)
+
+    def _measure_rows(self, placed: Mapping[str, Any], rows: np.ndarray) -> dict[str, Any]:
         state = [[variable.value for variable in group] for group in self._variables[:2]]
-        return self._measure_samples(*state, X, rows)
+        return self._measure_samples(*state, placed, rows)
 
-    def _measure(self, trained: list[Any], others: list[Any], X: Any, rows: Any) -> dict[str, Any]:
-        x = X[rows]
-        seen, _ = self._probe.stateless_call(trained, others, x, training=False)
-        return self._measures(x, seen)
+    def _measure(
+        self, trained: list[Any], others: list[Any], placed: Mapping[str, Any], rows: Any
+    ) -> dict[str, Any]:
+        batch = _take(placed, rows)
+        seen, _ = self._probe.stateless_call(trained, others, batch["x"], training=False)
+        with self._valued(trained, others):
+            return self._measures(batch, seen)
+
+
+def _take(placed: Mapping[str, Any], rows: Any) -> dict[str, Any]:
+    return {name: array[rows] for name, array in placed.items()}

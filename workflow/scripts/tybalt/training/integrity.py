@@ -4,6 +4,7 @@ Five published codes of this family trained with a dead KL term, and nobody noti
 minibatch is enough to see it. Nothing is moved: not the weights, not the optimizer, no seed.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,18 +17,18 @@ class DeadLossError(RuntimeError):
     """A term of the loss does not train the model."""
 
 
-def check_loss(engine: Any, x: Any) -> list[str]:
+def check_loss(engine: Any, batch: Mapping[str, Any]) -> list[str]:
     """Prove on one minibatch that every term of the loss trains the model.
 
-    Each unweighted term must be finite and have a gradient that is not zero; the derivative of
-    the loss by a penalty's weight must be that penalty's unweighted term.
+    Each unweighted term must be finite, see something of its columns and have a gradient that is
+    not zero; the derivative of the loss by a weight must be the unweighted term that it weighs.
 
     Parameters
     ----------
     engine
         `tybalt.training.engine.Engine`.
-    x
-        Placed minibatch, samples x genes, more than one sample.
+    batch
+        Placed rows, more than one; see `rows_to_check`.
 
     Returns
     -------
@@ -39,24 +40,58 @@ def check_loss(engine: Any, x: Any) -> list[str]:
     DeadLossError
         Naming the term and what is wrong with it.
     """
-    check_gradient(engine, x, "reconstruction")
-    report = ["reconstruction: trains"]
-    for penalty in engine.penalties:
-        if penalty.final_weight == 0:
-            report.append(f"{penalty.name}: off (its weight is 0)")
+    weights = {term.name: weight for term, weight in engine.weighted}
+    report = []
+    for term in (*engine.terms, *engine.penalties):
+        if term.name in weights and term.final_weight == 0:
+            report.append(f"{term.name}: off (its weight is 0)")
             continue
-        check_gradient(engine, x, penalty.name)
-        check_weight(engine, x, penalty)
-        report.append(
-            f"{penalty.name}: trains, weight {penalty.weight_at(1):g} to {penalty.final_weight:g}"
-        )
+        check_mask(term, batch)
+        check_gradient(engine, batch, term.name)
+        line = f"{term.name}: trains"
+        if term.name in weights:
+            check_weight(engine, batch, term.name, weights[term.name])
+            line += f", weight {term.weight_at(1):g} to {term.final_weight:g}"
+        report.append(line)
     return report
 
 
-def check_gradient(engine: Any, x: Any, name: str) -> None:
+def rows_to_check(observed: np.ndarray | None, terms: Sequence[Any], count: int) -> np.ndarray:
+    """Choose rows that show every term something: the first ones, of each term that has a mask.
+
+    Parameters
+    ----------
+    observed
+        bool, rows x columns; None if all was measured.
+    terms
+        Of the loss (`tybalt.training.losses.Term`).
+    count
+        How many rows, for each term.
+    """
+    if observed is None:
+        return np.arange(count)
+    chosen = [
+        np.flatnonzero(observed[:, term.columns or slice(None)].any(axis=1))[:count]
+        for term in terms
+    ]
+    return np.unique(np.concatenate(chosen))
+
+
+def check_mask(term: Any, batch: Mapping[str, Any]) -> None:
+    """Check that the mask of a term does not hide all that it predicts."""
+    if "observed" not in batch or not hasattr(term, "columns"):
+        return
+    if not np.asarray(batch["observed"])[:, term.columns or slice(None)].any():
+        raise DeadLossError(
+            f"loss term {term.name!r}: the mask hides every value that it predicts, so it trains "
+            "nothing; bring rows in which they were measured, or leave the block out"
+        )
+
+
+def check_gradient(engine: Any, batch: Mapping[str, Any], name: str) -> None:
     """Check that an unweighted term is finite and moves at least one trainable weight."""
     variables = engine.model.trainable_variables
-    value, gradients = engine.gradients(x, lambda terms: terms[name], variables)
+    value, gradients = engine.gradients(batch, lambda terms: terms[name], variables)
     if not np.isfinite(value):
         raise DeadLossError(f"loss term {name!r}: its value is {value}, expected a finite number")
     gradients = [gradient for gradient in gradients if gradient is not None]
@@ -69,17 +104,17 @@ def check_gradient(engine: Any, x: Any, name: str) -> None:
         )
 
 
-def check_weight(engine: Any, x: Any, penalty: Any) -> None:
-    """Check that the loss reads the penalty's weight now, and multiplies the penalty by it."""
-    _, (slope,) = engine.gradients(x, lambda terms: terms["loss"], [penalty.weight])
+def check_weight(engine: Any, batch: Mapping[str, Any], name: str, weight: Any) -> None:
+    """Check that the loss reads the weight now, and multiplies the term of this name by it."""
+    _, (slope,) = engine.gradients(batch, lambda terms: terms["loss"], [weight])
     if slope is None or slope == 0:
         raise DeadLossError(
-            f"loss term {penalty.name!r}: the loss does not depend on its weight, so a warm-up "
+            f"loss term {name!r}: the loss does not depend on its weight, so a warm-up "
             "would move a variable that nothing reads; use the layer's weight in the loss itself"
         )
-    term, _ = engine.gradients(x, lambda terms: terms[penalty.name], [])
+    term, _ = engine.gradients(batch, lambda terms: terms[name], [])
     if not np.isclose(slope, term, rtol=TOLERANCE):
         raise DeadLossError(
-            f"loss term {penalty.name!r}: d loss / d weight is {float(slope):g}, but the term "
+            f"loss term {name!r}: d loss / d weight is {float(slope):g}, but the term "
             f"is {term:g}: the loss does not hold this term"
         )

@@ -7,7 +7,7 @@ is drawn at once, which is twice as fast as drawing it step by step), and a `Pen
 its unweighted term (which the history and the integrity check read).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,43 +15,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from tybalt.training.metrics import CLIP
+from tybalt.training.losses import weight_at
 
 register = keras.saving.register_keras_serializable(package="tybalt")
-
-
-def squared_error(x: Any, x_hat: Any) -> Any:
-    """Mean squared error over genes, one value per sample: shape (samples,)."""
-    return ops.mean(ops.square(x - x_hat), axis=-1)
-
-
-def cross_entropy(x: Any, x_hat: Any) -> Any:
-    """Binary cross-entropy, mean over genes, one value per sample: shape (samples,).
-
-    `x` in 0..1 (not only 0 or 1), `x_hat` clipped to [1e-7, 1 - 1e-7]. Continuous values have an
-    entropy floor: even a perfect reconstruction costs more than 0.
-    """
-    x_hat = ops.clip(x_hat, CLIP, 1 - CLIP)
-    return -ops.mean(x * ops.log(x_hat) + (1 - x) * ops.log(1 - x_hat), axis=-1)
-
-
-def reconstruction_loss(kind: str, scale: float = 1.0) -> Callable[[Any, Any], Any]:
-    """Make a training loss: `scale` x the mean error over genes, one value per sample.
-
-    Parameters
-    ----------
-    kind
-        ``bce`` or ``mse``.
-    scale
-        The number of genes makes it a sum over genes, against which a KL divergence, a sum over
-        the latent features, can be weighed.
-    """
-    error = {"bce": cross_entropy, "mse": squared_error}[kind]
-
-    def reconstruction(x: Any, x_hat: Any) -> Any:
-        return scale * error(x, x_hat)
-
-    return reconstruction
 
 
 class Noise(keras.layers.Layer):
@@ -197,8 +163,7 @@ class Penalty(keras.layers.Layer):
 
     def weight_at(self, epoch: int) -> float:
         """Return the weight of an epoch; the first epoch is 1."""
-        warmth = 1.0 if self.kappa is None else min(1.0, self.kappa * (epoch - 1))
-        return self.final_weight * warmth
+        return weight_at(self.final_weight, self.kappa, epoch)
 
     def term(self, inputs: Any) -> Any:
         """Return the unweighted penalty of every sample: shape (samples,)."""

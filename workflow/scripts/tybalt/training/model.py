@@ -1,18 +1,16 @@
-"""One interface for every kind of model: fit, encode, decode, gene weights.
+"""One interface for every kind of model: fit, encode, decode, weights.
 
-A module of `tybalt.models` is of one of two kinds. *Gradient* models have ``build(n_genes, hp)``
-and are trained by the engine, epoch by epoch; *closed-form* models have ``fit(X, hp, seed)`` and
-are done at once. Nothing outside this file knows which is which, or any model by its name.
-
-A gradient model may also have ``read_knowledge(hp, genes)``: what is known of the genes before
-any training, as arrays by name. `build` then takes them too, and the model's file keeps them.
+A module of `tybalt.models` has one of three doors (see there): *gradient* models have `build` and
+are trained by the engine, epoch by epoch; *closed-form* models have `fit` and are done at once;
+those with `create` bring a training loop of their own (`tybalt.training.own_loop`). Nothing outside
+this file knows which is which, or any model by its name.
 """
 
 import dataclasses
 import importlib
 import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from types import ModuleType
@@ -21,7 +19,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from tybalt.plan.hyperparameters import coerce
-from tybalt.training.metrics import clipped_cross_entropy
+from tybalt.training.layer_graph import chain, describe
+from tybalt.training.metrics import clipped_cross_entropy, mean_squared_error
+from tybalt.training.rows import RECONSTRUCTION, Inputs, Rows
 
 #: A feature is active if its mean code varies more than this over the validation samples
 #: (Burda 2016, https://arxiv.org/abs/1509.00519, section 5.2).
@@ -36,15 +36,15 @@ CHECKED = 64
 log = logging.getLogger(__name__)
 
 
-class Autoencoder(Protocol):
-    """What training, encoding and reporting need of a model."""
+class Model(Protocol):
+    """What training, encoding and reporting need of a model; verbs as far as it declares them."""
 
     hp: Any
-    n_genes: int
+    inputs: Inputs
     knowledge: Mapping[str, np.ndarray]
 
     def fit(
-        self, train: np.ndarray, validation: np.ndarray, seed: int, first_epoch: int = 1
+        self, train: Rows, validation: Rows, seed: int, first_epoch: int = 1
     ) -> Iterator[dict[str, float]]:
         """Train, and give one record per epoch: column of the history -> value."""
 
@@ -60,6 +60,12 @@ class Autoencoder(Protocol):
     def gene_weights(self, code: np.ndarray | None = None) -> np.ndarray:
         """Return the decoder's weights, at a code where they depend on it: genes x features."""
 
+    def sample(self, n_samples: int, seed: int) -> np.ndarray:
+        """Draw new samples: n_samples x genes, float32; the same seed, the same samples."""
+
+    def translate(self, X: np.ndarray, source: str, target: str) -> np.ndarray:
+        """Predict one block from another: samples x columns of `target`; `X` has all columns."""
+
     def n_parameters(self) -> int:
         """Return the number of trained numbers."""
 
@@ -69,58 +75,63 @@ class Autoencoder(Protocol):
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over what `arrays` gave."""
 
+    def layers(self) -> dict[str, Any]:
+        """Describe what NumPy can compute (`tybalt.training.layer_graph`).
+
+        Returns
+        -------
+        dict
+            ``encoder``, ``decoder``: steps, as far as there are such; and ``arrays``: those that
+            the steps name and `arrays` lacks.
+        """
+
 
 def load_module(name: str) -> ModuleType:
     """Import a module of `tybalt.models`."""
     return importlib.import_module(f"tybalt.models.{name}")
 
 
-def create(
+def make_model(
     name: str,
-    n_genes: int,
+    inputs: Inputs,
     hyperparameters: Mapping[str, Any],
     seed: int = 0,
-    genes: Sequence[str] | None = None,
     knowledge: Mapping[str, np.ndarray] | None = None,
-) -> Autoencoder:
+) -> Model:
     """Make an untrained model.
 
     Parameters
     ----------
     name
         Module of `tybalt.models`.
+    inputs
+        The columns that it sees.
     hyperparameters
         Values of its HParams; the rest are defaults.
     seed
         The initial weights follow from it.
-    genes
-        Names of the genes, for the models that use what is known of them.
     knowledge
-        What an earlier model has kept of it; then nothing is read anew.
+        What an earlier model has kept of what is known of the columns; then nothing is read anew.
 
     Raises
     ------
     InputError
-        If a file that the hyperparameters name does not go together with the genes.
+        If a file that the hyperparameters name does not go together with the columns.
     """
     module = load_module(name)
     hp = coerce(module.HParams, hyperparameters, "hyperparameters")
-    if not hasattr(module, "build"):
-        return ClosedFormModel(module, n_genes, hp)
+    if hasattr(module, "fit"):
+        return ClosedFormModel(module, inputs, hp)
+    with without("matplotlib", "sklearn"):
+        import keras
+
+    keras.utils.set_random_seed(seed)
+    if hasattr(module, "create"):
+        return module.create(inputs, hp, seed)
     if knowledge is None:
-        knowledge = read_knowledge(module, hp, genes)
-    return GradientModel(module, n_genes, hp, seed, knowledge)
-
-
-def read_knowledge(
-    module: ModuleType, hp: Any, genes: Sequence[str] | None
-) -> Mapping[str, np.ndarray]:
-    """Read what a model has to know of the genes before it can be built; most need nothing."""
-    if not hasattr(module, "read_knowledge"):
-        return {}
-    if genes is None:
-        raise TypeError(f"{module.__name__} is built from the names of the genes: give `genes`")
-    return module.read_knowledge(hp, genes)
+        read = getattr(module, "read_knowledge", None)
+        knowledge = read(hp, inputs.names) if read else {}
+    return GradientModel(module, inputs, hp, knowledge)
 
 
 @contextmanager
@@ -139,48 +150,90 @@ def without(*packages: str) -> Iterator[None]:
             del sys.modules[name]
 
 
-class GradientModel:
+def predictions_of(model: Any) -> dict[str, Any]:
+    """Return the outputs of a Keras model by name; a single one is the reconstruction."""
+    output = model.output
+    return dict(output) if isinstance(output, Mapping) else {RECONSTRUCTION: output}
+
+
+class KerasWeights:
+    """What models of Keras networks have in common: their weights, state and description."""
+
+    def _weights(self) -> list[Any]:
+        """List all weights."""
+        raise NotImplementedError
+
+    def _optimizer_variables(self) -> list[tuple[str, Any]]:
+        """List the variables of all optimizers, by name."""
+        raise NotImplementedError
+
+    def n_parameters(self) -> int:
+        """Return the number of trainable weights."""
+        return sum(int(np.prod(weight.shape)) for weight in self._weights() if weight.trainable)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the weights by their paths."""
+        return {weight.path: weight.numpy() for weight in self._weights()}
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Set the weights."""
+        for weight in self._weights():
+            weight.assign(arrays[weight.path])
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return weights and optimizer: with the epoch, all that a resumed training needs."""
+        return {**self.arrays(), **{key: v.numpy() for key, v in self._optimizer_variables()}}
+
+    def resume(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take over a state; then `fit` goes on at the `first_epoch` that it is told."""
+        self.load(state)
+        for key, variable in self._optimizer_variables():
+            variable.assign(state[key])
+
+    @staticmethod
+    def describe(tensors: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
+        """Describe what lies between pairs of tensors; see `Model.layers`."""
+        found: dict[str, Any] = {"arrays": {}}
+        for part, (source, target) in tensors.items():
+            found[part], own = describe(source, target)
+            found["arrays"] |= own
+        return found
+
+
+class GradientModel(KerasWeights):
     """A Keras model, trained by the engine."""
 
     def __init__(
-        self,
-        module: ModuleType,
-        n_genes: int,
-        hp: Any,
-        seed: int,
-        knowledge: Mapping[str, np.ndarray],
+        self, module: ModuleType, inputs: Inputs, hp: Any, knowledge: Mapping[str, np.ndarray]
     ):
-        with without("matplotlib", "sklearn"):
-            import keras
-
-        keras.utils.set_random_seed(seed)
         self.hp = hp
-        self.n_genes = n_genes
+        self.inputs = inputs
         self.knowledge = knowledge
-        self.model = module.build(n_genes, hp, **knowledge)
+        self.model = module.build(inputs, hp, **knowledge)
 
     def fit(
-        self, train: np.ndarray, validation: np.ndarray, seed: int, first_epoch: int = 1
+        self, train: Rows, validation: Rows, seed: int, first_epoch: int = 1
     ) -> Iterator[dict[str, float]]:
         """Train epoch by epoch; the loss is checked before the first."""
         from tybalt.training.engine_of_keras import start_engine
-        from tybalt.training.integrity import check_loss
+        from tybalt.training.integrity import check_loss, rows_to_check
 
         engine = start_engine(self.model, self.hp.batch_size, seed)
-        X, X_validation = engine.place(train), engine.place(validation)
-        for line in check_loss(engine, X[:CHECKED]):
+        chosen = rows_to_check(train.observed, engine.terms, min(CHECKED, len(train)))
+        for line in check_loss(engine, engine.place(train.only(chosen))):
             log.info("loss check: %s", line)
+        placed, placed_validation = engine.place(train), engine.place(validation)
         for epoch in range(first_epoch, self.hp.epochs + 1):
-            trained = engine.train_epoch(X, epoch)
+            trained = engine.train_epoch(placed, epoch)
             gradient_norm = trained.pop("gradient_norm")
-            weights = {f"{p.name}_weight": p.weight_at(epoch) for p in engine.penalties}
+            weighted = [term for term, _ in engine.weighted]
             yield {
                 "epoch": epoch,
                 **trained,
-                **weights,
+                **{f"{term.name}_weight": term.weight_at(epoch) for term in weighted},
                 "gradient_norm": gradient_norm,
-                **summarize(engine.measure(X_validation)),
-                "eligible": all(p.weight_at(epoch) == p.final_weight for p in engine.penalties),
+                **summarize(engine.measure(placed_validation), validation.weight),
+                "eligible": all(term.weight_at(epoch) == term.final_weight for term in weighted),
             }
 
     def encode(self, X: np.ndarray) -> np.ndarray:
@@ -193,7 +246,14 @@ class GradientModel:
 
     def reconstruct(self, X: np.ndarray) -> np.ndarray:
         """Return the deterministic reconstruction: samples x genes."""
-        return self.model.predict(X, batch_size=CHUNK, verbose=0)
+        return self._reconstructor.predict(X, batch_size=CHUNK, verbose=0)
+
+    def translate(self, X: np.ndarray, source: str, target: str) -> np.ndarray:
+        """Predict one block from another, by the output ``{target}_from_{source}``."""
+        import keras
+
+        output = self._predictions[f"{target}_from_{source}"]
+        return keras.Model(self.model.input, output).predict(X, batch_size=CHUNK, verbose=0)
 
     def gene_weights(self, code: np.ndarray | None = None) -> np.ndarray:
         """Return the decoder's weights: genes x features.
@@ -218,32 +278,41 @@ class GradientModel:
             weights = weights @ kernel * slope
         return (weights @ np.asarray(last.kernel)).T.astype(np.float32)
 
-    def n_parameters(self) -> int:
-        """Return the number of trainable weights."""
-        return sum(int(np.prod(weight.shape)) for weight in self.model.trainable_weights)
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Return the weights by their paths."""
-        return {weight.path: weight.numpy() for weight in self.model.weights}
-
-    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Set the weights."""
-        for weight in self.model.weights:
-            weight.assign(arrays[weight.path])
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Return weights and optimizer: with the epoch, all that a resumed training needs."""
-        return {**self.arrays(), **{key: v.numpy() for key, v in self._optimizer_variables()}}
-
     def resume(self, state: Mapping[str, np.ndarray]) -> None:
         """Take over a state; then `fit` goes on at the `first_epoch` that it is told."""
-        self.load(state)
         self.model.optimizer.build(self.model.trainable_variables)
-        for key, variable in self._optimizer_variables():
-            variable.assign(state[key])
+        super().resume(state)
+
+    def layers(self) -> dict[str, Any]:
+        """Describe encoder and decoder; see `Model.layers`."""
+        latent = self.model.get_layer("latent").output
+        reconstruction = self._predictions[RECONSTRUCTION]
+        encoder = {"encoder": (self.model.input, latent)}
+        return self.describe({**encoder, "decoder": (self._code, reconstruction)})
+
+    def _weights(self) -> list[Any]:
+        return self.model.weights
 
     def _optimizer_variables(self) -> list[tuple[str, Any]]:
         return [(f"optimizer/{i}", v) for i, v in enumerate(self.model.optimizer.variables)]
+
+    @property
+    def _predictions(self) -> dict[str, Any]:
+        return predictions_of(self.model)
+
+    @property
+    def _code(self) -> Any:
+        """What the decoder begins with: where noise follows the mean, what is behind the noise."""
+        names = {layer.name for layer in self.model.layers}
+        return self.model.get_layer("code" if "code" in names else "latent").output
+
+    @cached_property
+    def _reconstructor(self) -> Any:
+        import keras
+
+        if not isinstance(self.model.output, Mapping):
+            return self.model
+        return keras.Model(self.model.input, self._predictions[RECONSTRUCTION])
 
     @cached_property
     def _encoder(self) -> Any:
@@ -253,28 +322,27 @@ class GradientModel:
 
     @cached_property
     def _decoder(self) -> Any:
-        """The part behind the code: where noise follows the mean, behind the noise."""
         import keras
 
-        names = {layer.name for layer in self.model.layers}
-        code = self.model.get_layer("code" if "code" in names else "latent").output
-        return keras.Model(code, self.model.output)
+        return keras.Model(self._code, self._predictions[RECONSTRUCTION])
 
 
 class ClosedFormModel:
     """A model without epochs: one fit, one record."""
 
-    def __init__(self, module: ModuleType, n_genes: int, hp: Any):
+    def __init__(self, module: ModuleType, inputs: Inputs, hp: Any):
         self.hp = hp
-        self.n_genes = n_genes
+        self.inputs = inputs
         self.knowledge: Mapping[str, np.ndarray] = {}
         self.module = module
         self.fitted: Any = None
 
     def fit(
-        self, train: np.ndarray, validation: np.ndarray, seed: int, first_epoch: int = 1
+        self, train: Rows, validation: Rows, seed: int, first_epoch: int = 1
     ) -> Iterator[dict[str, float]]:
         """Fit once; the loss is the mean squared error."""
+        if train.observed is not None:
+            log.info("a closed form: values that were not measured count as their filled-in ones")
         self.fitted = self.module.fit(train, self.hp, seed)
         mse = float(np.mean(self._errors(train)["mse"]))
         measured = self._errors(validation)
@@ -282,7 +350,7 @@ class ClosedFormModel:
             "epoch": 1,
             "loss": mse,
             "reconstruction": mse,
-            **summarize({**measured, "reconstruction": measured["mse"]}),
+            **summarize({**measured, "reconstruction": measured["mse"]}, validation.weight),
             "eligible": True,
         }
 
@@ -315,16 +383,34 @@ class ClosedFormModel:
         """Make the fitted model of its fields."""
         self.fitted = self.module.Fitted(**arrays)
 
-    def _errors(self, X: np.ndarray) -> dict[str, np.ndarray]:
+    def layers(self) -> dict[str, Any]:
+        """Describe what is layers of it; see `Model.layers`."""
+        found: dict[str, Any] = {"arrays": {}}
+        for part, layers in self.fitted.layers().items() if hasattr(self.fitted, "layers") else ():
+            found[part], arrays = chain(part, layers)
+            found["arrays"] |= arrays
+        return found
+
+    def _errors(self, rows: Rows) -> dict[str, np.ndarray]:
         """Measure the reconstruction of every sample, chunk by chunk."""
-        chunks = [X[start : start + CHUNK] for start in range(0, len(X), CHUNK)]
+        starts = range(0, len(rows), CHUNK)
+        chunks = [rows.X[start : start + CHUNK] for start in starts]
         codes = [self.encode(chunk) for chunk in chunks]
         pairs = [(x, self.decode(z)) for x, z in zip(chunks, codes, strict=True)]
-        return {
-            "mse": np.concatenate([np.mean((x - x_hat) ** 2, axis=1) for x, x_hat in pairs]),
-            "bce": np.concatenate([clipped_cross_entropy(x, x_hat) for x, x_hat in pairs]),
-            "code": np.concatenate(codes),
-        }
+        if rows.observed is None:
+            found = {
+                "mse": [np.mean((x - x_hat) ** 2, axis=1) for x, x_hat in pairs],
+                "bce": [clipped_cross_entropy(x, x_hat) for x, x_hat in pairs],
+            }
+        else:
+            masks = [rows.observed[start : start + CHUNK] for start in starts]
+            seen = [(*pair, mask) for pair, mask in zip(pairs, masks, strict=True)]
+            found = {
+                "mse": [mean_squared_error(x, x_hat, 1, mask) for x, x_hat, mask in seen],
+                "bce": [clipped_cross_entropy(x, x_hat, mask) for x, x_hat, mask in seen],
+                "n_observed": [mask.sum(axis=1) for mask in masks],
+            }
+        return {name: np.concatenate(parts) for name, parts in {**found, "code": codes}.items()}
 
 
 def _value_and_slope(activation: Any, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -335,15 +421,38 @@ def _value_and_slope(activation: Any, values: np.ndarray) -> tuple[np.ndarray, n
     return value, (above - below) / (2 * step)
 
 
-def summarize(measured: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Average what was measured on every validation sample; count the active features."""
-    code = measured["code"]
-    means = {
-        f"validation_{name}": float(np.mean(values, dtype=np.float64))
-        for name, values in measured.items()
-        if name not in ("code", "sigma")
-    }
-    record = {"active_units": int(np.sum(np.var(code, axis=0, dtype=np.float64) > ACTIVE_VARIANCE))}
+def summarize(
+    measured: Mapping[str, np.ndarray], weight: np.ndarray | None = None
+) -> dict[str, float]:
+    """Average what was measured on every validation row; count the active features.
+
+    Parameters
+    ----------
+    measured
+        As `tybalt.training.engine.Engine.measure` returns it. Errors of the reconstruction count
+        every observed value alike, so rows by how much was observed of them.
+    weight
+        Of the rows; None if all weigh the same.
+    """
+
+    def mean(name: str, values: np.ndarray) -> float:
+        weights = weight
+        if "n_observed" in measured and name in ("mse", "bce"):
+            weights = measured["n_observed"] * (1.0 if weight is None else weight)
+        return float(
+            np.mean(values, dtype=np.float64)
+            if weights is None
+            else np.average(values, weights=weights)
+        )
+
+    record = {}
+    if "code" in measured:
+        variance = np.var(measured["code"], axis=0, dtype=np.float64)
+        record["active_units"] = int(np.sum(variance > ACTIVE_VARIANCE))
     if "sigma" in measured:
         record["mean_sigma"] = float(np.mean(measured["sigma"]))
-    return {**record, **means}
+    return record | {
+        f"validation_{name}": mean(name, values)
+        for name, values in measured.items()
+        if name not in ("code", "sigma", "n_observed")
+    }

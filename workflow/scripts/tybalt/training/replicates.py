@@ -1,14 +1,14 @@
 """The winner trained again with other seeds: how far its code is a matter of chance."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from tybalt.data.matrix import read_obs, read_values
 from tybalt.jobs.files import read_json, write_table
 from tybalt.training.bundle import feature_table
+from tybalt.training.rows import read_seen
 from tybalt.training.train import train
 
 log = logging.getLogger(__name__)
@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 def train_replicate(
     matrix: str,
+    bases: Sequence[str],
     best: str,
     training: Mapping[str, Any],
     seed: int,
@@ -26,8 +27,8 @@ def train_replicate(
 
     Parameters
     ----------
-    matrix, best
-        Inputs ``matrix.h5ad`` and ``best.json``.
+    matrix, bases, best
+        Inputs as of `tybalt.training.train.train_model`.
     training, checkpoint
         As in `tybalt.training.train.train_trial`.
     seed
@@ -37,11 +38,10 @@ def train_replicate(
         any meaning: 0 in every sample.
     """
     winner = read_json(best)
-    autoencoder, result, _ = train(
-        matrix, winner["module"], winner["hyperparameters"], training, seed, checkpoint
-    )
-    codes = autoencoder.encode(read_values(matrix))
-    if result.status != "ok":
+    trained = train(matrix, bases, winner["hyperparameters"], training, seed, checkpoint)
+    seen = read_seen(matrix, training["blocks"])
+    codes = trained.model.encode(seen.X)
+    if trained.result.status != "ok":
         log.warning("the training diverged with this seed: its codes are set to 0")
         codes = np.zeros_like(codes)
-    write_table(feature_table(codes, "sample", read_obs(matrix).index), replicate)
+    write_table(feature_table(codes, "sample", seen.names), replicate)

@@ -11,14 +11,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tybalt.data.matrix import read_features, read_notes, read_obs, read_parts, read_var
+from tybalt.data.matrix import read_notes, read_var
 from tybalt.jobs.checkpoint import Checkpoint, Progress
 from tybalt.jobs.files import read_json, write_json, write_table
 from tybalt.plan.errors import InputError
-from tybalt.plan.hyperparameters import coerce
-from tybalt.training.bundle import Bundle, feature_names, save_bundle
-from tybalt.training.model import Autoencoder, create, load_module
-from tybalt.training.objectives import best_eligible, check_objective, score
+from tybalt.plan.objectives import AT_THE_END, OBJECTIVES, best_epoch, measure, score
+from tybalt.training.bundle import (
+    Bundle,
+    feature_names,
+    load_bases,
+    model_upon,
+    read_base_files,
+    save_bundle,
+)
+from tybalt.training.in_codes import InCodes
+from tybalt.training.model import Model, load_module
+from tybalt.training.rows import Rows, read_rows
 
 log = logging.getLogger(__name__)
 
@@ -49,10 +57,10 @@ class Training:
 
 def train_trial(
     matrix: str,
+    bases: Sequence[str],
     proposals: str | Sequence[str],
     trial: str,
     slot: str,
-    module: str,
     hyperparameters: Mapping[str, Any] | None,
     training: Mapping[str, Any],
     seed: int,
@@ -64,17 +72,21 @@ def train_trial(
     ----------
     matrix
         Input ``matrix.h5ad``.
+    bases
+        Inputs ``model.zip`` of the experiments in whose codes the model is trained; mostly none.
     proposals
         Input ``proposals.json`` of the trial's round; empty in a non-adaptive search.
     trial
         Output JSON. A slot without a proposal gets the status ``empty``.
     slot
         Which training it is: ``r0/s03/e0``.
-    module, hyperparameters
-        Model and values of its HParams (the rest are defaults); None: those of the proposal.
+    hyperparameters
+        Values of the model's HParams (the rest are defaults); None: those of the proposal.
     training
-        ``backend`` (tensorflow | jax), ``objective`` (elbo | reconstruction) and ``patience``
-        (epochs without a better score after which the training stops; 0 = never).
+        ``module`` of the model; ``blocks`` that it sees; ``bases``: what the files are called;
+        ``label`` and ``weight``: columns in these roles, as far as they are used; ``backend``
+        (tensorflow | jax); ``objective`` (`tybalt.plan.objectives`); ``patience`` (epochs without
+        a better one after which the training stops; 0 = never).
     seed
         Initial weights, shuffling and noise follow from it. A longer training of a setting that
         an earlier round tried has the seed of the shorter one, and so begins as it did.
@@ -92,24 +104,25 @@ def train_trial(
         proposal = read_json(proposals)["trials"][name]
         if proposal is None:
             log.info("the tuner had nothing to propose for this slot")
-            write_json(empty(module, training["objective"]), trial)
+            write_json(empty(training["module"], training["objective"]), trial)
             return
         hyperparameters = proposal["hyperparameters"]
     if proposal and proposal["continues"]:
         seed = proposal["seeds"][execution]
-    autoencoder, result, _ = train(matrix, module, hyperparameters, training, seed, checkpoint)
+    trained = train(matrix, bases, hyperparameters, training, seed, checkpoint)
+    result = trained.result
     write_json(
         {
             "status": result.status,
             "score": result.score,
             "objective": training["objective"],
-            "module": module,
-            "hyperparameters": dataclasses.asdict(autoencoder.hp),
+            "module": training["module"],
+            "hyperparameters": dataclasses.asdict(trained.model.hp),
             "seed": seed,
             "epochs": len(result.history["epoch"]),
             "best_epoch": result.best_epoch,
-            "parameters": autoencoder.n_parameters(),
-            "warnings": find_warnings(result, autoencoder.hp.latent_dim),
+            "parameters": trained.model.n_parameters(),
+            "warnings": find_warnings(result, trained.model.hp),
             "history": result.history,
             "proposal": proposal,
         },
@@ -137,6 +150,7 @@ def empty(module: str, objective: str) -> dict[str, Any]:
 
 def train_model(
     matrix: str,
+    bases: Sequence[str],
     best: str,
     model: str,
     history: str,
@@ -147,8 +161,8 @@ def train_model(
 
     Parameters
     ----------
-    matrix, best
-        Inputs ``matrix.h5ad`` and ``best.json``.
+    matrix, bases, best
+        Inputs ``matrix.h5ad``, ``best.json``, and the models that this one builds on.
     model, history
         Outputs ``model.zip`` and ``history.tsv``; the column `best` marks the epoch that was kept.
     training, checkpoint
@@ -160,61 +174,74 @@ def train_model(
         If the training diverges.
     """
     winner = read_json(best)
-    autoencoder, result, fitted = train(
-        matrix, winner["module"], winner["hyperparameters"], training, winner["seed"], checkpoint
-    )
+    trained = train(matrix, bases, winner["hyperparameters"], training, winner["seed"], checkpoint)
+    result = trained.result
     if result.status != "ok":
         raise RuntimeError(f"{best}: the training of the winner diverged; see {history}")
-    obs = read_obs(matrix)
-    training_samples = obs.index[obs["split"] == "train"]
-    codes = autoencoder.encode(fitted)
+    codes = trained.model.encode(trained.rows.X)
+    columns = ["block", "offset", "scale", "minimum", "maximum", "mean"]
     bundle = Bundle(
-        module=winner["module"],
-        autoencoder=autoencoder,
-        genes=read_var(matrix)[["offset", "scale", "minimum", "maximum", "mean"]],
-        codes=pd.DataFrame(codes, training_samples, feature_names(codes.shape[1])),
+        module=training["module"],
+        model=trained.model,
+        genes=read_var(matrix, training["blocks"])[columns],
+        codes=pd.DataFrame(codes, trained.samples, feature_names(codes.shape[1])),
         notes={
             "scaling": read_notes(matrix)["scaling"],
             "seed": winner["seed"],
             "objective": training["objective"],
             "best_epoch": result.best_epoch,
             "score": result.score,
-            "warnings": find_warnings(result, autoencoder.hp.latent_dim),
+            "warnings": find_warnings(result, trained.model.hp),
         },
+        base_files=read_base_files(bases, training["bases"]),
     )
     save_bundle(bundle, model)
     table = pd.DataFrame(result.history)
     write_table(table.assign(best=table["epoch"] == result.best_epoch), history)
 
 
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A trained model.
+
+    Parameters
+    ----------
+    model
+        With the weights of its best epoch.
+    result
+        How the training went.
+    rows
+        The training rows x genes; of a model in the codes of others, the genes behind the codes.
+    samples
+        Ids of the training rows.
+    """
+
+    model: Model
+    result: Training
+    rows: Rows
+    samples: list[str]
+
+
 def train(
     matrix: str,
-    module: str,
+    bases: Sequence[str],
     hyperparameters: Mapping[str, Any],
     training: Mapping[str, Any],
     seed: int,
     checkpoint: Mapping[str, Any] | None = None,
-) -> tuple[Autoencoder, Training, np.ndarray]:
-    """Read, check, create and fit.
-
-    Returns
-    -------
-    tuple
-        The model with the weights of its best epoch, how the training went, and the training
-        samples x genes that it was fitted on.
-    """
+) -> Trained:
+    """Read, check, create and fit; arguments as for `train_trial`."""
     choose_backend(training["backend"])
-    parts = read_parts(matrix, ["train", "validation"])
-    hp = coerce(load_module(module).HParams, hyperparameters, "hyperparameters")
-    check_input(matrix, parts, module, hp)
-    check_objective(training["objective"], module)
-    values = dataclasses.asdict(hp)
-    genes = read_features(matrix)
-    autoencoder = create(module, len(genes), values, seed, genes)
+    parts = read_rows(matrix, ["train", "validation"], training["blocks"], training)
+    rows = parts["train"]
+    loaded = load_bases(read_base_files(bases, training["bases"]))
+    model = model_upon(loaded, training["module"], rows.inputs, hyperparameters, seed)
+    seen = {part: model.codes(each) if loaded else each for part, each in parts.items()}
+    check_input(matrix, seen, training["module"], model.hp)
     kept = None
     if checkpoint is not None:
+        values = dataclasses.asdict(model.hp)
         depends_on = {
-            "module": module,
             # A run of 10 epochs is the beginning of a run of 100.
             "hyperparameters": {k: v for k, v in values.items() if k != "epochs"},
             "training": dict(training),
@@ -222,18 +249,18 @@ def train(
             "code": checkpoint["code"],
             "threads": checkpoint["threads"],
         }
-        data = [*parts.values(), *autoencoder.knowledge.values()]
+        data = [*(a for each in seen.values() for a in each.arrays()), *model.knowledge.values()]
         kept = Checkpoint(checkpoint["folder"], checkpoint["every"], depends_on, data)
     result = fit_and_keep_best(
-        autoencoder,
-        parts["train"],
-        parts["validation"],
+        inside(model),
+        seen["train"],
+        seen["validation"],
         seed,
         training["objective"],
         training["patience"],
         kept,
     )
-    return autoencoder, result, parts["train"]
+    return Trained(model, result, rows, list(rows.names))
 
 
 def choose_backend(backend: str) -> None:
@@ -252,109 +279,135 @@ def choose_backend(backend: str) -> None:
     os.environ["KERAS_BACKEND"] = backend
 
 
-def check_input(matrix: str, parts: Mapping[str, np.ndarray], module: str, hp: Any) -> None:
-    """Refuse a matrix that the model cannot be trained on; raise InputError."""
-    for part, X in parts.items():
+def check_input(matrix: str, parts: Mapping[str, Rows], module: str, hp: Any) -> None:
+    """Refuse rows that the model cannot be trained on; raise InputError."""
+    for part, rows in parts.items():
+        X = rows.X
         if not np.isfinite(X).all():
             sample, gene = np.argwhere(~np.isfinite(X))[0]
             raise InputError(
                 f"{matrix}: {part} sample {sample + 1}, gene {gene + 1}: found {X[sample, gene]}, "
                 "expected a number; run preprocessing again"
             )
-    X = parts["train"]
+    X = parts["train"].X
     batch_size = getattr(hp, "batch_size", 1)
     if batch_size > len(X):
         raise InputError(
             f"batch_size: found {batch_size}, but {matrix} has only {len(X)} training samples; "
             "choose a smaller batch_size"
         )
-    low, high = min(X.min() for X in parts.values()), max(X.max() for X in parts.values())
+    low = min(rows.X.min() for rows in parts.values())
+    high = max(rows.X.max() for rows in parts.values())
     refusal = load_module(module).refuse(hp, X.shape, (float(low), float(high)))
     if refusal:
         raise InputError(f"{matrix}: {refusal}")
 
 
 def fit_and_keep_best(
-    autoencoder: Autoencoder,
-    train: np.ndarray,
-    validation: np.ndarray,
+    model: Model,
+    train: Rows,
+    validation: Rows,
     seed: int,
     objective: str,
     patience: int,
     checkpoint: Checkpoint | None = None,
 ) -> Training:
-    """Fit, score every epoch, and leave the model with the weights of its best epoch.
+    """Fit, score the epochs that are due, and leave the model with the weights of its best epoch.
 
-    Only epochs at which the warm-up of every penalty has ended are eligible; if there are none,
+    Only epochs at which the warm-up of every weight has ended are eligible; if there are none,
     the last epoch counts. A training that goes on from its checkpoint ends as it would have ended
     undisturbed.
     """
-    progress = resume(autoencoder, checkpoint)
+    progress = resume(model, checkpoint)
     history = progress.history
     has_stopped = bool(patience) and progress.since_best >= patience
     first_epoch = progress.epochs + 1
-    for record in [] if has_stopped else autoencoder.fit(train, validation, seed, first_epoch):
-        record["score"] = score(record, objective, autoencoder.n_genes)
-        if not all(math.isfinite(value) for value in record.values()):
+    for record in [] if has_stopped else model.fit(train, validation, seed, first_epoch):
+        values = list(record.values())
+        record["score"] = None
+        if all(map(math.isfinite, values)):
+            record["score"] = score_epoch(record, objective, model, train, validation, seed)
+            values += [] if record["score"] is None else [record["score"]]
+        if not all(map(math.isfinite, values)):
             log.info("epoch %d: diverged", record["epoch"])
             return Training("diverged", history or {column: [] for column in record}, None)
         log.info("epoch %d: %s", record["epoch"], describe(record))
-        note(progress, record, autoencoder)
+        note(progress, record, model, objective)
         if patience and progress.since_best >= patience:
             log.info("stopped: no better score for %d epochs", patience)
             break
-        if (
-            checkpoint
-            and is_unfinished(autoencoder, progress)
-            and checkpoint.is_due(progress.epochs)
-        ):
-            checkpoint.save(progress, autoencoder.state())
-    if progress.best_arrays is None:
-        return Training("ok", history, history["epoch"][-1])
-    autoencoder.load(progress.best_arrays)
-    return Training("ok", history, progress.best_epoch)
+        if checkpoint and is_unfinished(model, progress) and checkpoint.is_due(progress.epochs):
+            checkpoint.save(progress, model.state())
+    kept = progress.best_epoch or history["epoch"][-1]
+    if progress.best_arrays is not None:
+        model.load(progress.best_arrays)
+    if OBJECTIVES[objective].when == AT_THE_END:
+        history["score"][kept - 1] = measure(objective, model, train, validation, seed)
+    return Training("ok", history, kept)
 
 
-def resume(autoencoder: Autoencoder, checkpoint: Checkpoint | None) -> Progress:
+def score_epoch(
+    record: Mapping[str, float],
+    objective: str,
+    model: Model,
+    train: Rows,
+    validation: Rows,
+    seed: int,
+) -> float | None:
+    """Score an epoch, by its record or by the model as it is now; None if it is not due."""
+    how = OBJECTIVES[objective]
+    if not how.is_due(record["epoch"], getattr(model.hp, "epochs", 1)):
+        return None
+    if isinstance(how.score, str):
+        return measure(objective, model, train, validation, seed)
+    return score(objective, record, model.inputs.size)
+
+
+def inside(model: Model) -> Model:
+    """Return what is trained: of a model in the codes of others, the one inside."""
+    return model.inside if isinstance(model, InCodes) else model
+
+
+def resume(model: Model, checkpoint: Checkpoint | None) -> Progress:
     """Put the model where an earlier attempt stood; else begin."""
-    found = checkpoint and checkpoint.load(getattr(autoencoder.hp, "epochs", 1))
+    found = checkpoint and checkpoint.load(getattr(model.hp, "epochs", 1))
     if not found:
         return Progress()
     progress, state = found
-    autoencoder.resume(state)
+    model.resume(state)
     return progress
 
 
-def note(progress: Progress, record: Mapping[str, Any], autoencoder: Autoencoder) -> None:
+def note(progress: Progress, record: Mapping[str, Any], model: Model, objective: str) -> None:
     """Write an epoch into the progress; keep the model's arrays if it is the best so far."""
     for column, value in record.items():
         progress.history.setdefault(column, []).append(value)
     if not record["eligible"]:
         return
-    history = progress.history
-    if best_eligible(history["score"], history["eligible"]) == record["epoch"]:
-        progress.best_epoch, progress.best_arrays = record["epoch"], autoencoder.arrays()
+    if best_epoch(progress.history, objective) == record["epoch"]:
+        progress.best_epoch, progress.best_arrays = record["epoch"], model.arrays()
         progress.since_best = 0
     else:
         progress.since_best += 1
 
 
-def is_unfinished(autoencoder: Autoencoder, progress: Progress) -> bool:
+def is_unfinished(model: Model, progress: Progress) -> bool:
     """Tell whether epochs are left; a model in closed form has one and no more."""
-    return progress.epochs < getattr(autoencoder.hp, "epochs", 1)
+    return progress.epochs < getattr(model.hp, "epochs", 1)
 
 
-def find_warnings(result: Training, n_features: int) -> list[str]:
+def find_warnings(result: Training, hp: Any) -> list[str]:
     """Say what a reader of the result should know: collapse, dead features, no settled epoch."""
     if result.best_epoch is None:
         return []
     i = result.best_epoch - 1
-    active = result.history["active_units"][i]
     warnings = []
-    if active == 0:
-        warnings.append(f"posterior collapse: none of {n_features} features is active")
-    elif active < n_features:
-        warnings.append(f"{n_features - active} of {n_features} features are not active")
+    if "active_units" in result.history:
+        active, n_features = result.history["active_units"][i], hp.latent_dim
+        if active == 0:
+            warnings.append(f"posterior collapse: none of {n_features} features is active")
+        elif active < n_features:
+            warnings.append(f"{n_features - active} of {n_features} features are not active")
     if not result.history["eligible"][i]:
         warnings.append("the warm-up had not ended when the training did; the last epoch counts")
     return warnings
@@ -363,5 +416,7 @@ def find_warnings(result: Training, n_features: int) -> list[str]:
 def describe(record: Mapping[str, float]) -> str:
     """Write an epoch's record in one line of the log."""
     return ", ".join(
-        f"{name} {value:.6g}" for name, value in record.items() if name not in ("epoch", "eligible")
+        f"{name} {value:.6g}"
+        for name, value in record.items()
+        if name not in ("epoch", "eligible") and value is not None
     )

@@ -11,8 +11,8 @@ import pandas as pd
 
 from tybalt.jobs.files import group_by_trial, write_json, write_table
 from tybalt.plan.hyperparameters import coerce, effective
+from tybalt.plan.objectives import best_epoch
 from tybalt.training.model import load_module
-from tybalt.training.objectives import best_eligible
 
 #: Columns of whole numbers that are missing where nothing was trained, or a training diverged.
 WHOLE_NUMBERS = ("best_epoch", "parameters", "cost", "configurations", "seed", "run_epochs")
@@ -173,13 +173,14 @@ def add_effort(
 def score_at(record: Mapping[str, Any], epochs: int) -> Score:
     """Read the score of a run of `epochs` epochs off the history of a run of at least as many.
 
-    It is that of `best_eligible`, or of the last epoch if none is eligible. A run that was stopped
+    It is that of `best_epoch`, or of the last epoch if none is eligible. A run that was stopped
     early counts with its best; one that diverged counts up to the epoch before.
     """
-    scores = record["history"].get("score", [])[:epochs]
+    history = {name: values[:epochs] for name, values in record["history"].items()}
+    scores = history.get("score", [])
     if record["status"] != "ok" and len(scores) < epochs:
         return Score(record["status"], math.nan, None)
-    best = best_eligible(scores, record["history"]["eligible"][:epochs])
+    best = best_epoch(history, record["objective"])
     counts = best or len(scores)
     return Score("ok", scores[counts - 1], counts, settled=best is not None)
 

@@ -1,0 +1,223 @@
+"""What a training is scored by: one table, which checks, trainings, figures and docs read (PURE).
+
+An objective is always computed on validation samples, at the deterministic reconstruction (code =
+mean), without noise and without penalties, whatever the weights in the training loss.
+"""
+
+import dataclasses
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tybalt.plan.errors import InputError, suggest
+
+#: `Objective.when`: once, after the training, on the epoch that was chosen.
+AT_THE_END = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """One way to score.
+
+    Parameters
+    ----------
+    label
+        What a score is, for the axes of figures.
+    what
+        The same in a sentence, for config/README.md.
+    score
+        Either a function of (record of an epoch, number of columns), or ``module:function``, called
+        with (model, training rows, validation rows, seed) where a record does not say it.
+    is_better
+        ``lower`` or ``higher``. Scores that are better when higher are kept with a minus, so that
+        searches and rankings know one direction.
+    verbs, terms
+        What the model needs to be able to do, and the terms of the loss that have to train.
+    roles, blocks
+        What the dataset needs: roles of columns, and at least so many blocks.
+    not_searched
+        Hyperparameters that change what the score means, so that no search may vary them.
+    when
+        Every so many epochs (1: every epoch), or `AT_THE_END`.
+    chosen_by
+        The column of the history whose lowest value chooses the epoch: ``score``, or a measure that
+        every epoch has, where the score comes at the end.
+    """
+
+    label: str
+    what: str
+    score: Callable[[Mapping[str, float], int], float] | str
+    is_better: str = "lower"
+    verbs: tuple[str, ...] = ()
+    terms: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    blocks: int = 1
+    not_searched: tuple[str, ...] = ()
+    when: int = 1
+    chosen_by: str = "score"
+
+    def is_due(self, epoch: int, last: int) -> bool:
+        """Tell whether an epoch (of so many) is scored while the training runs."""
+        return self.when != AT_THE_END and (epoch % self.when == 0 or epoch == last)
+
+    @property
+    def axis(self) -> str:
+        """The label of an axis; a minus is said."""
+        return self.label if self.is_better == "lower" else f"negative {self.label}"
+
+
+OBJECTIVES: dict[str, Objective] = {
+    "reconstruction": Objective(
+        label="validation MSE",
+        what="mean squared error per gene",
+        score=lambda record, n_columns: record["validation_mse"],
+        verbs=("reconstruct",),
+    ),
+    "elbo": Objective(
+        label="validation ELBO loss per sample",
+        what="genes x binary cross-entropy + KL divergence, per sample: the negative evidence "
+        "lower bound, with the reconstruction of the mean code in place of the expectation",
+        score=lambda record, n_columns: (
+            n_columns * record["validation_bce"] + record["validation_kl"]
+        ),
+        verbs=("encode", "reconstruct"),
+        terms=("kl",),
+        not_searched=("kl_term", "reconstruction"),
+    ),
+}
+
+
+def objective_of(name: str, where: str) -> Objective:
+    """Return an objective by the name that a config gives it; InputError for another."""
+    if name not in OBJECTIVES:
+        raise InputError(f"{where}: found {name!r}; {suggest(name, OBJECTIVES)}")
+    return OBJECTIVES[name]
+
+
+def check_objective(name: str, model: Mapping[str, Any], module: Any, hp: Any, where: str) -> None:
+    """Check that a model has what its objective needs.
+
+    Parameters
+    ----------
+    name
+        Of the objective.
+    model
+        The entry of the config: module, fixed, space.
+    module, hp
+        The model's file, and its fixed values.
+    where
+        Of the entry, for messages: ``models.vae``.
+
+    Raises
+    ------
+    InputError
+        Naming the key, what lacks and what would do.
+    """
+    objective = objective_of(name, f"{where}.objective")
+    searched = sorted(set(objective.not_searched) & set(model["space"]))
+    lacking = [f"cannot {verb}" for verb in objective.verbs if verb not in module.VERBS]
+    trained = module.terms(hp) if hasattr(module, "terms") else ()
+    if not searched:  # a searched term cannot be told from the fixed values
+        lacking += [f"has no {NAMES_OF_TERMS[t]}" for t in objective.terms if t not in trained]
+    if lacking:
+        others = [other for other in OBJECTIVES if serves(OBJECTIVES[other], module, hp)]
+        raise InputError(
+            f"{where}.objective: found {name!r}, but {model['module']} {lacking[0]} with these "
+            f"values; allowed: {', '.join(others)}"
+        )
+    if searched:
+        raise InputError(
+            f"{where}.space.{searched[0]}: varies what the score `{name}` means; "
+            f"set {where}.objective to reconstruction"
+        )
+    lengths = model["space"].get("epochs", [])
+    if objective.when == AT_THE_END and len(lengths) > 1:
+        raise InputError(
+            f"{where}.space.epochs: the score `{name}` is computed at the end of a training, so "
+            "one training cannot answer for a shorter one; give `epochs` one value, under `fixed`"
+        )
+    if len(lengths) > 1 and min(lengths) < objective.when:
+        raise InputError(
+            f"{where}.space.epochs: found {min(lengths)}, but the score `{name}` is computed every "
+            f"{objective.when} epochs; expected at least {objective.when}"
+        )
+
+
+#: Terms of losses in words.
+NAMES_OF_TERMS = {"kl": "KL divergence"}
+
+
+def serves(objective: Objective, module: Any, hp: Any) -> bool:
+    """Tell whether a model has what an objective needs."""
+    trained = module.terms(hp) if hasattr(module, "terms") else ()
+    return set(objective.verbs) <= set(module.VERBS) and set(objective.terms) <= set(trained)
+
+
+def check_dataset(name: str, dataset: Mapping[str, Any], blocks: Sequence[str], where: str) -> None:
+    """Check that a dataset has what an objective needs: roles and blocks; raise InputError.
+
+    Parameters
+    ----------
+    name
+        Of the objective.
+    dataset
+        The completed entry of the config.
+    blocks
+        Those that the model sees.
+    where
+        Of the model's entry.
+    """
+    objective = OBJECTIVES[name]
+    for role in objective.roles:
+        if not dataset["roles"].get(role):
+            raise InputError(
+                f"{where}.objective: `{name}` needs a column in the role `{role}`, but the dataset "
+                f"has none; set roles.{role}, or choose another objective"
+            )
+    if len(blocks) < objective.blocks:
+        raise InputError(
+            f"{where}.objective: `{name}` needs {objective.blocks} blocks, but the model sees "
+            f"{len(blocks)} ({', '.join(blocks)}); name more under {where}.blocks"
+        )
+
+
+def score(name: str, record: Mapping[str, float], n_columns: int) -> float:
+    """Score an epoch by its record; lower is better."""
+    objective = OBJECTIVES[name]
+    value = objective.score(record, n_columns)
+    return value if objective.is_better == "lower" else -value
+
+
+def measure(name: str, model: Any, train: Any, validation: Any, seed: int) -> float:
+    """Score a model by what its records do not say; lower is better."""
+    objective = OBJECTIVES[name]
+    place, _, function = objective.score.partition(":")
+    value = getattr(importlib.import_module(place), function)(model, train, validation, seed)
+    return float(value if objective.is_better == "lower" else -value)
+
+
+def best_epoch(history: Mapping[str, Sequence[Any]], name: str) -> int | None:
+    """Return the epoch that counts: the first of the lowest value among the eligible ones.
+
+    Parameters
+    ----------
+    history
+        Column -> one value per epoch, None where an objective was not computed. An epoch is
+        eligible once the warm-up of every weight has ended.
+    name
+        Of the objective, which says by which column epochs are compared.
+
+    Returns
+    -------
+    int or None
+        Counted from 1; None if no epoch is eligible (then the last one counts).
+    """
+    values = history.get(OBJECTIVES[name].chosen_by, [])
+    numbers = [
+        number
+        for number, (counts, value) in enumerate(
+            zip(history.get("eligible", []), values, strict=False), 1
+        )
+        if counts and value is not None
+    ]
+    return min(numbers, key=lambda number: values[number - 1], default=None)

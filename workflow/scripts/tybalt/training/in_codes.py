@@ -1,0 +1,158 @@
+"""A model in the codes of others: it is trained on codes, and speaks of genes.
+
+`codes_of` of a model entry names one experiment, or several that see different blocks. The model
+inside sees their codes as its columns, one block for each; from outside the whole encodes,
+reconstructs and weighs genes like any other, by way of the models that it builds on.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tybalt.training.model import Model
+from tybalt.training.rows import Inputs, Rows, make_inputs
+
+if TYPE_CHECKING:
+    from tybalt.training.bundle import Bundle
+
+
+def inputs_of_codes(bases: Mapping[str, "Bundle"], labels: Sequence[str] = ()) -> Inputs:
+    """Say what a model in the codes of others sees: a block of latent features for each.
+
+    Parameters
+    ----------
+    bases
+        Name -> trained model. With several, features are called ``{name}:z1`` and so on.
+    labels
+        As in `Inputs`.
+    """
+    names = [
+        column if len(bases) == 1 else f"{name}:{column}"
+        for name, bundle in bases.items()
+        for column in bundle.codes.columns
+    ]
+    sizes = {name: bundle.codes.shape[1] for name, bundle in bases.items()}
+    return make_inputs(names, sizes, labels)
+
+
+class InCodes:
+    """A model of codes together with the models that make them.
+
+    Parameters
+    ----------
+    bases
+        Name -> trained model, in the order of the blocks of `inside`.
+    inside
+        The model of codes.
+    inputs
+        The genes that the bases see, side by side.
+    """
+
+    def __init__(self, bases: Mapping[str, "Bundle"], inside: Model):
+        self.bases = bases
+        self.inside = inside
+        self.hp = inside.hp
+        self.knowledge = inside.knowledge
+        names = [name for bundle in bases.values() for name in bundle.model.inputs.names]
+        sizes = {
+            block: columns.stop - columns.start
+            for bundle in bases.values()
+            for block, columns in bundle.model.inputs.blocks.items()
+        }
+        self.inputs = make_inputs(names, sizes, inside.inputs.labels)
+
+    def codes(self, rows: Rows) -> Rows:
+        """Turn rows of genes into rows of codes; a code has no mask."""
+        X = self._encode_bases(rows.X)
+        return Rows(X, self.inside.inputs, label=rows.label, weight=rows.weight)
+
+    def fit(
+        self, train: Rows, validation: Rows, seed: int, first_epoch: int = 1
+    ) -> Iterator[dict[str, float]]:
+        """Train the model inside on codes; errors are those of codes."""
+        return self.inside.fit(self.codes(train), self.codes(validation), seed, first_epoch)
+
+    def encode(self, X: np.ndarray) -> np.ndarray:
+        """Return the codes of the model inside: samples x features."""
+        return self.inside.encode(self._encode_bases(X))
+
+    def decode(self, Z: np.ndarray) -> np.ndarray:
+        """Decode twice: samples x genes."""
+        return self._decode_bases(self.inside.decode(Z))
+
+    def reconstruct(self, X: np.ndarray) -> np.ndarray:
+        """Return the reconstruction: samples x genes."""
+        return self._decode_bases(self.inside.reconstruct(self._encode_bases(X)))
+
+    def sample(self, n_samples: int, seed: int) -> np.ndarray:
+        """Draw codes, and decode them: n_samples x genes."""
+        return self._decode_bases(self.inside.sample(n_samples, seed))
+
+    def translate(self, X: np.ndarray, source: str, target: str) -> np.ndarray:
+        """Predict the code of one base from that of another, and decode it there.
+
+        Parameters
+        ----------
+        X
+            Samples x genes, of all bases.
+        source, target
+            Names of bases.
+        """
+        codes = self.inside.translate(self._encode_bases(X), source, target)
+        return self.bases[target].model.decode(codes)
+
+    def gene_weights(self, code: np.ndarray | None = None) -> np.ndarray:
+        """Return genes x features: weights of the bases times those of the model inside.
+
+        Where a base's weights depend on its code, they are taken at the code that is decoded here.
+        """
+        weights = self.inside.gene_weights(code)
+        if code is None:
+            code = np.zeros(weights.shape[1])
+        decoded = self.inside.decode(np.asarray(code, dtype=np.float32)[None])[0]
+        parts = [
+            bundle.model.gene_weights(decoded[columns]) @ weights[columns]
+            for bundle, columns in zip(
+                self.bases.values(), self.inside.inputs.blocks.values(), strict=True
+            )
+        ]
+        return np.concatenate(parts).astype(np.float32)
+
+    def n_parameters(self) -> int:
+        """Return the number of trained numbers of the model inside."""
+        return self.inside.n_parameters()
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return what the model inside has learned."""
+        return self.inside.arrays()
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Set what the model inside has learned."""
+        self.inside.load(arrays)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return what a resumed training needs."""
+        return self.inside.state()
+
+    def resume(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take over a state."""
+        self.inside.resume(state)
+
+    def layers(self) -> dict[str, Any]:
+        """Describe the model inside, codes to codes; those of the bases are in their own files."""
+        return self.inside.layers()
+
+    def _encode_bases(self, X: np.ndarray) -> np.ndarray:
+        codes, start = [], 0
+        for bundle in self.bases.values():
+            width = bundle.model.inputs.size
+            codes.append(bundle.model.encode(X[:, start : start + width]))
+            start += width
+        return np.concatenate(codes, axis=1)
+
+    def _decode_bases(self, codes: np.ndarray) -> np.ndarray:
+        parts = zip(self.bases.values(), self.inside.inputs.blocks.values(), strict=True)
+        return np.concatenate(
+            [bundle.model.decode(codes[:, columns]) for bundle, columns in parts], axis=1
+        )
