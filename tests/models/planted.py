@@ -5,12 +5,17 @@ from pathlib import Path
 
 import numpy as np
 
+import tybalt.models
 from tybalt.plan import models_and_tuners as study
 from tybalt.training.model import load_module, make_model
 from tybalt.training.rows import Rows, make_inputs
 from tybalt.training.train import fit_and_keep_best
 
-MODULES = study.available("models")
+#: Models that stand here to show what a model may be; all tests of models find them too.
+TOYS = Path(__file__).with_name("toys")
+tybalt.models.__path__.append(str(TOYS))
+
+MODULES = (*study.available("models"), *sorted(file.stem for file in TOYS.glob("*.py")))
 GRADIENT_MODULES = tuple(name for name in MODULES if hasattr(load_module(name), "build"))
 
 #: Small values for fields that a model may have.

@@ -5,12 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tybalt.training.engine_of_keras import start_engine
-from tybalt.training.model import load_module
+from tybalt.training.model import load_module, predictions_of
 
 from .planted import GRADIENT_MODULES, fitted, rows, small, untrained
 
@@ -21,16 +22,22 @@ def plain_loop(model, engine, X, epochs):
     """Train as one would write it on a blackboard."""
     n_samples, size = len(X), engine.batch_size
     for epoch in range(1, epochs + 1):
-        for penalty in engine.penalties:
-            penalty.weight.assign(penalty.weight_at(epoch))
+        for term, weight in engine.weighted:
+            weight.assign(term.weight_at(epoch))
         order, noise = engine.order(n_samples, epoch), engine.noise(n_samples, epoch)
         for start in range(0, n_samples, size):
             x = tf.constant(X[order[start : start + size]])
             for layer, drawn in zip(engine.noises, noise, strict=True):
                 layer._given = drawn[start : start + size]
             with tf.GradientTape() as tape:
-                x_hat = model(x, training=True)
-                loss = tf.reduce_mean(model.loss(x, x_hat)) + sum(model.losses)
+                predictions = model(x, training=True)
+                if not isinstance(predictions, dict):
+                    predictions = {"reconstruction": predictions}
+                terms = [
+                    term.weight_at(epoch) * tf.reduce_mean(term.per_row(x, predictions))
+                    for term in model.loss.terms
+                ]
+                loss = sum(terms) + sum(model.losses)
             gradients = tape.gradient(loss, model.trainable_variables)
             model.optimizer.apply(gradients, model.trainable_variables)
     for layer in engine.noises:
@@ -128,6 +135,7 @@ def test_warm_up_moves_the_weight_of_the_kl_term(planted):
 def test_models_without_noise_repeat_themselves_at_inference(planted):
     for name in GRADIENT_MODULES:
         model = untrained(name, small(name), seed=1).model
+        model = keras.Model(model.input, predictions_of(model)["reconstruction"])
         first, second = (np.asarray(model(planted.validation, training=False)) for _ in range(2))
         assert (first == second).all()
         assert load_module(name).OBJECTIVE in ("elbo", "reconstruction")

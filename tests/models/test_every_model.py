@@ -10,11 +10,20 @@ import pytest
 from scipy.special import logit
 
 from tybalt.plan.hyperparameters import matters
-from tybalt.training.bundle import Bundle, feature_names, load_bundle, save_bundle
+from tybalt.plan.models_and_tuners import VERBS
+from tybalt.training.bundle import (
+    Bundle,
+    compute_layers,
+    feature_names,
+    load_bundle,
+    read_record,
+    save_bundle,
+)
 from tybalt.training.model import load_module, make_model
-from tybalt.training.rows import make_inputs
+from tybalt.training.rows import Rows, make_inputs
+from tybalt.training.train import fit_and_keep_best
 
-from .planted import GENES, MODULES, N_GENES, fitted, small, untrained
+from .planted import GENES, MODULES, N_GENES, fitted, plant, small, untrained
 
 
 @pytest.fixture(scope="module")
@@ -53,21 +62,89 @@ def test_verbs_have_their_shapes_and_agree(name, planted, fit_once):
     np.testing.assert_allclose(autoencoder.decode(Z), autoencoder.reconstruct(X), atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("name", "values"),
-    [("vae", {"depth": 2}), ("autoencoder", {"depth": 2}), ("gene_set_autoencoder", {})],
-)
-def test_gene_weights_of_a_deep_decoder_are_its_derivative(name, values, fit_once):
-    """By the code, before the last sigmoid; here by differences of decoded values."""
-    autoencoder, _ = fit_once(name, small(name, **values))
+@pytest.mark.parametrize("name", MODULES)
+def test_verbs_are_known_and_done_by_methods(name):
+    verbs = load_module(name).VERBS
+    assert verbs and set(verbs) <= set(VERBS)
+
+
+def deepest(name: str) -> dict:
+    """Return a small setting with hidden layers, where the model may have some."""
+    fields = load_module(name).HParams.__dataclass_fields__
+    return small(name, **({"depth": 2} if "depth" in fields else {}))
+
+
+def last_activation(autoencoder) -> str:
+    steps = autoencoder.layers().get("decoder") or [{}]
+    return steps[-1].get("activation", "linear")
+
+
+@pytest.mark.parametrize("name", [n for n in MODULES if "weights" in load_module(n).VERBS])
+def test_gene_weights_are_the_derivative_of_the_decoder(name, fit_once):
+    """By the code, before the last activation; here by differences of decoded values."""
+    autoencoder, _ = fit_once(name, deepest(name))
+    before = {"linear": np.asarray, "sigmoid": logit}[last_activation(autoencoder)]
     code = np.random.default_rng(0).normal(size=autoencoder.hp.latent_dim)
     weights = autoencoder.gene_weights(code)
     step = 0.02 * np.eye(len(code))
-    above, below = (logit(autoencoder.decode((code + s).astype("f4"))) for s in (step, -step))
+    above, below = (before(autoencoder.decode((code + s).astype("f4"))) for s in (step, -step))
     slope = ((above - below) / 0.04).T
     assert np.corrcoef(weights.ravel(), slope.ravel())[0, 1] > 0.999
     np.testing.assert_allclose(weights, slope, atol=0.1 * np.abs(slope).max())
-    assert np.abs(autoencoder.gene_weights(code + 3) - weights).max() > 0.01  # it is not linear
+    steps = autoencoder.layers().get("decoder", [])
+    is_linear = sum(step["operation"] == "dense" for step in steps) < 2
+    moved = np.abs(autoencoder.gene_weights(code + 3) - weights).max()
+    assert (moved < 1e-6) if is_linear else (moved > 0.01)
+
+
+@pytest.mark.parametrize("name", [n for n in MODULES if "sample" in load_module(n).VERBS])
+def test_draws_follow_from_the_seed_and_lie_where_the_training_rows_do(name, planted, fit_once):
+    autoencoder, _ = fit_once(name, small(name, **load_module(name).LEARNING))
+    drawn = autoencoder.sample(500, seed=1)
+    assert drawn.shape == (500, N_GENES) and drawn.dtype == np.float32
+    assert (drawn == autoencoder.sample(500, seed=1)).all()
+    assert (drawn != autoencoder.sample(500, seed=2)).any()
+    assert len(np.unique(drawn, axis=0)) == 500
+    assert np.abs(drawn.mean(axis=0) - planted.train.mean(axis=0)).mean() < 0.1
+
+
+@pytest.mark.parametrize("name", [n for n in MODULES if "translate" in load_module(n).VERBS])
+def test_translations_see_the_source_alone_and_predict_the_target(name):
+    autoencoder, validation = two_blocks(name)
+    moved = validation.X.copy()
+    moved[:, validation.inputs.blocks["second"]] = 0.5
+    translated = autoencoder.translate(validation.X, "first", "second")
+    assert translated.dtype == np.float32
+    assert (translated == autoencoder.translate(moved, "first", "second")).all()
+    expected = validation.X[:, validation.inputs.blocks["second"]]
+    assert np.mean((translated - expected) ** 2) < 0.5 * expected.var(axis=0).mean()
+
+
+def two_blocks(name: str):
+    """Train on planted genes in two blocks; return the model and the validation rows."""
+    inputs = make_inputs(GENES, {"first": 25, "second": 15})
+    train, validation = (Rows(plant(n, seed), inputs) for n, seed in ((150, 1), (40, 2)))
+    values = small(name, **getattr(load_module(name), "LEARNING", {}))
+    model = make_model(name, inputs, values, seed=1)
+    fit_and_keep_best(model, train, validation, 1, load_module(name).OBJECTIVE, 0)
+    return model, validation
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_numpy_computes_encoder_and_decoder_as_keras_does(name, planted, fit_once, tmp_path):
+    autoencoder, _ = fit_once(name, deepest(name))
+    codes = autoencoder.encode(planted.validation)
+    table = pd.DataFrame(codes, columns=feature_names(codes.shape[1]))
+    genes = pd.DataFrame({"block": "expression"}, index=GENES)
+    path = str(tmp_path / "model.zip")
+    save_bundle(Bundle(name, autoencoder, genes, table, {}), path)
+    described = [part for part in ("encoder", "decoder") if part in read_record(path)]
+    assert described == (["decoder"] if name == "nmf" else ["encoder", "decoder"])
+    values = {"encoder": (planted.validation, codes)}
+    values["decoder"] = (codes, autoencoder.decode(codes))
+    for part in described:
+        given, expected = values[part]
+        np.testing.assert_allclose(compute_layers(path, part, given), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -169,9 +246,9 @@ def test_no_dead_hyperparameter(name, hyperparameter, fit_once):
     module = load_module(name)
 
     def shapes(values):
-        if not hasattr(module, "build"):
+        if hasattr(module, "fit"):
             return None
-        return [tuple(weight.shape) for weight in untrained(name, values).model.weights]
+        return [array.shape for array in untrained(name, values).arrays().values()]
 
     def learned(values):
         autoencoder, result = fit_once(name, values)
