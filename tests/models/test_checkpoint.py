@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import shutil
 import signal
 import subprocess
 import sys
@@ -320,6 +321,41 @@ def test_what_a_job_has_made_is_not_made_again_if_snakemake_forgot_it(tmp_path, 
 
     assert [run(1), run(1), run(2), run(2)] == ["seed 1", "seed 1", "seed 2", "seed 2"]
     assert calls == [1, 2]
+
+
+def test_a_folder_is_kept_without_copying_and_taken_over_whole(tmp_path, quiet_adapter):
+    calls = []
+
+    def make(clusters, checkpoint):
+        calls.append(clusters)
+        (Path(clusters) / "deep").mkdir(parents=True)
+        (Path(clusters) / "deep" / "a.tsv").write_text("a")
+
+    clusters = tmp_path / "clusters"
+    making = job(tmp_path)
+    making.output = {"clusters": str(clusters)}
+    adapter.run(make, making)
+    (clusters / ".snakemake_timestamp").touch()  # as Snakemake does
+    (kept,) = (tmp_path / "checkpoints" / "clusters").glob("done-*/clusters")
+    assert (kept / "deep" / "a.tsv").samefile(clusters / "deep" / "a.tsv")
+    shutil.rmtree(clusters)  # as Snakemake does, before it runs a job again
+    adapter.run(make, making)
+    assert len(calls) == 1
+    assert [str(path.relative_to(clusters)) for path in clusters.rglob("*.*")] == ["deep/a.tsv"]
+    reading = reader(tmp_path)
+    reading.input = {"trials": str(clusters)}
+    adapter.run(lambda trials, trial: Path(trial).write_text("read"), reading)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clusters", "read.json"]
+
+
+def test_an_input_folder_counts_by_the_files_in_it(tmp_path):
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    file = tmp_path / "in" / "deep" / "a.tsv"
+    file.write_text("a")
+    before = orphans.identity({}, [str(tmp_path / "in")], 1)
+    assert orphans.identity({}, [str(tmp_path / "in")], 1) == before
+    file.write_text("ab")
+    assert orphans.identity({}, [str(tmp_path / "in")], 1) != before
 
 
 WAITING = """

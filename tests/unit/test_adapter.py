@@ -95,6 +95,65 @@ def test_left_overs_of_dead_jobs_are_removed_and_of_living_ones_kept(tmp_path):
     assert not dead.exists()
 
 
+# Folders
+
+
+def make_folder(folder):
+    """Write two files, one of them a folder below."""
+    (Path(folder) / "deep").mkdir(parents=True)
+    (Path(folder) / "a.tsv").write_text("a")
+    (Path(folder) / "deep" / "b.tsv").write_text("b")
+
+
+def names_in(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def test_a_folder_is_made_under_another_name_and_renamed_whole(tmp_path):
+    seen = []
+
+    def toy(clusters):
+        make_folder(clusters)
+        seen.append(Path(clusters))
+        assert not (tmp_path / "clusters").exists()
+
+    adapter.run(toy, job(tmp_path, output={"clusters": "clusters"}))
+    assert seen[0].parent == tmp_path and seen[0].name.startswith(".")
+    assert names_in(tmp_path / "clusters") == ["a.tsv", "deep", "deep/b.tsv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clusters", "logs"]
+
+
+def test_a_folder_that_stands_there_is_replaced_whole(tmp_path):
+    """Snakemake has removed an older one; this one is of a job that it has lost."""
+    older = tmp_path / "clusters"
+    older.mkdir()
+    for name in (".snakemake_timestamp", "of_the_older.tsv"):
+        (older / name).touch()
+    adapter.run(lambda clusters: make_folder(clusters), job(tmp_path, output={"clusters": older}))
+    assert names_in(older) == ["a.tsv", "deep", "deep/b.tsv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clusters", "logs"]
+
+
+def test_a_failing_function_leaves_no_folder(tmp_path):
+    def toy(clusters):
+        make_folder(clusters)
+        raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError):
+        adapter.run(toy, job(tmp_path, output={"clusters": "clusters"}))
+    assert [path.name for path in tmp_path.iterdir()] == ["logs"]
+
+
+def test_folders_that_dead_jobs_left_staged_are_removed_and_of_living_ones_kept(tmp_path):
+    own = Path(adapter.stage(str(tmp_path / "clusters")))
+    dead = own.with_name(own.name.replace(f"-{os.getpid()}-", "-99999999-"))
+    for folder in (own, dead):
+        make_folder(folder)
+    adapter.stage(str(tmp_path / "clusters"))
+    assert names_in(own) == ["a.tsv", "deep", "deep/b.tsv"]
+    assert not dead.exists()
+
+
 def test_a_job_that_asks_for_an_accelerator_does_not_begin_without_one(tmp_path, monkeypatch):
     monkeypatch.setenv("SLURM_JOB_GPUS", "0")
     monkeypatch.setattr(accelerator, "devices", lambda backend: [])

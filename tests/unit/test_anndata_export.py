@@ -47,7 +47,8 @@ def test_codes_maps_weights_and_tables_are_those_of_the_files(files, tmp_path):
         assert np.allclose(study.varm[name], weights)
         for table in ("associations", "findings"):
             assert study.uns[table][name]["effect_train"].tolist() == [0.02, 0.9, -0.6]
-    assert study.uns["leaderboard"]["model"].tolist() == ["pca", "vae"]
+    assert study.uns["leaderboard"]["model"].tolist() == ["pca", "vae", ""]
+    assert study.uns["leaderboard"]["control"].tolist() == ["linear baseline", "", "mean sample"]
     assert study.uns["tybalt"]["scaling"] == "zero_one"
 
 

@@ -83,13 +83,39 @@ def test_values_outside_zero_one_have_no_cross_entropy():
     )
 
 
-def test_the_leaderboard_starts_with_the_best_reconstruction(tmp_path):
-    for name, mse in (("a", 0.02), ("b", 0.01)):
-        write_json({"mse": mse, "module": "vae"}, tmp_path / f"{name}.json")
+def compared(tmp_path, **of_models):
+    """Compare models given by name -> what their evaluation holds besides."""
+    same = {"evaluated_on": "test", "parameters": 7}
+    for name, record in of_models.items():
+        write_json(same | record, tmp_path / f"{name}.json")
     evaluation.compare_models(
-        [str(tmp_path / "a.json"), str(tmp_path / "b.json")],
-        [["vae", "grid"], ["pca", "none"]],
+        [str(tmp_path / f"{name}.json") for name in of_models],
+        [[name, "none"] for name in of_models],
         str(tmp_path / "leaderboard.tsv"),
     )
-    table = read_table(str(tmp_path / "leaderboard.tsv"))
-    assert table["model"].tolist() == ["pca", "vae"]
+    return read_table(str(tmp_path / "leaderboard.tsv"))
+
+
+A = {"mse": 0.02, "mse_of_mean": 0.04, "explained": 0.5, "module": "vae"}
+B = {"mse": 0.01, "mse_of_mean": 0.04, "explained": 0.75, "module": "pca"}
+
+
+def test_the_leaderboard_starts_with_the_best_reconstruction(tmp_path):
+    table = compared(tmp_path, a=A, b=B)
+    assert table["model"].tolist()[:2] == ["b", "a"]
+    assert "mse_of_mean" not in table
+
+
+def test_the_leaderboard_says_which_rows_are_controls_and_has_the_floor(tmp_path):
+    table = compared(tmp_path, a=A | {"mse": 0.05}, b=B)
+    assert table["control"].fillna("").tolist() == ["linear baseline", "mean sample", ""]
+    floor = table.iloc[1]
+    assert (floor["mse"], floor["explained"], floor["evaluated_on"]) == (0.04, 0.0, "test")
+    assert floor[["model", "tuner", "module", "parameters"]].isna().all()
+    lines = (tmp_path / "leaderboard.tsv").read_text().splitlines()
+    assert [line.split("\t")[-1] for line in lines] == ["parameters", "7", "", "7"], "whole counts"
+
+
+def test_models_of_other_features_have_no_error_of_the_mean_in_common(tmp_path):
+    floor = compared(tmp_path, a=A, b=B | {"mse_of_mean": 0.05}).iloc[-1]
+    assert np.isnan(floor["mse"]) and floor["explained"] == 0

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tybalt.plan import datasets, outputs
 from tybalt.plan.config import check_config, load_schema
 from tybalt.plan.errors import InputError
 from tybalt.plan.experiments import build_study, derive_seed
@@ -75,6 +76,34 @@ def test_a_model_without_a_space_runs_untuned_whatever_the_study_says():
 
 def test_only_used_datasets_are_listed():
     assert full_study().datasets == ["tcga"]
+
+
+def halves(name, dataset):
+    """Stands for a key that makes two datasets of one."""
+    return {f"{name}-{half}": dataset for half in ("a", "b")} if name == "toy" else {name: dataset}
+
+
+def test_a_dataset_that_expands_into_two_is_trained_on_twice(monkeypatch):
+    before = study_of(SMALL)
+    monkeypatch.setattr(datasets, "expansions", halves)
+    study = study_of(SMALL)
+    assert study.datasets == ["toy-a", "toy-b"]
+    pairs = [key[1:] for key in before.experiments]
+    assert list(study.experiments) == [(name, *pair) for name in study.datasets for pair in pairs]
+    assert study.dataset("toy-b") == before.dataset("toy")
+    assert "toy-b/pca/none/model.zip" in outputs.files(study)
+    unknown = changed(["experiments", 0, "datasets"], ["toy-a"])
+    with pytest.raises(InputError, match="there is no 'toy-a' under `datasets`; did you mean 'toy"):
+        study_of(unknown)
+
+
+@pytest.mark.parametrize("order", [["toy", "toy-b"], ["toy-b", "toy"]])
+def test_an_expansion_under_a_name_that_is_taken_is_refused(order, monkeypatch):
+    monkeypatch.setattr(datasets, "expansions", halves)
+    entries = dict.fromkeys(order, SMALL["datasets"]["toy"])
+    expected = "datasets.toy: it expands into toy-a, toy-b, but 'toy-b' is the name of another"
+    with pytest.raises(InputError, match=expected):
+        study_of({**SMALL, "datasets": entries})
 
 
 def test_a_new_grid_value_adds_trials_and_renames_none():

@@ -228,6 +228,7 @@ def study(tmp_path_factory):
             "model": ["vae", "pca"],
             "tuner": ["grid", "none"],
             "module": ["vae", "pca"],
+            "control": [None, "linear baseline"],
             "evaluated_on": "test",
             "warnings": ["3 of 5 features are not active", ""],
             "active_units": [2, 5],

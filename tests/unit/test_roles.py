@@ -77,7 +77,11 @@ def test_columns_with_the_names_of_tcga_play_their_parts_unasked():
             },
             "datasets.mine.clinical.columns.split: our tables have a column of this name",
         ),
-        ({"tasks": []}, "datasets.mine.tasks: found [], expected at least 1 of them"),
+        (
+            {"tasks": []},
+            "datasets.mine.tasks: found [], expected at least 1 of them; name one (explain), or "
+            "leave the key out, which means ['explain']",
+        ),
         (
             {"roles": {"label": None}, "contrasts": TISSUES["contrasts"]},
             "datasets.mine.contrasts.batch.within: no column plays the role `label`; set",

@@ -6,7 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from shared_study import EXPERIMENTS, ROLES, findings, make_study, provenance, ranking
+from shared_study import (
+    EXPERIMENTS,
+    ROLES,
+    findings,
+    leaderboard,
+    make_study,
+    provenance,
+    ranking,
+)
 
 from tybalt.analysis.findings import finding_of
 from tybalt.jobs.files import write_table
@@ -66,6 +74,38 @@ def test_models_findings_costs_and_sources_are_on_the_page(page):
     ):  # fmt: skip
         assert text in page, text
     assert "144 train, 48 validation, 48 test" in page
+
+
+def test_controls_stand_in_the_table_in_words(page):
+    assert '>pca<br><span class="small">bar: linear baseline</span></th><td>70.0 %</td>' in page
+    assert '>mean sample<br><span class="small">floor</span></th><td>0.0 %</td><td>–</td>' in page
+    assert "the mean training sample, whatever the sample is" in page
+
+
+def test_a_model_that_does_not_clear_the_bar_is_named(page):
+    assert (
+        "vae · grid does not clear the bar in every measure of the table of models: variance "
+        "explained 61.2 %, pca (linear baseline) 70.0 %." in page
+    )
+
+
+def test_a_model_is_compared_with_the_best_bar_in_what_both_were_measured_in():
+    board = leaderboard()
+    second = board.iloc[[0]].assign(model="larger", explained=0.8, knn_accuracy=0.95)
+    board = pd.concat([board, second], ignore_index=True)
+    (line,) = summary.against_the_bar(board, "tissue")
+    assert line == (
+        "vae · grid does not clear the bar in any measure of the table of models: variance "
+        "explained 61.2 %, larger (linear baseline) 80.0 %; tissue, kNN accuracy 90.0 %, larger "
+        "(linear baseline) 95.0 %."
+    )
+    good = board.assign(explained=[0.7, 0.9, 0, 0.8], knn_accuracy=np.nan)
+    assert summary.against_the_bar(good, "tissue") == []
+
+
+def test_a_dataset_without_a_bar_says_so():
+    (line,) = summary.against_the_bar(leaderboard().iloc[1:], "tissue")
+    assert line.startswith("No linear baseline was run,") and "module: pca" in line
 
 
 def test_warnings_name_dead_features_ties_and_drift(page):

@@ -14,6 +14,7 @@ from tybalt.analysis.classification import (
     nearest_neighbours,
 )
 from tybalt.analysis.contrasts import AUROC
+from tybalt.analysis.control_rows import with_controls
 from tybalt.analysis.findings import oriented
 from tybalt.analysis.stratified_tests import draw_groups
 from tybalt.data.samples import Samples, read_samples
@@ -22,12 +23,15 @@ from tybalt.training.bundle import read_record
 
 log = logging.getLogger(__name__)
 
+#: The task whose controls the leaderboard has.
+TASK = "explain"
+
 #: A model that explains less of the variance than this has hardly learned anything.
 LEAST_EXPLAINED = 0.05
 
 #: Columns of the leaderboard, before and after those of the contrasts.
-LEADING = ["model", "tuner", "module", "evaluated_on", "mse", "explained", "bce_above_floor"]
-LEADING += ["bce_clipped", "pearson_samples", "pearson_genes"]
+LEADING = ["model", "tuner", "control", "module", "evaluated_on", "mse", "explained"]
+LEADING += ["bce_above_floor", "bce_clipped", "pearson_samples", "pearson_genes"]
 LEADING += ["knn_accuracy", "knn_low", "knn_high"]
 LEADING += ["logistic_accuracy", "logistic_low", "logistic_high"]
 TRAILING = ["active_units", "parameters", "epochs", "objective", "score"]
@@ -62,7 +66,8 @@ def evaluate_model(
         Of the bootstrap.
     evaluation
         Output JSON, one row of the leaderboard: `evaluated_on`; means over held-out samples of
-        `mse`, `explained` (1 - mse / mean squared error of the mean training sample),
+        `mse`, `mse_of_mean` (that of the mean training sample; not a column of the leaderboard, but
+        its row of that name), `explained` (1 - mse / mse_of_mean),
         `bce_above_floor` (genes x binary cross-entropy minus its entropy floor; values in
         0..1 only), `bce_clipped` (share of reconstructed values clipped), `pearson_samples` and
         `pearson_genes` (medians); balanced accuracies `knn_accuracy` and `logistic_accuracy` of the
@@ -92,7 +97,7 @@ def evaluate_model(
 def compare_models(
     evaluations: Sequence[str], experiments: Sequence[Sequence[str]], leaderboard: str
 ) -> None:
-    """Put the models of a dataset into one table, the best reconstruction first.
+    """Put the models of a dataset and their controls into one table, the best mse first.
 
     Parameters
     ----------
@@ -107,10 +112,22 @@ def compare_models(
         {"model": model, "tuner": tuner, **read_json(path)}
         for (model, tuner), path in zip(experiments, evaluations, strict=True)
     ]
-    table = pd.DataFrame(rows).sort_values(["mse", "model", "tuner"], ignore_index=True)
+    table = with_controls(pd.DataFrame(rows), TASK, {"mean sample": mean_sample(rows)})
+    table = table.sort_values(["mse", "model", "tuner"], ignore_index=True)
     contrasts = [name for name in table if name.startswith("auroc_")]
     columns = [name for name in (*LEADING, *contrasts, *TRAILING) if name in table]
     write_table(table[columns], leaderboard)
+
+
+def mean_sample(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Measure the mean training sample as if a model reconstructed every sample by it.
+
+    It has no code, and so no accuracies. Its `mse` is given where all models were measured on the
+    same features.
+    """
+    errors = np.array([row["mse_of_mean"] for row in rows], dtype=float)
+    error = errors[0] if np.allclose(errors, errors[0], atol=0) else np.nan
+    return {"evaluated_on": rows[0]["evaluated_on"], "mse": error, "explained": 0.0}
 
 
 def reconstruction_quality(
@@ -120,6 +137,7 @@ def reconstruction_quality(
     held_out = samples[samples["split"] == part]
     quality = {
         "mse": held_out["mse"].mean(),
+        "mse_of_mean": held_out["mse_of_mean"].mean(),
         "explained": 1 - held_out["mse"].mean() / held_out["mse_of_mean"].mean(),
         "pearson_samples": held_out["pearson"].median(),
         "pearson_genes": genes[f"pearson_{part}"].median(),

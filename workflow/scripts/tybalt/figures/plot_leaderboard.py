@@ -1,5 +1,7 @@
 """All models side by side: one panel for each measure of the leaderboard."""
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -7,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from tybalt.analysis.control_rows import are_of_kind, models_of, names_of_rows
 from tybalt.analysis.numbers import number
 from tybalt.figures.style import (
     BLUE,
@@ -22,19 +25,23 @@ from tybalt.figures.style import (
     saves_figure,
 )
 from tybalt.jobs.files import read_table
-from tybalt.plan.names import experiment_name
+from tybalt.plan.controls import controls_of
 
 FIGURE_OF = "dataset"
 NEEDS = ("explain",)
 
-#: The linear baseline: module -> (name in the legend, marker, line).
-BASELINES = {
-    "pca": ("linear baseline\n(pca)", "D", "--"),
-}
+#: Kind of a control -> its marker and its line through a panel.
+LOOKS = {"floor": ("v", ":"), "bar": ("D", "--"), "ceiling": ("^", "-."), "control": ("s", "")}
 
 #: Columns that say what a model cost, how it was scored or what it is like, not how good it is.
 NOT_DRAWN = {"score", "bce_clipped", "parameters", "epochs", "configurations", "trainings"}
 NOT_DRAWN |= {"active_units"}
+
+#: A control that is further from the models than this many times their range is written, not drawn.
+_FAR = 1.5
+
+#: Letters in a line of the legend.
+_LEGEND_WIDTH = 18
 
 #: Words in a measure's name that make smaller values better.
 _ERRORS = ("mse", "bce", "kl", "loss", "error", "parameters", "seconds", "cost")
@@ -47,43 +54,68 @@ def plot_leaderboard(leaderboard: str, title: str) -> Figure:
     Parameters
     ----------
     leaderboard
-        One row per model and tuner: model, tuner, module, evaluated_on, warnings, and measures.
-        ``x_low`` and ``x_high`` are the interval of ``x``, or of ``x_accuracy``, ``x_auroc``.
+        Output of `compare_models`: one row per model and tuner, and rows of controls.
     title
         Whose models they are.
     """
-    rows = read_table(leaderboard)
+    return draw_comparison(read_table(leaderboard), "explain", title)
+
+
+def draw_comparison(rows: pd.DataFrame, task: str, title: str) -> Figure:
+    """Draw a table of models and controls.
+
+    Parameters
+    ----------
+    rows
+        As `tybalt.analysis.control_rows.with_controls` makes them: `model`, `tuner`, `control`,
+        `evaluated_on`, `warnings`, and measures. ``x_low`` and ``x_high`` are the interval of
+        ``x``, or of ``x_accuracy``, ``x_auroc``.
+    task
+        Whose controls they are.
+    title
+        Whose models they are.
+    """
     measures = measures_of(rows)
-    names = rows["model"].combine(rows["tuner"], experiment_name)
-    figure = new_figure(_heading(rows), title)
+    names = names_of_rows(rows)
+    figure = new_figure(_heading(models_of(rows)), title)
     height, width = best_grid(max(len(measures), 1))
     panels = figure.subplots(height, width, sharey=True, squeeze=False)
     for panel, (measure, interval) in zip(panels.flat, measures.items(), strict=False):
-        draw_measure(panel, rows, measure, interval)
+        draw_measure(panel, rows, task, measure, interval)
     for panel in panels.flat[len(measures) :]:
         panel.remove()
     for panel in panels[:, 0]:
         panel.set_yticks(range(len(rows)), names, fontsize=MEDIUM - 1 if len(rows) < 12 else SMALL)
         panel.set_ylim(len(rows) - 0.5, -0.5)
-    handles = [
-        Line2D([], [], linestyle="none", marker="o", markersize=9, color=BLUE, label="model"),
-        Line2D([], [], linestyle="none", marker="*", markersize=15, color=ORANGE, label="best"),
+    legend_beside(figure, _handles(rows, task))
+    notes = [
+        "Bars are the intervals of the table. Arrows point to the better side, or to a control "
+        "far off."
     ]
-    for module, (label, marker, line) in BASELINES.items():
-        if (rows["module"] == module).any():
-            handles.append(Line2D([], [], color=INK, linestyle=line, marker=marker, label=label))
-    legend_beside(figure, handles)
-    notes = ["Bars are the intervals of the table. Arrows point to the better side."]
     warned = zip(names, rows["warnings"].fillna(""), strict=True)
     notes += [f"{name}: {warning}." for name, warning in warned if warning]
     add_note(figure, " ".join(notes))
     return figure
 
 
-def _heading(rows: pd.DataFrame) -> str:
+def _handles(rows: pd.DataFrame, task: str) -> list[Line2D]:
+    """Explain the markers, and those controls that the table has."""
+    handles = [
+        Line2D([], [], linestyle="none", marker="o", markersize=9, color=BLUE, label="model"),
+        Line2D([], [], linestyle="none", marker="*", markersize=15, color=ORANGE, label="best"),
+    ]
+    for control in controls_of(task):
+        if (rows["control"] == control.name).any():
+            marker, line = LOOKS[control.kind]
+            label = textwrap.fill(f"{control.kind}: {control.name}", _LEGEND_WIDTH)
+            handles.append(Line2D([], [], color=INK, linestyle=line, marker=marker, label=label))
+    return handles
+
+
+def _heading(models: pd.DataFrame) -> str:
     """Count the trained models and say which samples evaluate them."""
-    count = len(rows)
-    (part,) = rows["evaluated_on"].unique()
+    count = len(models)
+    (part,) = models["evaluated_on"].unique()
     also = ", which also chose the setting" if part == "validation" else ""
     return f"{count} trained model{'' if count == 1 else 's'}, evaluated on {part} samples{also}"
 
@@ -114,28 +146,60 @@ def lower_is_better(measure: str) -> bool:
 
 
 def draw_measure(
-    panel: Axes, table: pd.DataFrame, measure: str, interval: tuple[str, str] | None
+    panel: Axes, table: pd.DataFrame, task: str, measure: str, interval: tuple[str, str] | None
 ) -> None:
-    """Draw one measure: a point per row, its interval, baselines as lines, the best starred."""
+    """Draw one measure: a point per row, its interval, controls as lines, the best starred.
+
+    The best is a model or a bar: a ceiling is better by its nature, and a bad control may look so.
+    """
     values = table[measure].to_numpy(float)
     rows = np.arange(len(table))
-    best = values == (np.nanmin(values) if lower_is_better(measure) else np.nanmax(values))
-    others = ~table["module"].isin(list(BASELINES)).to_numpy() & ~best
     if interval:
         panel.hlines(rows, table[interval[0]], table[interval[1]], color=BLUE, linewidth=2)
-    panel.plot(values[others], rows[others], "o", color=BLUE, markersize=9)
-    for module, (_, marker, line) in BASELINES.items():
-        chosen = (table["module"] == module).to_numpy() & np.isfinite(values)
+    ordinary = table["control"].isna().to_numpy()
+    compared = np.where(ordinary | are_of_kind(table, task, "bar"), values, np.nan)
+    far = far_from(compared, values)
+    panel.plot(values[ordinary], rows[ordinary], "o", color=BLUE, markersize=9)
+    for kind, (marker, line) in LOOKS.items():
+        chosen = are_of_kind(table, task, kind).to_numpy() & np.isfinite(values) & ~far
         panel.plot(values[chosen], rows[chosen], marker, color=INK, markersize=8)
-        for value in values[chosen]:
+        for value in values[chosen] if line else ():
             panel.axvline(value, color=INK, linestyle=line, linewidth=1)
-    panel.plot(values[best], rows[best], "*", color=ORANGE, markersize=17, mec="white")
+    for row in rows[far]:
+        write_at_the_edge(panel, values[row], row, values[row] < np.nanmin(compared))
     arrow = "← " if lower_is_better(measure) else ""
-    panel.set_title(
-        f"{arrow}{readable(measure)}{'' if arrow else ' →'}\nbest {number(values[best][0])}",
-        fontsize=MEDIUM - 1,
-    )
+    heading = f"{arrow}{readable(measure)}{'' if arrow else ' →'}"
+    if np.isfinite(compared).any():
+        first = np.nanmin(compared) if lower_is_better(measure) else np.nanmax(compared)
+        best = compared == first
+        panel.plot(values[best], rows[best], "*", color=ORANGE, markersize=17, mec="white")
+        heading += f"\nbest {number(first)}"
+    panel.set_title(heading, fontsize=MEDIUM - 1)
     panel.xaxis.set_major_locator(MaxNLocator(3))
     panel.xaxis.set_major_formatter(lambda value, _: number(value))
     panel.margins(x=0.12)
     panel.grid(axis="y")
+
+
+def far_from(compared: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Tell which values would squeeze what is compared into a small part of a panel."""
+    if not np.isfinite(compared).any():
+        return np.zeros(len(values), bool)
+    low, high = np.nanmin(compared), np.nanmax(compared)
+    room = _FAR * (high - low)
+    return (room > 0) & ((values < low - room) | (values > high + room))
+
+
+def write_at_the_edge(panel: Axes, value: float, row: int, left: bool) -> None:
+    """Write a value that lies outside of a panel, with an arrow to where it lies."""
+    panel.text(
+        0.03 if left else 0.97,
+        row,
+        f"← {number(value)}" if left else f"{number(value)} →",
+        transform=panel.get_yaxis_transform(),
+        ha="left" if left else "right",
+        va="center",
+        fontsize=SMALL,
+        color=INK,
+        backgroundcolor="white",
+    )

@@ -4,7 +4,8 @@
 in the wrong place; sends log messages and tracebacks to the rule's log; limits threads; stops a job
 that was granted a GPU which its framework does not see; lets the function write under temporary
 names and renames the files when it has succeeded; and writes the provenance record where the rule
-asks for one.
+asks for one. An output may be a folder, `directory()`: the function makes it under the name that
+it is given, and it is renamed whole.
 
 Three names of a rule are reserved and never reach the function: the parameters `code` (a hash of
 the code, for reruns) and `script` (its file, where rules share all but that), and the output
@@ -16,6 +17,7 @@ where and how often to keep an unfinished result (see `checkpoint`).
 import inspect
 import logging
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -57,10 +59,10 @@ def run(function: Callable[..., None], snakemake: Any) -> None:
         else:
             make(function, snakemake, arguments, staged, started)
         for name, path in outputs.items():
-            Path(staged[name]).replace(path)
+            put_in_place(Path(staged[name]), Path(path))
     finally:
         for path in staged.values():
-            Path(path).unlink(missing_ok=True)
+            remove(Path(path))
     log.info("done in %.1f s", time.time() - started)
 
 
@@ -138,7 +140,7 @@ def bind(
 
 
 def stage(path: str) -> str:
-    """Return a unique temporary name beside `path`, with the same suffix.
+    """Return a unique temporary name beside `path`, with the same suffix, for a file or a folder.
 
     Left-overs of earlier jobs of this machine that are no longer alive are removed.
     """
@@ -146,9 +148,33 @@ def stage(path: str) -> str:
     host = os.uname().nodename
     for stale in final.parent.glob(f".{host}-*-{final.name}"):
         if not Path("/proc", stale.name[len(host) + 2 :].split("-")[0]).exists():
-            stale.unlink(missing_ok=True)
+            remove(stale)
     unique = f".{host}-{os.getpid()}-{uuid.uuid4().hex[:6]}-{final.name}"
     return str(final.with_name(unique))
+
+
+def put_in_place(made: Path, final: Path) -> None:
+    """Give an output its final name; a file there is replaced.
+
+    A folder cannot be replaced in one step. One that stands there, of a job that Snakemake has
+    lost, is first renamed to a staged name, so that what stands under the final name is always
+    whole.
+    """
+    if not final.is_dir():
+        made.replace(final)
+        return
+    older = Path(stage(str(final)))
+    final.rename(older)
+    made.replace(final)
+    remove(older)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it, if there is one."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def checkpoint(snakemake: Any) -> dict[str, Any]:

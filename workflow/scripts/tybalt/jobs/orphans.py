@@ -33,12 +33,18 @@ def folder_of(output: str | Path) -> Path:
 def identity(parameters: Mapping[str, Any], inputs: Iterable[str], threads: int) -> str:
     """Name a job by what its result depends on: 16 hex digits.
 
-    Inputs count by path, size and time of change: a rewritten input makes another job.
+    Inputs count by path, size and time of change, folders by all files in them: a rewritten input
+    makes another job.
     """
-    found = [(path, Path(path).stat()) for path in inputs]
+    found = [(str(file), file.stat()) for path in inputs for file in _files_of(Path(path))]
     files = [(path, stat.st_size, stat.st_mtime_ns) for path, stat in found]
     text = json.dumps([parameters, files, threads], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _files_of(path: Path) -> list[Path]:
+    """List the path of a file, or those of all files in a folder."""
+    return sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
 
 
 @contextlib.contextmanager
@@ -80,7 +86,7 @@ def _is_the_file(file: Any, path: Path) -> bool:
 
 
 def keep(folder: Path, job: str, staged: Mapping[str, str]) -> None:
-    """Keep complete outputs (name -> file) aside, without copying, and drop the checkpoints."""
+    """Keep complete outputs (name -> path) aside, without copying, and drop the checkpoints."""
     unfinished = folder / f".{uuid.uuid4().hex[:6]}.part"
     unfinished.mkdir(parents=True)
     for name, path in staged.items():
@@ -95,7 +101,7 @@ def keep(folder: Path, job: str, staged: Mapping[str, str]) -> None:
 def adopt(folder: Path, job: str, staged: Mapping[str, str]) -> bool:
     """Take over what the same job has made before, if it has; tell whether."""
     done = folder / f"done-{job}"
-    if not all((done / name).is_file() for name in staged):
+    if not all((done / name).exists() for name in staged):
         return False
     for name, path in staged.items():
         _link(done / name, path)
@@ -112,6 +118,10 @@ def release(inputs: Iterable[str]) -> None:
 
 
 def _link(source: str | Path, target: str | Path) -> None:
+    """Link a file, and in a folder, which has no hard links itself, every file."""
+    if Path(source).is_dir():
+        shutil.copytree(source, target, symlinks=True, copy_function=_link)
+        return
     try:
         os.link(source, target)
     except OSError:  # a file system without hard links

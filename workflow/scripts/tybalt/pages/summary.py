@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from tybalt.analysis.control_rows import are_of_kind, models_of, names_of_rows
 from tybalt.analysis.embedding_quality import FEW, MANY, read_embedding_quality
 from tybalt.analysis.findings import Finding, read_findings
 from tybalt.analysis.numbers import decimal, percent
@@ -15,6 +16,7 @@ from tybalt.data.matrix import PARTS, read_notes
 from tybalt.data.samples import Samples, read_samples
 from tybalt.jobs.files import read_json, read_table
 from tybalt.pages.html import asset, inline_image, render
+from tybalt.plan.controls import Control, controls_of
 from tybalt.plan.names import experiment_name, in_words, plural
 from tybalt.plan.places import HOME
 
@@ -31,6 +33,12 @@ RULES_SHOWN = 6
 
 #: Confirmed findings of further contrasts that are listed for each model.
 OTHERS_SHOWN = 4
+
+#: The task whose controls the leaderboard has.
+TASK = "explain"
+
+#: Columns of the leaderboard in which a model has to clear the bar; more is better.
+QUALITIES = ("explained", "knn_accuracy")
 
 #: Columns of the leaderboard that the page shows, with their headings.
 SHOWN = {
@@ -81,6 +89,7 @@ def write_summary(
     """
     title, known = dataset["name"], read_samples(samples, dataset["roles"])
     notes, board = read_notes(matrix), read_table(leaderboard)
+    models = models_of(board)
     searches = {
         tuple(experiment): (read_json(path), read_table(ranking))
         for experiment, path, ranking in zip(experiments, best, trials, strict=True)
@@ -95,24 +104,27 @@ def write_summary(
         "summary.html",
         title=title,
         style=asset("summary.css"),
-        headline=headline(title, known, notes, board),
+        headline=headline(title, known, notes, models),
         parts={part: int((known.split == part).sum()) for part in PARTS},
         board=board_rows(board, searches),
         headings=headings(board, known.label_in_words),
         label=known.label_in_words,
         groups=plural(in_words(known.roles["group"])),
-        evaluated_on=board["evaluated_on"].iloc[0],
+        evaluated_on=models["evaluated_on"].iloc[0],
         findings=found,
         others=[other_findings(experiment, findings) for experiment, findings in of_models.items()],
         embeddings=embedding_rows(read_embedding_quality(embedding_quality)),
-        warnings=warnings(board, searches, notes, records, found),
-        pictures=[inline_image(path, PICTURE_WIDTH) for path in chosen_pictures(pictures, board)],
+        warnings=[
+            *against_the_bar(board, known.label_in_words),
+            *warnings(models, searches, notes, records, found),
+        ],
+        pictures=[inline_image(path, PICTURE_WIDTH) for path in chosen_pictures(pictures, models)],
         costs=costs(Path(dataset["benchmarks"]), title),
         made=how_made(records),
-        citations=citations(HOME / "CITATION.cff", board["module"]),
+        citations=citations(HOME / "CITATION.cff", models["module"]),
     )
     Path(summary).write_text(page, encoding="utf-8")
-    log.info("%d models, %d findings, %.0f kB", len(board), len(found), len(page) / 1e3)
+    log.info("%d models, %d findings, %.0f kB", len(models), len(found), len(page) / 1e3)
 
 
 def headline(
@@ -141,27 +153,91 @@ def headline(
 
 def headings(board: pd.DataFrame, label: str) -> list[str]:
     """Name the measures that the table of models shows."""
-    return [SHOWN[name].replace("label", label) for name in SHOWN if name in board]
+    return [heading(name, label) for name in SHOWN if name in board]
+
+
+def heading(measure: str, label: str) -> str:
+    """Name a measure."""
+    return SHOWN[measure].replace("label", label)
 
 
 def board_rows(
     board: pd.DataFrame, searches: Mapping[tuple[str, str], Any]
 ) -> list[dict[str, Any]]:
-    """List the models with their measures, and the setting that won each search."""
+    """List models and controls with their measures, and what they are.
+
+    Returns
+    -------
+    list of dict
+        `name`; `values` as text; `setting`: the one that won the search, or what a control that is
+        no model stands for; `control`: what kind of control a row is, empty for other models.
+    """
+    controls = {control.name: control for control in controls_of(TASK)}
     rows = []
-    for row in board.to_dict("records"):
-        best, ranking = searches[row["model"], row["tuner"]]
-        columns = list(ranking)
-        searched = columns[columns.index("rank") + 1 : columns.index("round")]
-        setting = ", ".join(f"{name} {best['hyperparameters'][name]}" for name in searched)
+    for name, row in zip(names_of_rows(board), board.to_dict("records"), strict=True):
+        control = controls.get(row["control"])
+        is_model = pd.notna(row["model"])
         rows.append(
             {
-                "name": experiment_name(row["model"], row["tuner"]),
-                "values": [measure(name, row) for name in SHOWN if name in row],
-                "setting": setting or "not searched",
+                "name": name,
+                "values": [measure(column, row) for column in SHOWN if column in row],
+                "setting": setting(*searches[row["model"], row["tuner"]])
+                if is_model
+                else control.what,
+                "control": control_in_words(control, is_model) if control else "",
             }
         )
     return rows
+
+
+def setting(best: Mapping[str, Any], ranking: pd.DataFrame) -> str:
+    """Write the setting that won a search."""
+    columns = list(ranking)
+    searched = columns[columns.index("rank") + 1 : columns.index("round")]
+    values = [f"{name} {best['hyperparameters'][name]}" for name in searched]
+    return ", ".join(values) or "not searched"
+
+
+def control_in_words(control: Control, is_model: bool) -> str:
+    """Say what kind of control a row is; its name stands in the row unless it is a model."""
+    return f"{control.kind}: {control.name}" if is_model else control.kind
+
+
+def against_the_bar(board: pd.DataFrame, label: str) -> list[str]:
+    """Say which models do not clear the bar and in what, or that no bar was run."""
+    bars = board[are_of_kind(board, TASK, "bar")]
+    if bars.empty:
+        return [
+            f"No {control.name} was run, so that nothing tells whether a model is worth more than "
+            f"it: add a model with `module: {control.module}` to `models` and `experiments`."
+            for control in controls_of(TASK, "bar")
+        ]
+    models = board[board["control"].isna()]
+    measured = [name for name in QUALITIES if name in board and bars[name].notna().any()]
+    lines = []
+    for name, row in zip(names_of_rows(models), models.to_dict("records"), strict=True):
+        compared = [each for each in measured if pd.notna(row[each])]
+        below = [each for each in compared if row[each] <= bars[each].max()]
+        if below:
+            where = "any" if below == compared else "every"
+            lines.append(
+                f"{name} does not clear the bar in {where} measure of the table of models: "
+                f"{shortfall(row, bars, below, label)}."
+            )
+    return lines
+
+
+def shortfall(row: Mapping[str, Any], bars: pd.DataFrame, below: Sequence[str], label: str) -> str:
+    """Write the measures of a model beside those of the best bar."""
+    parts = []
+    for name in below:
+        best = bars.sort_values(name, ascending=False).head(1)
+        bar, control = names_of_rows(best)[0], best["control"].iloc[0]
+        parts.append(
+            f"{heading(name, label)} {percent(row[name], 1)}, {bar} ({control}) "
+            f"{percent(bars[name].max(), 1)}"
+        )
+    return "; ".join(parts)
 
 
 def measure(name: str, row: Mapping[str, Any]) -> str:
@@ -299,8 +375,8 @@ def drift(records: Sequence[Mapping[str, Any]]) -> list[str]:
 def chosen_pictures(pictures: Sequence[str], board: pd.DataFrame) -> list[str]:
     """Choose the embeddings by genes and by the code of the best model that was trained.
 
-    The first model of the leaderboard that is not fitted in closed form (PCA, NMF: more than one
-    epoch) is shown, else the first.
+    The first model of the leaderboard that is not fitted in closed form (which has one epoch) is
+    shown, else the first.
     """
     if not pictures:
         return []

@@ -89,13 +89,22 @@ def _describe(error: jsonschema.ValidationError) -> str:
         case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
             return f"{key}: {found}, expected {_BOUNDS[error.validator]} {rule}"
         case "minItems" | "minProperties":
-            return f"{key}: {found}, expected at least {rule} of them"
+            return f"{key}: {found}, expected at least {rule} of them{_way_out(error.schema)}"
         case "uniqueItems":
             return f"{key}: {found}, expected no value twice"
         case "oneOf":
             allowed = " or ".join(_alternative(option) for option in rule)
             return f"{key}: {found}, expected {allowed}"
     return f"{key}: {error.message}"
+
+
+def _way_out(node: Mapping[str, Any]) -> str:
+    """Say what to do about a list that is too short: which words there are, and the default."""
+    words = ", ".join(str(word) for word in node.get("items", {}).get("enum", ()))
+    advice = [f"name one ({words})"] if words else []
+    if "default" in node:
+        advice.append(f"leave the key out, which means {node['default']}")
+    return f"; {', or '.join(advice)}" if advice else ""
 
 
 _LETTERS = "use letters, digits, '_' and '-' only"

@@ -67,6 +67,41 @@ def complete_dataset(
     return completed
 
 
+def expansions(name: str, dataset: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Say which datasets an entry stands for, by their names: today for itself alone."""
+    return {name: dataset}
+
+
+def expand(
+    datasets: Mapping[str, Mapping[str, Any]],
+) -> tuple[dict[str, Mapping[str, Any]], dict[str, list[str]]]:
+    """Replace every entry by what it stands for (`expansions`).
+
+    Returns
+    -------
+    tuple
+        The expanded entries by name, and the name of each given entry -> names of its expansions.
+
+    Raises
+    ------
+    InputError
+        If an expansion has the name of another entry or of another expansion.
+    """
+    expanded: dict[str, Mapping[str, Any]] = {}
+    names: dict[str, list[str]] = {}
+    for name, dataset in datasets.items():
+        mine = expansions(name, dataset)
+        taken = [new for new in mine if new in expanded or (new != name and new in datasets)]
+        if taken:
+            raise InputError(
+                f"datasets.{name}: it expands into {', '.join(mine)}, but {taken[0]!r} is the name "
+                "of another dataset too; rename one of the two"
+            )
+        expanded |= mine
+        names[name] = list(mine)
+    return expanded, names
+
+
 def check_block(where: str, dataset: Mapping[str, Any]) -> None:
     """Check that a dataset has the block of its kind, and of no other."""
     kind = dataset["kind"]

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from tybalt.plan import hyperparameters as hps
-from tybalt.plan.datasets import complete_dataset, kind_of
+from tybalt.plan.datasets import complete_dataset, expand, kind_of
 from tybalt.plan.errors import InputError, suggest
 from tybalt.plan.models_and_tuners import (
     check_model,
@@ -292,10 +292,11 @@ def build_study(config: Mapping[str, Any], sources: Mapping[str, Any]) -> Study:
             "choose another"
         )
     tuners = {UNTUNED: {"module": "fixed"}, **config["tuners"]}
-    datasets = {
+    completed = {
         name: complete_dataset(name, dataset, sources)
         for name, dataset in config["datasets"].items()
     }
+    datasets, expansions = expand(completed)
     config = {**config, "tuners": tuners, "datasets": datasets}
     for name, model in config["models"].items():
         check_model(name, model)
@@ -303,7 +304,7 @@ def build_study(config: Mapping[str, Any], sources: Mapping[str, Any]) -> Study:
         tuner_options(name, tuner)
     experiments = {}
     for number, study in enumerate(config["experiments"]):
-        for key in study_experiments(config, study, f"experiments[{number}]"):
+        for key in study_experiments(config, expansions, study, f"experiments[{number}]"):
             if key not in experiments:
                 experiments[key] = build_experiment(config, *key)
     experiments = build_upon(config["models"], experiments)
@@ -341,19 +342,27 @@ def check_projection(
 
 
 def study_experiments(
-    config: Mapping[str, Any], study: Mapping[str, Sequence[str]], where: str
+    config: Mapping[str, Any],
+    expansions: Mapping[str, Sequence[str]],
+    study: Mapping[str, Sequence[str]],
+    where: str,
 ) -> list[tuple[str, str, str]]:
-    """List the experiments of one entry; a model without a space has the tuner `none`."""
-    for vocabulary in ("datasets", "models", "tuners"):
+    """List the experiments of one entry: on all that its datasets stand for (`expansions`).
+
+    A model without a space has the tuner `none`.
+    """
+    known = {"datasets": expansions, "models": config["models"], "tuners": config["tuners"]}
+    for vocabulary, names in known.items():
         for name in study[vocabulary]:
-            if name not in config[vocabulary]:
+            if name not in names:
                 raise InputError(
                     f"{where}.{vocabulary}: there is no {name!r} under `{vocabulary}`; "
-                    f"{suggest(name, config[vocabulary])}"
+                    f"{suggest(name, names)}"
                 )
     return [
         (dataset, model, tuner if config["models"][model]["space"] else UNTUNED)
-        for dataset in study["datasets"]
+        for name in study["datasets"]
+        for dataset in expansions[name]
         for model in study["models"]
         for tuner in study["tuners"]
     ]

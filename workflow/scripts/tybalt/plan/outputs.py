@@ -203,7 +203,9 @@ TABLES = (
         _EXPLAIN,
     ),
     Output(
-        f"{DATASET}/leaderboard.tsv", "every model of the dataset, measured on one scale", _EXPLAIN
+        f"{DATASET}/leaderboard.tsv",
+        "every model of the dataset, measured on one scale, beside the controls (column `control`)",
+        _EXPLAIN,
     ),
     Output(
         f"{EXPERIMENT}/planted_factors.tsv",
