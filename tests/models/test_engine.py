@@ -18,26 +18,35 @@ from .planted import GRADIENT_MODULES, fitted, rows, small, untrained
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 
 
-def plain_loop(model, engine, X, epochs):
+def plain_loop(model, engine, rows, epochs):
     """Train as one would write it on a blackboard."""
-    n_samples, size = len(X), engine.batch_size
+    n_samples, size = len(rows), engine.batch_size
+    looked_into = {layer.name: layer.input for layer in engine.penalties}
+    seen = keras.Model(model.input, (model.output, looked_into))
+    weights = np.ones(n_samples, "f4") if rows.weight is None else rows.weight
     for epoch in range(1, epochs + 1):
         for term, weight in engine.weighted:
             weight.assign(term.weight_at(epoch))
         order, noise = engine.order(n_samples, epoch), engine.noise(n_samples, epoch)
         for start in range(0, n_samples, size):
-            x = tf.constant(X[order[start : start + size]])
+            chosen = order[start : start + size]
+            x, weight = tf.constant(rows.X[chosen]), weights[chosen]
+            observed = None if rows.observed is None else tf.constant(rows.observed[chosen])
             for layer, drawn in zip(engine.noises, noise, strict=True):
                 layer._given = drawn[start : start + size]
             with tf.GradientTape() as tape:
-                predictions = model(x, training=True)
+                predictions, looked = seen(x, training=True)
                 if not isinstance(predictions, dict):
                     predictions = {"reconstruction": predictions}
-                terms = [
-                    term.weight_at(epoch) * tf.reduce_mean(term.per_row(x, predictions))
+                values = [
+                    term.weight_at(epoch) * term.per_row(x, predictions, observed)
                     for term in model.loss.terms
                 ]
-                loss = sum(terms) + sum(model.losses)
+                values += [
+                    layer.weight_at(epoch) * layer.term(looked[layer.name])
+                    for layer in engine.penalties
+                ]
+                loss = sum(tf.reduce_mean(weight * each) for each in values)
             gradients = tape.gradient(loss, model.trainable_variables)
             model.optimizer.apply(gradients, model.trainable_variables)
     for layer in engine.noises:
@@ -53,14 +62,14 @@ def plain_loop(model, engine, X, epochs):
     ],
 )
 def test_two_epochs_equal_a_plain_loop(name, hyperparameters, planted):
-    X = planted.train[:70]
+    data = rows(planted.train[:70])
     values = small(name, batch_size=32, **hyperparameters)
     fast, slow = (untrained(name, values, seed=3) for _ in range(2))
     engine = start_engine(fast.model, 32, seed=3)
-    placed = engine.place(rows(X))
+    placed = engine.place(data)
     for epoch in (1, 2):
         engine.train_epoch(placed, epoch)
-    plain_loop(slow.model, start_engine(slow.model, 32, seed=3), X, epochs=2)
+    plain_loop(slow.model, start_engine(slow.model, 32, seed=3), data, epochs=2)
     for key, array in fast.arrays().items():
         np.testing.assert_allclose(array, slow.arrays()[key], rtol=1e-4, atol=1e-6, err_msg=key)
     assert int(fast.model.optimizer.iterations) == 2 * 3, "70 samples are minibatches 32, 32, 6"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 VERBS = ("encode", "reconstruct", "weights", "sample")
 OBJECTIVE = "reconstruction"
-LEARNING = {"epochs": 150, "learning_rate": 0.01, "adversarial": 0.3}
+LEARNING = {"epochs": 150, "learning_rate": 0.01, "adversarial": 0.1}
 
 
 @dataclass(frozen=True, kw_only=True)
