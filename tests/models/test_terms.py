@@ -169,9 +169,8 @@ def test_a_term_without_gradient_is_named():
     def constant(x, x_hat, observed):
         return ops.mean(ops.square(x), axis=-1)
 
-    engine = engine_of(
-        Term("own", squared_error, prediction="p0"), Term("flat", constant, 1, "p1"), outputs=2
-    )
+    terms = Term("own", squared_error, prediction="p0"), Term("flat", constant, prediction="p1")
+    engine = engine_of(*terms, outputs=2)
     with pytest.raises(DeadLossError, match="'flat'.*no gradient"):
         check_loss(engine, engine.place(masked(20)))
 
@@ -183,11 +182,11 @@ def test_a_weight_that_nothing_reads_is_named(monkeypatch):
         outputs=2,
     )
     honest = engine._terms
-    monkeypatch.setattr(
-        engine,
-        "_terms",
-        lambda batch, seen, penalties, weights: honest(batch, seen, penalties, {"other": 2.0}),
-    )
+
+    def frozen(batch, seen, penalties, weights):
+        return honest(batch, seen, penalties, {"other": 2.0})
+
+    monkeypatch.setattr(engine, "_terms", frozen)
     with pytest.raises(DeadLossError, match="'other': the loss does not depend on its weight"):
         check_loss(engine, engine.place(masked(20)))
 
