@@ -11,7 +11,8 @@ import pytest
 import tensorflow as tf
 
 from tybalt.training.engine_of_keras import start_engine
-from tybalt.training.model import load_module, predictions_of
+from tybalt.training.layer_graph import predictions_of
+from tybalt.training.model import load_module
 
 from .planted import GRADIENT_MODULES, fitted, rows, small, untrained
 

@@ -173,6 +173,10 @@ def provenance(numpy_version: str) -> dict:
     }
 
 
+#: What `pca_bundle` says of its model.
+NOTES = {"scaling": {"expression": "zero_one"}}
+
+
 def pca_bundle(files: dict, path: str, components: int = 3) -> None:
     """Fit principal components to the training samples and save them as a model."""
     from tybalt.training.model import make_model
@@ -187,4 +191,4 @@ def pca_bundle(files: dict, path: str, components: int = 3) -> None:
     genes = files["var"].assign(block="expression")[
         ["block", "offset", "scale", "minimum", "maximum", "mean"]
     ]
-    save_bundle(Bundle("pca", autoencoder, genes, codes, {"scaling": "zero_one"}), path)
+    save_bundle(Bundle("pca", autoencoder, genes, codes, NOTES), path)

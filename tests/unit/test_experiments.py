@@ -283,7 +283,7 @@ BAD = {
     "elbo without the KL term": (
         ["models", "vae", "fixed"],
         {"kl_term": "none"},
-        "models.vae.objective: a model without KL divergence",
+        "models.vae.objective: found 'elbo', but vae has no KL divergence with these values",
     ),
     "unknown cancer type": (
         ["datasets", "toy"],

@@ -65,6 +65,8 @@ def run(tmp_path, rows=None, samples=SAMPLES, name="matrix.h5ad", **changes):
         **{key: value for key, value in changes.items() if key not in SETTINGS},
     }
     settings = SETTINGS | {key: value for key, value in changes.items() if key in SETTINGS}
+    block = {"features": {"missing": "zero", **settings["genes"]}, "scaling": settings["scaling"]}
+    settings = {"blocks": {"expression": {**block, "prefix": ""}}, "rows": "all", **settings}
     preprocess_expression(**arguments, settings=settings)
     return arguments["matrix"]
 

@@ -19,7 +19,7 @@ def study(tmp_path_factory):
     files = make_study(folder)
     model = str(folder / "pca.zip")
     pca_bundle(files, model)
-    codes = load_bundle(model).autoencoder.encode(files["X"])
+    codes = load_bundle(model).model.encode(files["X"])
     encoding, embedding = str(folder / "codes.tsv.gz"), str(folder / "map.tsv")
     write_table(feature_table(codes, "sample", files["obs"].index), encoding)
     places = embed_by_tsne(codes.astype("float64"), plane(codes.astype("float64"), 1), 1, 1)

@@ -94,6 +94,11 @@ def test_a_role_that_cannot_be_played_is_refused_while_parsing(changes, message)
     assert message in str(caught.value)
 
 
+GENES = {"count": 10, "rank_by": "variance", "rank_on": "train", "duplicates": "drop"}
+FEATURES = {"features": {**GENES, "missing": "zero"}}
+SCALING = {"method": "zero_one", "fit_on": "train"}
+
+
 def read(tmp_path, clinical: pd.DataFrame, roles):
     """Preprocess a small matrix with this clinical table; return the path of the samples."""
     rng = np.random.default_rng(0)
@@ -103,8 +108,8 @@ def read(tmp_path, clinical: pd.DataFrame, roles):
     clinical.to_csv(tmp_path / "y.tsv", sep="\t", index=False)
     columns = {"sample": "id", **{name: name for name in clinical if name != "id"}}
     options = {
-        "genes": {"count": 10, "rank_by": "variance", "rank_on": "train", "duplicates": "drop"},
-        "scaling": {"method": "zero_one", "fit_on": "train"},
+        "blocks": {"expression": {**FEATURES, "scaling": SCALING, "prefix": ""}},
+        "rows": "all",
         "split": {"method": "stratified", "validation": 0.2, "test": 0.2},
         "clinical": {"columns": columns, "barcodes": "none"},
         "minimum_overlap": 0.5,

@@ -68,6 +68,32 @@ for kind, module in simulators().items():
             "../scripts/simulate_dataset.py"
 
 
+rule simulate_methylation:
+    """Simulate the methylation of a simulated cohort."""
+    input:
+        expression=f"{DATASET}/raw/HiSeqV2.gz",
+        clinical=f"{DATASET}/raw/samples.tsv.gz",
+    output:
+        methylation=f"{DATASET}/raw/HumanMethylation450.gz",
+        planted_methylation=f"{DATASET}/raw/planted_methylation.tsv",
+    log:
+        log_of("simulate_methylation", DATASET),
+    benchmark:
+        benchmark_of("simulate_methylation", DATASET)
+    wildcard_constraints:
+        **NAMES,
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        **needs(4000, 30),
+    params:
+        simulation=of_dataset("simulation"),
+        seed=seed_of("{dataset}", "simulation"),
+        code=code_hash("simulate_methylation"),
+    script:
+        "../scripts/simulate_methylation.py"
+
+
 rule read_dataset:
     """Read, clean, scale and split a matrix, as the kind of its dataset does."""
     input:

@@ -324,9 +324,8 @@ def scale_samples(bundle: Bundle, values: pd.DataFrame) -> np.ndarray:
     genes = bundle.genes
     raw = values.reindex(columns=genes.index).fillna(genes["mean"])
     scaled = (raw.to_numpy() - genes["offset"].to_numpy()) / genes["scale"].to_numpy()
-    if bundle.notes["scaling"] == "zero_one":
-        scaled = np.clip(scaled, 0, 1)
-    return scaled.astype(np.float32)
+    clipped = genes["block"].map(bundle.notes["scaling"]).eq("zero_one").to_numpy()
+    return np.where(clipped, np.clip(scaled, 0, 1), scaled).astype(np.float32)
 
 
 def hide_genes(bundle: Bundle, X: np.ndarray, found: np.ndarray) -> np.ndarray:

@@ -24,13 +24,29 @@ RowStatistic = Callable[[np.ndarray], np.ndarray]
 
 
 def mean_absolute_deviation(values: np.ndarray) -> np.ndarray:
-    """Mean of |x - mean| of each row (genes x samples)."""
-    return np.abs(values - values.mean(axis=1, keepdims=True)).mean(axis=1)
+    """Mean of |x - mean| of each row (genes x samples), over what is not missing (NaN)."""
+    mean = np.nanmean if np.isnan(values).any() else np.mean
+    return mean(np.abs(values - mean(values, axis=1, keepdims=True)), axis=1)
 
 
 def variance(values: np.ndarray) -> np.ndarray:
-    """Mean of (x - mean)^2 of each row (genes x samples)."""
-    return values.var(axis=1)
+    """Mean of (x - mean)^2 of each row (genes x samples), over what is not missing (NaN)."""
+    return np.nanvar(values, axis=1) if np.isnan(values).any() else values.var(axis=1)
+
+
+def of_measured(statistic: RowStatistic) -> RowStatistic:
+    """Make a statistic that puts rows without any value last."""
+
+    def measured(values: np.ndarray) -> np.ndarray:
+        empty = np.isnan(values).all(axis=1)
+        if not empty.any():
+            return statistic(values)
+        result = np.full(len(values), -np.inf)
+        if not empty.all():
+            result[~empty] = statistic(values[~empty])
+        return result
+
+    return measured
 
 
 RANK_STATISTICS = {"mean_absolute_deviation": mean_absolute_deviation, "variance": variance}
@@ -57,18 +73,22 @@ def select_genes(
     statistic: RowStatistic,
     duplicates: str,
     threads: int = 1,
+    keep_missing: bool = False,
+    key: str = "genes.count",
 ) -> tuple[BestRows, dict[str, int]]:
     """Choose the `count` genes of largest statistic in one pass over the file.
 
     Parameters
     ----------
-    path, header, threads
+    path, header, threads, keep_missing
         See `tybalt.data.readers.raw_matrix.stream_blocks`.
     statistic
         Sees all samples in file order.
     duplicates
         ``drop`` all rows of a gene that is listed twice, keep the ``first``, or take their
         ``mean`` (then the row names are read once before).
+    key
+        Of the config that says `count`, for messages.
 
     Returns
     -------
@@ -83,18 +103,21 @@ def select_genes(
     InputError
         If fewer genes than `count` are left.
     """
-    rows_of = _rows_of_doubled_genes(path) if duplicates == "mean" else {}
-    best, counts, n_removed = _stream(path, header, count, statistic, duplicates, rows_of, threads)
+
+    def stream(rows_of: Mapping[str, int]) -> tuple[BestRows, dict[str, int], int]:
+        blocks = stream_blocks(path, header, statistic, threads, keep_missing)
+        return _stream(blocks, len(header), count, statistic, duplicates, rows_of)
+
+    best, counts, n_removed = stream(_rows_of_doubled_genes(path) if duplicates == "mean" else {})
     if n_removed > _SPARE_ROWS:
         # More kept rows turned out to be doubled than there are spare ones, so a gene that was
         # let go may belong to the best. With the names known, none is kept in vain.
         LOG.info("genes: %d of the best are doubled, reading once more", n_removed)
-        rows_of = _rows_of_doubled_genes(path)
-        best, counts, _ = _stream(path, header, count, statistic, duplicates, rows_of, threads)
+        best, counts, _ = stream(_rows_of_doubled_genes(path))
     if counts["genes"] < count:
         raise InputError(
-            f"{path}: {counts['genes']} genes are left after cleaning, but genes.count is {count}; "
-            f"set genes.count to at most {counts['genes']}"
+            f"{path}: {counts['genes']} genes are left after cleaning, but {key} is {count}; "
+            f"set {key} to at most {counts['genes']}"
         )
     return best, counts
 
@@ -106,13 +129,12 @@ def _rows_of_doubled_genes(path: str) -> dict[str, int]:
 
 
 def _stream(
-    path: str,
-    header: list[str],
+    blocks: Iterable[tuple[Block, np.ndarray]],
+    n_samples: int,
     count: int,
     statistic: RowStatistic,
     duplicates: str,
     rows_of: Mapping[str, int],
-    threads: int,
 ) -> tuple[BestRows, dict[str, int], int]:
     """Pass over the file once.
 
@@ -128,12 +150,12 @@ def _stream(
     """
     rows_seen: Counter[str] = Counter()
     read = Counter(rows=0, missing_cells=0)
-    rows = _named_rows(stream_blocks(path, header, statistic, threads), rows_seen, read)
+    rows = _named_rows(blocks, rows_seen, read)
     if duplicates == "mean":
         rows = _average_doubled(rows, rows_of, statistic)
     elif duplicates == "drop":
         rows = (row for row in rows if row.gene not in rows_of)
-    best = BestRows(count + _SPARE_ROWS, len(header))
+    best = BestRows(count + _SPARE_ROWS, n_samples)
     n_removed = _keep_best(rows, best, drop_doubled=duplicates == "drop")
     return best, _count_steps(read, rows_seen, duplicates), n_removed
 
@@ -165,8 +187,18 @@ def _average_doubled(
             continue
         collected.setdefault(row.gene, []).append(row.values.copy())
         if len(collected[row.gene]) == rows_of[row.gene]:
-            mean = np.mean(collected.pop(row.gene), axis=0)
+            mean = mean_of_rows(np.array(collected.pop(row.gene)))
             yield row._replace(statistic=float(statistic(mean[None])[0]), values=mean)
+
+
+def mean_of_rows(values: np.ndarray) -> np.ndarray:
+    """Average rows, over what is not missing: shape (samples,), NaN where all of them are."""
+    missing = np.isnan(values)
+    if not missing.any():
+        return np.mean(values, axis=0)
+    count = np.sum(~missing, axis=0)
+    total = np.sum(np.where(missing, 0, values), axis=0)
+    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
 
 
 def _keep_best(rows: Iterable[Row], best: BestRows, drop_doubled: bool) -> int:
@@ -201,5 +233,5 @@ def _count_steps(read: Counter, rows_seen: Counter, duplicates: str) -> dict[str
         ", ".join(doubled[:10]) or "none is doubled",
         ", ..." if len(doubled) > 10 else "",
     )
-    LOG.info("genes: %d missing cells are set to 0", counts["missing_cells"])
+    LOG.info("genes: %d missing cells", counts["missing_cells"])
     return counts

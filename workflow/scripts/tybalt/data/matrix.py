@@ -16,13 +16,11 @@ import numpy as np
 import pandas as pd
 
 from tybalt.plan.errors import InputError, suggest
+from tybalt.plan.names import SOLE_BLOCK
 
 #: Parts of the samples, in the order in which a study uses them: train fits, validation chooses,
 #: test evaluates.
 PARTS = ("train", "validation", "test")
-
-#: The block of a dataset that has but one.
-SOLE_BLOCK = "expression"
 
 _ROWS_PER_READ = 1024
 

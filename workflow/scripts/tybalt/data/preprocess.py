@@ -1,17 +1,20 @@
-"""From a raw matrix and a clinical table to `matrix.h5ad`: clean, rank, scale, split.
+"""From raw matrices and a clinical table to `matrix.h5ad`: clean, rank, scale, split.
 
-The header and the clinical table give the split; then the rows stream by once and the best genes
-stay.
+The headers and the clinical table give the split; then the rows of each block's file stream by once
+and the best features stay.
 """
 
+import dataclasses
 import logging
-from collections.abc import Iterable, Mapping
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tybalt.data.features import DUPLICATES, RANK_STATISTICS, select_genes
+from tybalt.data.features import DUPLICATES, RANK_STATISTICS, of_measured, select_genes
 from tybalt.data.matrix import write_matrix
 from tybalt.data.readers.best_rows import BestRows
 from tybalt.data.readers.raw_matrix import read_header
@@ -26,11 +29,42 @@ LOG = logging.getLogger(__name__)
 #: Which samples rank the genes or fit the scaler.
 SAMPLES_USED = ("train", "all")
 
+#: What stands where a value is missing.
+MISSING = ("zero", "mean")
+
+#: Which samples a dataset of several blocks keeps.
+ROWS = ("all", "any")
+
 _GENES_PER_BLOCK = 128
+
+_SHOWN = 3  # ids in a message
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """The raw matrix of one block.
+
+    Parameters
+    ----------
+    block, path
+        Name of the block, and its file.
+    header, ids
+        Sample ids as the file has them, and as samples are called.
+    """
+
+    block: str
+    path: str
+    header: list[str]
+    ids: list[str]
+
+    def columns_of(self, samples: Sequence[str]) -> np.ndarray:
+        """Return the column of each sample in the file; -1 for a sample that it lacks."""
+        column = {name: i for i, name in enumerate(self.ids)}
+        return np.array([column.get(name, -1) for name in samples])
 
 
 def preprocess_expression(
-    expression: str,
+    expression: str | Sequence[str],
     clinical: str,
     matrix: str,
     samples: str,
@@ -38,16 +72,16 @@ def preprocess_expression(
     seed: int,
     threads: int = 1,
 ) -> None:
-    """Clean, rank, scale and split an expression matrix.
+    """Clean, rank, scale and split the raw matrices of a dataset.
 
-    Row names are cut at ``|``, rows named ``?`` dropped, doubled genes resolved, missing values
-    set to 0, samples sorted by id. Genes are ranked on the raw values, the most variable first,
-    and of equal ones the first in the file.
+    Row names are cut at ``|``, rows named ``?`` dropped, doubled genes resolved, samples sorted by
+    id. Genes are ranked on the raw values, the most variable first, and of equal ones the first in
+    the file.
 
     Parameters
     ----------
     expression
-        Genes x samples, TSV or gzip.
+        Genes x samples, TSV or gzip; with several blocks a file for each, in their order.
     clinical
         TSV or gzip, a row per sample, or per group of samples.
     matrix
@@ -57,11 +91,13 @@ def preprocess_expression(
     settings
         Keys of the dataset's entry, completed:
 
-        - `genes`: ``count``; ``rank_by``: mean_absolute_deviation (about the mean) or variance;
-          ``rank_on``: train or all samples; ``duplicates``: drop, first or mean, see
-          `tybalt.data.features.select_genes`;
-        - `scaling`: ``method``: zero_one (values outside, as test samples may have, are clipped)
-          or z_score; ``fit_on``: train or all samples. A constant gene has scale 1;
+        - `blocks`: name -> ``features`` (``count``; ``rank_by``: mean_absolute_deviation (about the
+          mean) or variance; ``rank_on``: train or all samples; ``duplicates``: drop, first or
+          mean, see `tybalt.data.features.select_genes`; ``missing``: zero, or the training mean,
+          which then counts as not observed); ``scaling`` (``method``: zero_one (values outside,
+          as test samples may have, are clipped), z_score or none; ``fit_on``: train or all samples.
+          A constant gene has scale 1); ``prefix`` of its names;
+        - `rows`: all (samples that every block has) or any;
         - `split` and `roles`: see `tybalt.data.split.split_samples`;
         - `clinical` (columns, barcodes) and `minimum_overlap`: see
           `tybalt.data.tables.clinical.describe_samples`.
@@ -73,22 +109,21 @@ def preprocess_expression(
     Raises
     ------
     InputError
-        For input that cannot be read or understood, and for fewer genes than asked for; nothing
-        is written then.
+        For input that cannot be read or understood, for fewer genes than asked for, and for blocks
+        that do not go together; nothing is written then.
     """
-    genes, scaling, split = (settings[key] for key in ("genes", "scaling", "split"))
-    roles, barcodes = settings["roles"], settings["clinical"]["barcodes"]
-    _check_choice("genes.rank_by", genes["rank_by"], RANK_STATISTICS)
-    _check_choice("genes.rank_on", genes["rank_on"], SAMPLES_USED)
-    _check_choice("genes.duplicates", genes["duplicates"], DUPLICATES)
-    _check_choice("scaling.method", scaling["method"], SCALERS)
-    _check_choice("scaling.fit_on", scaling["fit_on"], SAMPLES_USED)
-
-    header = read_header(expression)
-    ids = read_sample_ids(header, barcodes, expression)
-    by_id = np.array(sorted(range(len(ids)), key=ids.__getitem__))  # columns of the file
+    blocks, split, roles = (settings[key] for key in ("blocks", "split", "roles"))
+    barcodes = settings["clinical"]["barcodes"]
+    for name, block in blocks.items():
+        check_block(f"blocks.{name}." if len(blocks) > 1 else "", block)
+    paths = [expression] if isinstance(expression, str) else expression
+    sources = [
+        Source(name, path, header, read_sample_ids(header, barcodes, path))
+        for name, path in zip(blocks, paths, strict=True)
+        for header in [read_header(path)]
+    ]
     obs = describe_samples(
-        [ids[column] for column in by_id],
+        join_rows(sources, settings["rows"]),
         clinical,
         settings["clinical"]["columns"],
         barcodes,
@@ -97,34 +132,103 @@ def preprocess_expression(
     )
     check_roles(obs, roles, clinical)
     obs["split"] = split_samples(obs, split, roles, seed)
-
-    rank, ranking = RANK_STATISTICS[genes["rank_by"]], by_id[_used(obs, genes["rank_on"])]
-    best, counts = select_genes(
-        expression,
-        header,
-        genes["count"],
-        lambda values: rank(_columns(values, ranking)),
-        genes["duplicates"],
-        threads,
-    )
-    X, var, clipped_share = _scale_best(
-        best,
-        genes["count"],
-        by_id,
-        scaling["method"],
-        described=_used(obs, genes["rank_on"]),
-        fitted=_used(obs, scaling["fit_on"]),
-    )
+    read = [
+        read_block(source, obs, blocks[source.block], threads, several=len(blocks) > 1)
+        for source in sources
+    ]
+    check_names(read)
+    X = read[0].X if len(read) == 1 else np.concatenate([each.X for each in read], axis=1)
+    var = pd.concat([each.var for each in read])
+    obs = name_blocks(obs, read)
     notes = {
-        **{f"genes_{key}": value for key, value in genes.items()},
-        "scaling": scaling["method"],
-        "fit_on": scaling["fit_on"],
+        **{
+            f"features_{source.block}": dict(blocks[source.block]["features"]) for source in sources
+        },
+        "scaling": {name: block["scaling"]["method"] for name, block in blocks.items()},
+        "fit_on": {name: block["scaling"]["fit_on"] for name, block in blocks.items()},
         "split": split["method"],
-        "clipped_share": clipped_share,
-        "counts": {**counts, "chosen_genes": len(var), "samples": len(obs)},
+        "clipped_share": sum(each.n_clipped for each in read) / X.size,
+        "counts": {
+            **dict(sum((Counter(each.counts) for each in read), Counter())),
+            "chosen_genes": len(var),
+            "samples": len(obs),
+        },
     }
-    write_matrix(matrix, X, obs, var, notes)
+    write_matrix(matrix, X, obs, var, notes, join_masks(read))
     write_samples(obs, samples)
+
+
+def check_block(where: str, block: Mapping[str, Any]) -> None:
+    """Check the choices of one block; `where` comes before the key in messages."""
+    features, scaling = block["features"], block["scaling"]
+    named = f"{where}features" if where else "genes"
+    _check_choice(f"{named}.rank_by", features["rank_by"], RANK_STATISTICS)
+    _check_choice(f"{named}.rank_on", features["rank_on"], SAMPLES_USED)
+    _check_choice(f"{named}.duplicates", features["duplicates"], DUPLICATES)
+    _check_choice(f"{named}.missing", features["missing"], MISSING)
+    _check_choice(f"{where}scaling.method", scaling["method"], SCALERS)
+    _check_choice(f"{where}scaling.fit_on", scaling["fit_on"], SAMPLES_USED)
+
+
+def join_rows(sources: Sequence[Source], rows: str) -> list[str]:
+    """Return the samples that every block has (``all``), or at least one (``any``), sorted.
+
+    Raises
+    ------
+    InputError
+        If two blocks have no sample in common.
+    """
+    _check_choice("rows", rows, ROWS)
+    sets = {source.block: set(source.ids) for source in sources}
+    for i, first in enumerate(sources):
+        for second in sources[i + 1 :]:
+            if not sets[first.block] & sets[second.block]:
+                known = "; ".join(
+                    f"{each.block} ({each.path}) has {len(each.ids)}: "
+                    f"{', '.join(sorted(each.ids)[:_SHOWN])}"
+                    for each in (first, second)
+                )
+                raise InputError(
+                    f"blocks: {first.block} and {second.block} have no sample in common ({known}); "
+                    "blocks are joined by sample id: give both files the same ids"
+                )
+    kept = set.intersection(*sets.values()) if rows == "all" else set.union(*sets.values())
+    for block, ids in sets.items():
+        if len(sets) > 1:
+            lacking, spare = len(kept - ids), len(ids - kept)
+            LOG.info("samples: %s lacks %d of %d; %d left out", block, lacking, len(kept), spare)
+    return sorted(kept)
+
+
+def name_blocks(obs: pd.DataFrame, read: Sequence["ReadBlock"]) -> pd.DataFrame:
+    """Add the column `blocks` where rows lack some: the names of those that each row has."""
+    if all(each.has_row.all() for each in read):
+        return obs
+    names = [", ".join(each.name for each in read if each.has_row[i]) for i in range(len(obs))]
+    return obs.assign(blocks=names)
+
+
+def join_masks(read: Sequence["ReadBlock"]) -> np.ndarray | None:
+    """Say of all blocks what was measured; None if everything was."""
+    if all(each.observed is None for each in read):
+        return None
+    masks = [
+        np.ones(each.X.shape, bool) if each.observed is None else each.observed for each in read
+    ]
+    return np.concatenate(masks, axis=1)
+
+
+def check_names(read: Sequence["ReadBlock"]) -> None:
+    """Refuse features whose name stands in two blocks."""
+    for i, first in enumerate(read):
+        for second in read[i + 1 :]:
+            shared = [name for name in second.var.index if name in first.var.index]
+            if shared:
+                raise InputError(
+                    f"blocks: {first.name} and {second.name} have {len(shared)} features of the "
+                    f"same name ({', '.join(shared[:_SHOWN])}), but columns need names of their "
+                    f"own; set blocks.{second.name}.prefix, for example to '{second.name}:'"
+                )
 
 
 def _check_choice(key: str, value: object, choices: Iterable[str]) -> None:
@@ -132,9 +236,9 @@ def _check_choice(key: str, value: object, choices: Iterable[str]) -> None:
         raise InputError(f"{key}: found {value!r}; {suggest(value, choices)}")
 
 
-def _used(obs: pd.DataFrame, samples: str) -> np.ndarray:
-    """Positions of the samples that rank or fit: those of train, or all."""
-    return np.flatnonzero((obs["split"] == "train") | (samples == "all"))
+def _used(obs: pd.DataFrame, samples: str, has_row: np.ndarray) -> np.ndarray:
+    """Positions of the samples that rank or fit: those of train, or all, that the block has."""
+    return np.flatnonzero(((obs["split"] == "train") | (samples == "all")) & has_row)
 
 
 def _columns(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
@@ -144,46 +248,145 @@ def _columns(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
     return values.take(positions, axis=1)
 
 
-def _scale_best(
-    best: BestRows,
-    count: int,
-    by_id: np.ndarray,
-    method: str,
-    described: np.ndarray,
-    fitted: np.ndarray,
-) -> tuple[np.ndarray, pd.DataFrame, float]:
-    """Sort the samples, describe and scale the genes, block by block to save memory.
+@dataclasses.dataclass(frozen=True)
+class ReadBlock:
+    """A block as it enters the matrix.
 
     Parameters
     ----------
-    by_id
-        Columns of the file in the order of the sample ids.
+    name
+        Of the block.
+    X
+        float32, samples x features, scaled and filled.
+    var
+        Its features, described.
+    observed
+        bool, as X: what was measured; None if all was.
+    has_row
+        Which samples the block has at all.
+    n_clipped
+        How many values were clipped.
+    counts
+        Of `tybalt.data.features.select_genes`.
+    """
+
+    name: str
+    X: np.ndarray
+    var: pd.DataFrame
+    observed: np.ndarray | None
+    has_row: np.ndarray
+    n_clipped: int
+    counts: Mapping[str, int]
+
+
+def read_block(
+    source: Source, obs: pd.DataFrame, block: Mapping[str, Any], threads: int, several: bool
+) -> ReadBlock:
+    """Choose the features of one block, describe, scale and fill them.
+
+    Parameters
+    ----------
+    source
+        Its file.
+    obs
+        The samples of the dataset, with their part of the split.
+    block
+        ``features``, ``scaling`` and ``prefix``, as of `preprocess_expression`.
+    threads
+        For parsing.
+    several
+        Whether it is one of several blocks, for messages.
+    """
+    features, scaling = block["features"], block["scaling"]
+    columns = source.columns_of(list(obs.index))
+    has_row = columns >= 0
+    ranked, fitted = (
+        columns[_used(obs, samples, has_row)]
+        for samples in (features["rank_on"], scaling["fit_on"])
+    )
+    rank = of_measured(RANK_STATISTICS[features["rank_by"]])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Mean of empty slice|Degrees of freedom")
+        best, counts = select_genes(
+            source.path,
+            source.header,
+            features["count"],
+            lambda values: rank(_columns(values, ranked)),
+            features["duplicates"],
+            threads,
+            features["missing"] == "mean",
+            f"blocks.{source.block}.features.count" if several else "genes.count",
+        )
+    names, statistic, slots = best.ranked(features["count"])
+    unseen = [name for name, value in zip(names, statistic, strict=True) if value == -np.inf]
+    if unseen:
+        raise InputError(
+            f"{source.path}: {len(unseen)} of the {features['count']} features to be chosen "
+            f"({', '.join(unseen[:_SHOWN])}) have no value in any training sample; choose at most "
+            f"{features['count'] - len(unseen)}, or take them out of the file"
+        )
+    X, var, n_clipped = _scale_best(best, slots, columns, scaling["method"], ranked, fitted)
+    var.index = pd.Index([f"{block['prefix']}{name}" for name in names], name="gene")
+    var.insert(0, "rank_statistic", statistic)
+    observed = np.isfinite(X)
+    if not observed.all():
+        typical = (var["mean"] - var["offset"]) / var["scale"]
+        X = np.where(observed, X, typical.to_numpy(np.float32))
+        LOG.info("%s: %.4g %% of the values are missing", source.block, 100 * (~observed).mean())
+    else:
+        observed = None
+    LOG.info(
+        "genes: %d chosen; %.4g %% of the values clipped", len(names), 100 * n_clipped / X.size
+    )
+    var = var.assign(block=source.block)
+    return ReadBlock(source.block, X, var, observed, has_row, n_clipped, counts)
+
+
+def _scale_best(
+    best: BestRows,
+    slots: list[int],
+    columns: np.ndarray,
+    method: str,
+    described: np.ndarray,
+    fitted: np.ndarray,
+) -> tuple[np.ndarray, pd.DataFrame, int]:
+    """Sort the samples, describe and scale the genes, some at a time to save memory.
+
+    Parameters
+    ----------
+    slots
+        Of the chosen rows in `best`.
+    columns
+        Column of the file of each sample of the dataset; -1 where it has none.
     described, fitted
-        Positions, in the order of the ids, of the samples for the statistics and the scaler.
+        Columns of the file, of the samples for the statistics and the scaler.
 
     Returns
     -------
     tuple
-        X (float32, samples x genes), var, and the share of clipped values.
+        X (float32, samples x genes; NaN where a value is missing), var, and how many values were
+        clipped.
     """
-    names, rank_statistic, slots = best.ranked(count)
-    X = np.empty((len(by_id), count), np.float32)
+    X = np.empty((len(columns), len(slots)), np.float32)
     described_blocks, n_clipped, n_constant = [], 0, 0
-    for start in range(0, count, _GENES_PER_BLOCK):
-        block = slice(start, start + _GENES_PER_BLOCK)
-        values = _columns(best.rows(slots[block]), by_id)
+    for start in range(0, len(slots), _GENES_PER_BLOCK):
+        some = slice(start, start + _GENES_PER_BLOCK)
+        values = best.rows(slots[some])
         values_fitted = _columns(values, fitted)
         offset, spread = fit_scaler(method, values_fitted)
         n_constant += np.count_nonzero(is_constant(values_fitted))
-        scaled, n_outside = scale(method, values, offset, spread)
-        X[:, block] = scaled.T
+        scaled, n_outside = scale(method, _of_samples(values, columns), offset, spread)
+        X[:, some] = scaled.T
         n_clipped += n_outside
         statistics = gene_statistics(_columns(values, described))
         described_blocks.append(statistics.assign(offset=offset, scale=spread))
-    var = pd.concat(described_blocks, ignore_index=True).set_axis(pd.Index(names, name="gene"))
-    var.insert(0, "rank_statistic", rank_statistic)
-    clipped_share = n_clipped / X.size
-    LOG.info("genes: %d chosen; %.4g %% of the values clipped", count, 100 * clipped_share)
     if n_constant:
         LOG.info("genes: %d of the chosen are constant and have scale 1", n_constant)
-    return X, var, clipped_share
+    return X, pd.concat(described_blocks, ignore_index=True), n_clipped
+
+
+def _of_samples(values: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return the values of samples by their columns of the file; NaN for a column of -1."""
+    if (columns >= 0).all():
+        return _columns(values, columns)
+    return np.where(columns >= 0, values[:, columns], np.nan)

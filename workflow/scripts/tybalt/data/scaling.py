@@ -9,12 +9,12 @@ from tybalt.data.features import mean_absolute_deviation
 
 
 def gene_statistics(values: np.ndarray) -> pd.DataFrame:
-    """Describe each gene.
+    """Describe each gene by what is not missing.
 
     Parameters
     ----------
     values
-        float64, genes x samples, raw scale.
+        float64, genes x samples, raw scale; NaN where a value is missing.
 
     Returns
     -------
@@ -22,36 +22,55 @@ def gene_statistics(values: np.ndarray) -> pd.DataFrame:
         A row per gene: mean, sd (divided by n), mean_absolute_deviation (about the mean),
         minimum, maximum, zero_fraction.
     """
+    known = np.sum(~np.isnan(values), axis=1)
+    mean, deviation = _mean_and_deviation(values)
+    minimum, maximum = _extremes(values)
     return pd.DataFrame(
         {
-            "mean": values.mean(axis=1),
-            "sd": values.std(axis=1),
+            "mean": mean,
+            "sd": deviation,
             "mean_absolute_deviation": mean_absolute_deviation(values),
-            "minimum": values.min(axis=1),
-            "maximum": values.max(axis=1),
-            "zero_fraction": (values == 0).mean(axis=1),
+            "minimum": minimum,
+            "maximum": maximum,
+            "zero_fraction": np.sum(values == 0, axis=1) / known,
         }
     )
 
 
+def _mean_and_deviation(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if np.isnan(values).any():
+        return np.nanmean(values, axis=1), np.nanstd(values, axis=1)
+    return values.mean(axis=1), values.std(axis=1)
+
+
+def _extremes(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.fmin.reduce(values, axis=1), np.fmax.reduce(values, axis=1)  # these pass over NaN
+
+
 def zero_one(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Offset and scale that take each gene's (genes x samples) minimum to 0, its maximum to 1."""
-    minimum = values.min(axis=1)
-    return minimum, values.max(axis=1) - minimum
+    minimum, maximum = _extremes(values)
+    return minimum, maximum - minimum
 
 
 def z_score(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Offset and scale that give each gene (genes x samples) mean 0, standard deviation 1."""
-    return values.mean(axis=1), values.std(axis=1)
+    return _mean_and_deviation(values)
+
+
+def unscaled(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Offset and scale that leave each gene (genes x samples) as it is."""
+    return np.zeros(len(values)), np.ones(len(values))
 
 
 #: Fitted on genes x samples; x_scaled = (x - offset) / scale.
-SCALERS: dict[str, Callable] = {"zero_one": zero_one, "z_score": z_score}
+SCALERS: dict[str, Callable] = {"zero_one": zero_one, "z_score": z_score, "none": unscaled}
 
 
 def is_constant(values: np.ndarray) -> np.ndarray:
     """Tell which genes (genes x samples) have one value only."""
-    return values.min(axis=1) == values.max(axis=1)
+    minimum, maximum = _extremes(values)
+    return minimum == maximum
 
 
 def fit_scaler(method: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

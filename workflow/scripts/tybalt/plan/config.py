@@ -68,7 +68,8 @@ def _describe(error: jsonschema.ValidationError) -> str:
     rule = error.validator_value
     match error.validator:
         case "not":  # a key that the schema refuses for this kind of dataset
-            return f"{key}: not for a dataset of this kind; leave the key out"
+            instead = error.schema.get("instead", "not for a dataset of this kind; leave it out")
+            return f"{key}: {instead}"
         case "additionalProperties":
             known = error.schema.get("properties", {})
             unknown = next(str(name) for name in error.instance if name not in known)

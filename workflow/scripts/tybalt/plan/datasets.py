@@ -9,6 +9,7 @@ from typing import Any
 
 from tybalt.plan.errors import InputError, suggest
 from tybalt.plan.models_and_tuners import available
+from tybalt.plan.names import SOLE_BLOCK
 
 #: Shares of the stratified split, where the config gives none.
 SHARES = {"validation": 0.1, "test": 0.1}
@@ -20,7 +21,7 @@ LARGEST_HELD_OUT = 0.8
 RESERVED_NAMES = {"logs", "benchmarks"}
 
 #: Roles that one column plays.
-SINGLE_ROLES = ("group", "label")
+SINGLE_ROLES = ("group", "label", "weight")
 
 
 @cache
@@ -50,8 +51,9 @@ def complete_dataset(
     if name in RESERVED_NAMES:
         raise InputError(f"{where}: results/{name} holds other files; choose another name")
     check_block(where, dataset)
+    check_blocks(where, dataset)
     completed = kind_of(dataset).complete(where, dataset, sources)
-    completed.setdefault("blocks", {"expression": {"scaling": completed["scaling"]}})
+    completed["blocks"] = blocks_of(completed)
     if "project_onto" in dataset:
         return completed
     split = completed["split"]
@@ -118,6 +120,27 @@ def check_block(where: str, dataset: Mapping[str, Any]) -> None:
             )
 
 
+def check_blocks(where: str, dataset: Mapping[str, Any]) -> None:
+    """Check that a kind which has no blocks is given none, and which blocks a kind has."""
+    named, own = dataset.get("blocks"), getattr(kind_of(dataset), "check_blocks", None)
+    if named is None:
+        return
+    if own is None:
+        able = [name for name, kind in kinds().items() if hasattr(kind, "check_blocks")]
+        raise InputError(
+            f"{where}.blocks: a dataset of kind `{dataset['kind']}` has one matrix; use `genes` "
+            f"and `scaling`, or one of the kinds {', '.join(able)}"
+        )
+    own(where, dataset)
+
+
+def blocks_of(dataset: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the blocks of a dataset (name -> features, scaling, prefix); one if none is named."""
+    if "blocks" in dataset:
+        return {name: dict(block) for name, block in dataset["blocks"].items()}
+    return {SOLE_BLOCK: {"features": dataset["genes"], "scaling": dataset["scaling"], "prefix": ""}}
+
+
 def check_split(where: str, split: Mapping[str, Any]) -> None:
     """Check that the shares leave something to train on, and that none is given in vain."""
     shares = {name: split[name] for name in ("validation", "test") if name in split}
@@ -142,11 +165,11 @@ def check_tables(where: str, tables: Collection[str]) -> None:
 
 def check_columns(where: str, columns: Collection[str]) -> None:
     """Refuse columns that would stand under the name of something else in our tables."""
-    taken = [name for name in columns if re.fullmatch(r"split|z\d+", name)]
+    taken = [name for name in columns if re.fullmatch(r"split|blocks|z\d+", name)]
     if taken:
         raise InputError(
             f"{where}.clinical.columns.{taken[0]}: our tables have a column of this name (the part "
-            "of the split, a latent feature); give yours another name"
+            "of the split, the blocks of a sample, a latent feature); give yours another name"
         )
 
 

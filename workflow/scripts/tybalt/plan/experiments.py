@@ -172,8 +172,8 @@ class Study:
         """List the datasets of a kind, used or not."""
         return [name for name, entry in self.config["datasets"].items() if entry["kind"] == kind]
 
-    def raw_files(self, dataset: str, places: Places) -> dict[str, str]:
-        """Say where the raw files of a dataset lie: table -> path."""
+    def raw_files(self, dataset: str, places: Places) -> dict[str, str | list[str]]:
+        """Say where the raw files of a dataset lie: table -> path, or paths, one for each block."""
         entry = self.dataset(dataset)
         return kind_of(entry).raw_files(dataset, entry, places)
 
@@ -196,7 +196,7 @@ class Study:
             asked = self.dataset(name)["tables"]
             tables |= {"gene_types" if table == "status" else table for table in asked}
             files = self.raw_files(name, places)
-            needed |= {files[table] for table in tables & set(files)}
+            needed |= {path for table in tables & set(files) for path in as_list(files[table])}
         return sorted(path for path in needed if path.startswith(f"{places.downloads}/"))
 
     def experiments_of(self, dataset: str, task: str | None = None) -> list[tuple[str, str, str]]:
@@ -257,6 +257,11 @@ class Study:
     def seed(self, *names: str) -> int:
         """Derive a seed from the study's seed and names."""
         return derive_seed(self.config["seed"], *names)
+
+
+def as_list(value: Any) -> list[Any]:
+    """Return a list as it is, and anything else as the one member of a list."""
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def derive_seed(study_seed: int, *names: str) -> int:
@@ -501,7 +506,7 @@ def bases_of(
     dataset, model, tuner = key
     named = models[model].get("codes_of", [])
     found = []
-    for name in [named] if isinstance(named, str) else named:
+    for name in as_list(named):
         where, (base, _, by) = f"models.{model}.codes_of", name.partition("/")
         if base not in models:
             raise InputError(f"{where}: there is no model {base!r}; {suggest(base, models)}")

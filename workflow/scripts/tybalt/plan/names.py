@@ -1,5 +1,8 @@
 """What things are called on figures and pages (PURE)."""
 
+#: The block of a dataset that names none.
+SOLE_BLOCK = "expression"
+
 
 def experiment_name(model: str, tuner: str) -> str:
     """Write an experiment as `model · tuner`; as the model alone where nothing was searched."""

@@ -6,24 +6,21 @@ reconstructs and weighs genes like any other, by way of the models that it build
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from tybalt.training.model import Model
 from tybalt.training.rows import Inputs, Rows, make_inputs
 
-if TYPE_CHECKING:
-    from tybalt.training.bundle import Bundle
 
-
-def inputs_of_codes(bases: Mapping[str, "Bundle"], labels: Sequence[str] = ()) -> Inputs:
+def inputs_of_codes(bases: Mapping[str, Any], labels: Sequence[str] = ()) -> Inputs:
     """Say what a model in the codes of others sees: a block of latent features for each.
 
     Parameters
     ----------
     bases
-        Name -> trained model. With several, features are called ``{name}:z1`` and so on.
+        Name -> trained model (`tybalt.training.bundle.Bundle`). With several, features are called ``{name}:z1`` and so on.
     labels
         As in `Inputs`.
     """
@@ -42,14 +39,14 @@ class InCodes:
     Parameters
     ----------
     bases
-        Name -> trained model, in the order of the blocks of `inside`.
+        Name -> trained model (`tybalt.training.bundle.Bundle`), in the order of the blocks of `inside`.
     inside
         The model of codes.
     inputs
         The genes that the bases see, side by side.
     """
 
-    def __init__(self, bases: Mapping[str, "Bundle"], inside: Model):
+    def __init__(self, bases: Mapping[str, Any], inside: Model):
         self.bases = bases
         self.inside = inside
         self.hp = inside.hp

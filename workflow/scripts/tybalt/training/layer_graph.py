@@ -21,6 +21,9 @@ from scipy.special import expit, softmax
 
 Step = dict[str, Any]
 
+#: The prediction of all columns: the only output of a model, or the one of this name.
+RECONSTRUCTION = "reconstruction"
+
 #: Where a description begins.
 INPUT = "input"
 
@@ -35,6 +38,12 @@ ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 # Writing down
+
+
+def predictions_of(model: Any) -> dict[str, Any]:
+    """Return the outputs of a Keras model by name; a single one is the reconstruction."""
+    output = model.output
+    return dict(output) if isinstance(output, Mapping) else {RECONSTRUCTION: output}
 
 
 def describe(source: Any, target: Any) -> tuple[list[Step], dict[str, np.ndarray]]:

@@ -19,9 +19,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from tybalt.plan.hyperparameters import coerce
-from tybalt.training.layer_graph import chain, describe
+from tybalt.training.layer_graph import RECONSTRUCTION, chain, describe, predictions_of
 from tybalt.training.metrics import clipped_cross_entropy, mean_squared_error
-from tybalt.training.rows import RECONSTRUCTION, Inputs, Rows
+from tybalt.training.rows import Inputs, Rows
 
 #: A feature is active if its mean code varies more than this over the validation samples
 #: (Burda 2016, https://arxiv.org/abs/1509.00519, section 5.2).
@@ -148,12 +148,6 @@ def without(*packages: str) -> Iterator[None]:
     finally:
         for name in hidden:
             del sys.modules[name]
-
-
-def predictions_of(model: Any) -> dict[str, Any]:
-    """Return the outputs of a Keras model by name; a single one is the reconstruction."""
-    output = model.output
-    return dict(output) if isinstance(output, Mapping) else {RECONSTRUCTION: output}
 
 
 class KerasWeights:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from tybalt.data.matrix import (
-    SOLE_BLOCK,
     read_blocks,
     read_column,
     read_features,
@@ -18,9 +17,7 @@ from tybalt.data.matrix import (
     read_values,
 )
 from tybalt.plan.errors import InputError
-
-#: The prediction of all columns: the only output of a model, or the one of this name.
-RECONSTRUCTION = "reconstruction"
+from tybalt.plan.names import SOLE_BLOCK
 
 #: What `Rows` has for each row.
 ARRAYS = ("X", "observed", "label", "weight", "names")

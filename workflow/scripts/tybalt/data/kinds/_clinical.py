@@ -1,12 +1,12 @@
 """What kinds with a clinical table have in common (PURE at module level)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tybalt.plan.errors import InputError
 
 #: Keys of a completed entry that the matrix depends on.
-READS = ("genes", "scaling", "split", "clinical", "minimum_overlap", "roles")
+READS = ("blocks", "rows", "split", "clinical", "minimum_overlap", "roles")
 
 #: What is known of columns with these names (resources/).
 COLUMNS = "tcga_columns.yaml"
@@ -76,7 +76,7 @@ def describe(entry: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, 
 def read(
     settings: Mapping[str, Any],
     seed: int,
-    expression: str,
+    expression: str | Sequence[str],
     clinical: str,
     matrix: str,
     samples: str,

@@ -8,7 +8,17 @@ from tybalt.data.kinds._clinical import COLUMNS, READS, read
 from tybalt.plan.errors import InputError
 from tybalt.plan.places import Places
 
-__all__ = ["BLOCK", "COLUMNS", "FACTS", "READS", "SEED", "complete", "raw_files", "read"]
+__all__ = [
+    "BLOCK",
+    "COLUMNS",
+    "FACTS",
+    "READS",
+    "SEED",
+    "check_blocks",
+    "complete",
+    "raw_files",
+    "read",
+]
 
 BLOCK = "files"
 FACTS = ("cohort",)
@@ -18,8 +28,24 @@ SEED = "split"
 FORMATS = "pancan-2016"
 
 
+def check_blocks(where: str, entry: Mapping[str, Any]) -> None:
+    """Check that every block names its file."""
+    if "expression" in entry["files"]:
+        raise InputError(
+            f"{where}.files.expression: a dataset with `blocks` names a file in each of them; move "
+            "it to blocks.<name>.file"
+        )
+    for name, block in entry["blocks"].items():
+        if "file" not in block:
+            raise InputError(f"{where}.blocks.{name}.file: missing; this key is required")
+
+
 def complete(where: str, entry: Mapping[str, Any], sources: Mapping[str, Any]) -> dict[str, Any]:
     """Check that the files which the entry needs are named; companions have TCGA's formats."""
+    if "blocks" not in entry and "expression" not in entry["files"]:
+        raise InputError(
+            f"{where}.files.expression: missing; name the matrix, or several under {where}.blocks"
+        )
     if "project_onto" in entry:
         return dict(entry)
     if "clinical" not in entry["files"]:
@@ -44,4 +70,6 @@ def complete(where: str, entry: Mapping[str, Any], sources: Mapping[str, Any]) -
 
 def raw_files(name: str, entry: Mapping[str, Any], places: Places) -> dict[str, str]:
     """Return the files that the entry names."""
-    return dict(entry["files"])
+    if "blocks" not in entry or "expression" in entry["files"]:
+        return dict(entry["files"])
+    return {**entry["files"], "expression": [block["file"] for block in entry["blocks"].values()]}

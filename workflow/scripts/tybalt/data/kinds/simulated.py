@@ -15,6 +15,7 @@ __all__ = [
     "FACTS",
     "READS",
     "SEED",
+    "check_blocks",
     "complete",
     "raw_files",
     "read",
@@ -43,6 +44,27 @@ RAW = {
 }
 
 
+#: Blocks that a cohort may have, and their raw files.
+BLOCK_FILES = {"rna": RAW["expression"], "methylation": "HumanMethylation450.gz"}
+
+
+def check_blocks(where: str, entry: Mapping[str, Any]) -> None:
+    """Check that the blocks are those that are simulated."""
+    for name, block in entry["blocks"].items():
+        if name not in BLOCK_FILES:
+            raise InputError(f"{where}.blocks: found {name!r}; {suggest(name, BLOCK_FILES)}")
+        if "file" in block:
+            raise InputError(
+                f"{where}.blocks.{name}.file: simulated files have names of their own; leave this "
+                "key out"
+            )
+    if ("methylation" in entry["blocks"]) != ("methylation" in entry["simulation"]):
+        raise InputError(
+            f"{where}.simulation.methylation: says how the block `methylation` is simulated; give "
+            f"both this key and {where}.blocks.methylation, or neither"
+        )
+
+
 def complete(where: str, entry: Mapping[str, Any], sources: Mapping[str, Any]) -> dict[str, Any]:
     """Check the size of the cohort and its cancer types, and fill in its columns."""
     wanted = entry["simulation"]["cancer_types"]
@@ -53,9 +75,16 @@ def complete(where: str, entry: Mapping[str, Any], sources: Mapping[str, Any]) -
             raise InputError(
                 f"{where}.simulation.cancer_types: found {acronym!r}; {suggest(acronym, known)}"
             )
-    if "project_onto" not in entry and entry["simulation"]["genes"] < entry["genes"]["count"]:
+    if "blocks" not in entry and "methylation" in entry["simulation"]:
         raise InputError(
-            f"{where}.genes.count: found {entry['genes']['count']}, but only "
+            f"{where}.blocks: missing; a cohort with simulation.methylation has the blocks `rna` "
+            "and `methylation`"
+        )
+    rna = entry["blocks"].get("rna", {}).get("features") if "blocks" in entry else entry["genes"]
+    if "project_onto" not in entry and rna and entry["simulation"]["genes"] < rna["count"]:
+        key = "blocks.rna.features.count" if "blocks" in entry else "genes.count"
+        raise InputError(
+            f"{where}.{key}: found {rna['count']}, but only "
             f"{entry['simulation']['genes']} genes are simulated ({where}.simulation.genes)"
         )
     if "project_onto" in entry:
@@ -65,8 +94,11 @@ def complete(where: str, entry: Mapping[str, Any], sources: Mapping[str, Any]) -
 
 def raw_files(name: str, entry: Mapping[str, Any], places: Places) -> dict[str, str]:
     """Say where the simulated files lie; gene types are not simulated."""
+    folder = f"{places.results}/{name}/raw"
+    blocks = [f"{folder}/{BLOCK_FILES[block]}" for block in entry.get("blocks", {})]
     return {
-        **{table: f"{places.results}/{name}/raw/{file}" for table, file in RAW.items()},
+        **{table: f"{folder}/{file}" for table, file in RAW.items()},
+        **({"expression": blocks} if blocks else {}),
         "gene_types": places.resource("gene_types.tsv"),
     }
 

@@ -36,7 +36,7 @@ class Block:
     names
         Row names as they stand in the file.
     values
-        float64, rows x samples; missing cells are 0.
+        float64, rows x samples; missing cells are 0, or NaN if they are to be kept.
     n_missing
         How many cells were missing.
     """
@@ -72,6 +72,7 @@ def stream_blocks(
     samples: list[str],
     summarise: Callable[[np.ndarray], Any] = len,
     threads: int = 1,
+    keep_missing: bool = False,
 ) -> Iterator[tuple[Block, Any]]:
     """Read a raw matrix block by block, in file order.
 
@@ -83,6 +84,8 @@ def stream_blocks(
         Called with each block's values (float64, rows x samples) in the thread that parsed them.
     threads
         Threads that parse. The result does not depend on it.
+    keep_missing
+        Whether a missing cell stays missing (NaN), or is 0.
 
     Yields
     ------
@@ -97,7 +100,7 @@ def stream_blocks(
     """
 
     def parse(lines: list[tuple[int, bytes]]) -> tuple[Block, Any]:
-        block = _parse_block(lines, samples, path)
+        block = _parse_block(lines, samples, path, keep_missing)
         return block, summarise(block.values)
 
     with open_raw(path) as file, ThreadPoolExecutor(threads) as pool:
@@ -142,7 +145,9 @@ def _batches(lines: Iterator, n_samples: int) -> Iterator[list]:
         yield batch
 
 
-def _parse_block(lines: list[tuple[int, bytes]], samples: list[str], path: str) -> Block:
+def _parse_block(
+    lines: list[tuple[int, bytes]], samples: list[str], path: str, keep_missing: bool
+) -> Block:
     names, rows = [], []
     for _, line in lines:
         end_of_name = line.find(b"\t")
@@ -155,7 +160,8 @@ def _parse_block(lines: list[tuple[int, bytes]], samples: list[str], path: str) 
         return Block(names, values, 0)
     values = _parse_mixed_rows(lines, rows, samples, path)
     missing = np.isnan(values)
-    values[missing] = 0
+    if not keep_missing:
+        values[missing] = 0
     return Block(names, values, int(np.count_nonzero(missing)))
 
 

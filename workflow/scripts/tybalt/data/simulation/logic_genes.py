@@ -19,6 +19,7 @@ from tybalt.data.samples import write_samples
 from tybalt.data.scaling import gene_statistics
 from tybalt.data.split import split_samples
 from tybalt.plan.errors import InputError, suggest
+from tybalt.plan.names import SOLE_BLOCK
 
 LOG = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ def generate_logic_genes(
     LOG.info("%d samples, %d genes, %d distinct patterns", *values.shape, patterns)
     notes = {
         **{f"logic_{key}": value for key, value in logic.items()},
-        "scaling": "none",
+        "scaling": {SOLE_BLOCK: "none"},
         "split": split["method"],
         "counts": {"samples": len(X), "chosen_genes": len(var), "patterns": patterns},
     }
