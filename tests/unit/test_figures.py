@@ -46,6 +46,7 @@ from tybalt.figures.plot_reconstruction import plot_reconstruction
 from tybalt.figures.plot_trials import plot_trials
 from tybalt.jobs.files import write_json, write_table
 from tybalt.plan.errors import InputError
+from tybalt.plan.objectives import OBJECTIVES
 from tybalt.tuning.progress import best_of_random_orders, follow, measure_progress
 from tybalt.tuning.ranking import choose, order
 
@@ -682,7 +683,7 @@ def test_history_draws_every_column(study):
     assert titles[:4] == ["loss", "reconstruction", "KL", "KL weight"]
     assert "not recorded" in texts(figure)  # l1 holds no value
     units = {axes.get_title(): axes.get_ylabel().replace("\n", " ") for axes in figure.axes}
-    assert units["score"] == style.OBJECTIVES["elbo"]
+    assert units["score"] == OBJECTIVES["elbo"].axis
     assert units["MSE"] == "mean over genes"
 
 

@@ -28,8 +28,8 @@ from tybalt.analysis.stratified_tests import (
     measure_effects,
 )
 from tybalt.data.matrix import held_out_part
-from tybalt.data.samples import read_samples
-from tybalt.jobs.files import read_by_sample, read_table, write_table
+from tybalt.data.samples import read_codes, read_samples
+from tybalt.jobs.files import read_table, write_table
 from tybalt.plan.names import in_words, plural
 
 log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ def associate_features(
     """
     started = time.monotonic()
     known = read_samples(samples, roles)
-    codes = read_by_sample(encoding, known.index)
+    known, codes = read_codes(encoding, known)
     asked = plan_contrasts(
         known,
         declared,

@@ -98,7 +98,9 @@ def plan_contrasts(
     for each in compared:
         contrasts += compare_values(texts(obs, each["column"]), each, stratum, within)
     asked_within = leave_out(obs, known.get("not_asked_of"), stratum)
-    done = {"split", samples.roles["group"], label, *known.get("not_asked", [])}
+    roles = samples.roles
+    done = {"split", "blocks", roles["group"], label, roles.get("weight")}
+    done |= {*known.get("not_asked", [])}
     done |= {*divided, *(each["column"] for each in compared)}
     columns = in_order([name for name in obs if name not in done], known)
     values = {name: as_numbers(obs[name], known.get("ordered", {}).get(name)) for name in columns}

@@ -12,7 +12,7 @@ from tybalt.analysis.classification import NEIGHBOURS, balanced_accuracy
 from tybalt.analysis.embedding import COMPONENTS_OF_GENES, principal_components
 from tybalt.analysis.numbers import decimal, percent
 from tybalt.data.matrix import read_values
-from tybalt.data.samples import read_samples
+from tybalt.data.samples import Samples, read_codes, read_samples
 from tybalt.jobs.files import read_by_sample, read_table, write_table
 from tybalt.plan.names import experiment_name
 
@@ -71,12 +71,12 @@ def measure_embeddings(
         Output table: that purity for each label.
     """
     known = read_samples(samples, roles)
-    labels = None if known.label is None else known.label.to_numpy()
     measured, purities = [], []
-    for of, values, path in sources(
-        matrix, known.index, gene_embedding, encodings, embeddings, experiments, seed
+    for of, seen, values, path in sources(
+        matrix, known, gene_embedding, encodings, embeddings, experiments, seed
     ):
-        positions = read_by_sample(path, known.index)
+        labels = None if seen.label is None else seen.label.to_numpy()
+        positions = read_by_sample(path, seen.index)
         if positions.isna().all(axis=None):
             log.info("%s: the code is constant, there is no embedding", of)
             continue
@@ -93,21 +93,21 @@ def measure_embeddings(
 
 def sources(
     matrix: str,
-    samples: pd.Index,
+    known: Samples,
     gene_embedding: str,
     encodings: Sequence[str],
     embeddings: Sequence[str],
     experiments: Sequence[Sequence[str]],
     seed: int,
 ):
-    """Yield (name, samples x features, path of its embedding): the genes, then every code."""
+    """Yield (name, samples, their features, path of the embedding): genes, then every code."""
     X = read_values(matrix)
     count = min(COMPONENTS_OF_GENES, *X.shape)
-    yield "genes", principal_components(X, count, seed), gene_embedding
+    yield "genes", known, principal_components(X, count, seed), gene_embedding
     del X
     for (model, tuner), encoding, embedding in zip(experiments, encodings, embeddings, strict=True):
-        codes = read_by_sample(encoding, samples)
-        yield f"{model}/{tuner}", codes.to_numpy(dtype=float), embedding
+        seen, codes = read_codes(encoding, known)
+        yield f"{model}/{tuner}", seen, codes.to_numpy(dtype=float), embedding
 
 
 def planes(positions: pd.DataFrame) -> dict[str, np.ndarray]:

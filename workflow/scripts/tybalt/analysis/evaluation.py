@@ -17,8 +17,8 @@ from tybalt.analysis.contrasts import AUROC
 from tybalt.analysis.control_rows import with_controls
 from tybalt.analysis.findings import oriented
 from tybalt.analysis.stratified_tests import draw_groups
-from tybalt.data.samples import Samples, read_samples
-from tybalt.jobs.files import read_by_sample, read_json, read_table, write_json, write_table
+from tybalt.data.samples import Samples, read_codes, read_samples
+from tybalt.jobs.files import read_json, read_table, write_json, write_table
 from tybalt.training.bundle import read_record
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ def evaluate_model(
         (posterior collapse, dead features), joined by "; ".
     """
     known = read_samples(samples, roles)
-    codes = read_by_sample(encoding, known.index)
+    known, codes = read_codes(encoding, known)
     record = {"evaluated_on": known.held_out}
     record |= reconstruction_quality(
         read_table(reconstruction_genes),

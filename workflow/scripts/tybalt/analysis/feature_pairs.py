@@ -8,8 +8,8 @@ import pandas as pd
 
 from tybalt.analysis.contrasts import ask_contrast
 from tybalt.analysis.stratified_tests import answering_strata, stratified_auroc
-from tybalt.data.samples import Samples, read_samples
-from tybalt.jobs.files import read_by_sample, read_table, write_table
+from tybalt.data.samples import Samples, read_codes, read_samples
+from tybalt.jobs.files import read_table, write_table
 from tybalt.plan.names import in_words
 
 PAIR_COLUMNS = ["contrast", "positive", "negative", "within", "strata", "feature", "partner"]
@@ -57,7 +57,7 @@ def pair_features(
         (1 or 0), `x` and `y`, the values of feature and partner, centred within strata.
     """
     known = read_samples(samples, roles)
-    codes = read_by_sample(encoding, known.index)
+    known, codes = read_codes(encoding, known)
     table = read_table(associations)
     table = table[(table["named"] == "yes") & (table["rank"] == 1)].set_index("contrast")
     pairs, points = [], [pd.DataFrame(columns=POINT_COLUMNS)]

@@ -8,8 +8,8 @@ import anndata
 import numpy as np
 import pandas as pd
 
-from tybalt.data.samples import read_samples
-from tybalt.jobs.files import read_by_sample, read_table, write_table
+from tybalt.data.samples import read_codes, read_samples
+from tybalt.jobs.files import read_table, write_table
 from tybalt.training.metrics import correlations
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def measure_planted_factors(
         The nonlinear factor, an angle, stands as its cosine and sine.
     """
     known = read_samples(samples, roles)
-    codes = read_by_sample(encoding, known.index)
+    known, codes = read_codes(encoding, known)
     factors = read_factors(planted).loc[known.index]
     table = explain_factors(codes, factors, known.is_train, known.split == known.held_out)
     write_table(table, planted_factors)

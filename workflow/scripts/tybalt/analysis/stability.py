@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
 from tybalt.data.matrix import held_out_part
-from tybalt.data.samples import read_samples
+from tybalt.data.samples import read_codes, read_samples
 from tybalt.jobs.files import read_by_sample, write_table
 from tybalt.training.metrics import correlations
 
@@ -45,7 +45,7 @@ def measure_stability(
         correlation on held-out samples, and `svcca`, how alike the two codes are as a whole.
     """
     known = read_samples(samples, roles)
-    codes = read_by_sample(encoding, known.index)
+    known, codes = read_codes(encoding, known)
     tables = []
     for number, path in enumerate(replicates, start=1):
         again = read_by_sample(path, known.index)
@@ -78,10 +78,11 @@ def match_models(
         many features are matched.
     """
     known = read_samples(samples, roles)
-    codes = [read_by_sample(path, known.index) for path in encodings]
+    codes = [read_codes(path, known)[1] for path in encodings]
     tables = [pd.DataFrame(columns=MATCH_COLUMNS)]
     for a, b in combinations(range(len(codes)), 2):
-        table = match_features(codes[a], codes[b], known.split)
+        both = known.index[known.index.isin(codes[a].index) & known.index.isin(codes[b].index)]
+        table = match_features(codes[a].loc[both], codes[b].loc[both], known.only(both).split)
         table = table[table["matched"] != ""]
         table = table.rename(columns={"feature": "feature_a", "matched": "feature_b"})
         (model_a, tuner_a), (model_b, tuner_b) = experiments[a], experiments[b]

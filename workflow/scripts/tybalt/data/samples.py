@@ -15,7 +15,7 @@ import pandas as pd
 
 from tybalt.data.matrix import held_out_part
 from tybalt.data.tables.clinical import TEXT_COLUMNS, played_columns
-from tybalt.jobs.files import write_table
+from tybalt.jobs.files import read_by_sample, read_table, write_table
 from tybalt.plan.errors import InputError
 from tybalt.plan.names import in_words
 
@@ -92,6 +92,35 @@ def read_samples(path: str, roles: Mapping[str, Any]) -> Samples:
     return Samples(table.set_index("sample"), roles)
 
 
+def read_codes(path: str, known: Samples) -> tuple[Samples, pd.DataFrame]:
+    """Read the codes of a model, and leave out the samples that it cannot see.
+
+    A model that sees some blocks of a dataset has no code for a sample that lacks all of them.
+
+    Parameters
+    ----------
+    path
+        ``encoding.tsv.gz``.
+    known
+        All samples of the dataset.
+
+    Returns
+    -------
+    Samples, pandas.DataFrame
+        Those that have a code, and their codes, in the same order.
+
+    Raises
+    ------
+    InputError
+        If a sample has no code although no block of it is missing.
+    """
+    codes = read_table(path, index="sample")
+    without = known.index.difference(codes.index)
+    if len(without) and "blocks" in known.table:
+        known = known.only(known.index[known.index.isin(codes.index)])
+    return known, read_by_sample(path, known.index)
+
+
 def _numbers_if_all(column: pd.Series) -> pd.Series:
     try:
         numbers = column.astype("float64")
@@ -122,6 +151,7 @@ def check_roles(table: pd.DataFrame, roles: Mapping[str, Any], where: str) -> No
             "one for each, as the split keeps together what has the same; fill the column in, or "
             "take the samples out"
         )
+    check_weight(table, roles.get("weight"), where)
     if label is None:
         return
     found = sorted(set(table[label].dropna()))
@@ -130,4 +160,18 @@ def check_roles(table: pd.DataFrame, roles: Mapping[str, Any], where: str) -> No
         raise InputError(
             f"{where}: roles.label: {label} has {values}, expected at least {FEWEST_LABELS} "
             "different ones; name another column, or set roles.label: null"
+        )
+
+
+def check_weight(table: pd.DataFrame, weight: str | None, where: str) -> None:
+    """Refuse a column of weights that are not all numbers above 0; raise InputError."""
+    if weight is None:
+        return
+    values = pd.to_numeric(table[weight], errors="coerce")
+    wrong = table.index[~(np.isfinite(values) & (values > 0))]
+    if len(wrong):
+        raise InputError(
+            f"{where}: roles.weight: {len(wrong)} samples have no {weight} above 0 ({wrong[0]}: "
+            f"{table[weight][wrong[0]]!r}), expected a positive number for each; fill the column "
+            "in, or take the role away"
         )

@@ -14,7 +14,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import pdist
 
 from tybalt.analysis.contrasts import read_known_columns
-from tybalt.data.samples import Samples, read_samples
+from tybalt.data.samples import Samples, read_codes, read_samples
 from tybalt.figures.palette import (
     labels_of,
     labels_of_samples,
@@ -29,7 +29,6 @@ from tybalt.figures.style import (
     new_figure,
     saves_figure,
 )
-from tybalt.jobs.files import read_by_sample
 from tybalt.plan.names import in_words
 
 FIGURE_OF = "experiment"
@@ -72,7 +71,7 @@ def plot_encoding(
         Whose codes they are.
     """
     known = read_samples(samples, roles)
-    codes = read_by_sample(encoding, known.index)
+    known, codes = read_codes(encoding, known)
     bars = annotations(known, colours, read_known_columns(columns))
     groups = labels_of_samples(known)
     scaled, constant = standardise(codes.to_numpy(float))

@@ -24,10 +24,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from tybalt.training.layer_graph import RECONSTRUCTION, predictions_of
+from tybalt.training.layer_graph import predictions_of
 from tybalt.training.layers import Noise, Penalty, Sampling
 from tybalt.training.losses import ERRORS, Loss, Term
-from tybalt.training.rows import Rows
+from tybalt.training.rows import RECONSTRUCTION, Rows
 
 #: Samples that are measured, or for which noise is drawn, at a time, at most; bounds the memory.
 CHUNK = 1024

@@ -20,7 +20,8 @@ def inputs_of_codes(bases: Mapping[str, Any], labels: Sequence[str] = ()) -> Inp
     Parameters
     ----------
     bases
-        Name -> trained model (`tybalt.training.bundle.Bundle`). With several, features are called ``{name}:z1`` and so on.
+        Name -> trained model (`tybalt.training.bundle.Bundle`). With several, features are called
+        ``{name}:z1`` and so on.
     labels
         As in `Inputs`.
     """
@@ -39,7 +40,8 @@ class InCodes:
     Parameters
     ----------
     bases
-        Name -> trained model (`tybalt.training.bundle.Bundle`), in the order of the blocks of `inside`.
+        Name -> trained model (`tybalt.training.bundle.Bundle`), in the order of the blocks of
+        `inside`.
     inside
         The model of codes.
     inputs

@@ -19,10 +19,9 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, softmax
 
-Step = dict[str, Any]
+from tybalt.training.rows import RECONSTRUCTION
 
-#: The prediction of all columns: the only output of a model, or the one of this name.
-RECONSTRUCTION = "reconstruction"
+Step = dict[str, Any]
 
 #: Where a description begins.
 INPUT = "input"

@@ -11,9 +11,8 @@ from typing import Any
 
 from keras import ops
 
-from tybalt.training.layer_graph import RECONSTRUCTION
 from tybalt.training.metrics import CLIP
-from tybalt.training.rows import Inputs
+from tybalt.training.rows import RECONSTRUCTION, Inputs
 
 #: (x, x_hat, observed or None) -> one value per row; what was not observed costs nothing.
 Error = Callable[[Any, Any, Any], Any]

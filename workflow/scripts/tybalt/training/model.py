@@ -19,9 +19,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from tybalt.plan.hyperparameters import coerce
-from tybalt.training.layer_graph import RECONSTRUCTION, chain, describe, predictions_of
+from tybalt.training.layer_graph import chain, describe, predictions_of
 from tybalt.training.metrics import clipped_cross_entropy, mean_squared_error
-from tybalt.training.rows import Inputs, Rows
+from tybalt.training.rows import RECONSTRUCTION, Inputs, Rows
 
 #: A feature is active if its mean code varies more than this over the validation samples
 #: (Burda 2016, https://arxiv.org/abs/1509.00519, section 5.2).

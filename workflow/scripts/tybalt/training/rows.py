@@ -19,6 +19,9 @@ from tybalt.data.matrix import (
 from tybalt.plan.errors import InputError
 from tybalt.plan.names import SOLE_BLOCK
 
+#: The prediction of all columns: the only output of a model, or the one of this name.
+RECONSTRUCTION = "reconstruction"
+
 #: What `Rows` has for each row.
 ARRAYS = ("X", "observed", "label", "weight", "names")
 

@@ -203,8 +203,9 @@ def _read_text(path: str, columns: Mapping[str, str]) -> pd.DataFrame:
 
 
 def played_columns(roles: Mapping[str, Any]) -> list[str]:
-    """Return the columns that play a part, of one role (a name) or of several (a list)."""
-    named = [name for role, name in roles.items() if role != "strata" and name is not None]
+    """Return the columns that play a part as text, of one role (a name) or several (a list)."""
+    text = [role for role in roles if role not in ("strata", "weight")]
+    named = [roles[role] for role in text if roles[role] is not None]
     return [*named, *roles.get("strata", [])]
 
 
