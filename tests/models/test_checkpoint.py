@@ -22,10 +22,11 @@ from tybalt.jobs.files import write_json
 from tybalt.training.rows import make_inputs
 from tybalt.training.train import fit_and_keep_best
 
-from .planted import plant
-from .test_training import ELBO, write
+from .planted import TOYS, plant
+from .test_in_codes import trained
+from .test_training import ELBO, RECONSTRUCTION, write
 
-TRAINING = {**ELBO, "module": "vae"}
+VAE = {**ELBO, "module": "vae"}
 
 IDENTITY = {"code": "c0de", "seed": 1, "threads": 2, "hyperparameters": {"depth": 0}}
 DATA = [np.arange(6.0, dtype=np.float32).reshape(2, 3)]
@@ -40,12 +41,14 @@ def no_waiting(monkeypatch):
 
 JOB = """
 import json, os, signal, sys
+import tybalt.models
 from types import SimpleNamespace
 from tybalt.jobs import adapter
 from tybalt.jobs import checkpoint
 from tybalt.training import train as training
 
-folder, killed_after, TRAINING = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])
+folder, killed_after, given = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])
+tybalt.models.__path__.append(given["toys"])
 noted = training.note
 
 def note(progress, record, *others):
@@ -57,10 +60,14 @@ training.note = note
 checkpoint.MINIMUM_SECONDS = 0
 adapter.run(training.train_model, SimpleNamespace(
     rule="train_model",
-    input={"matrix": f"{folder}/../matrix.h5ad", "bases": [], "best": f"{folder}/../best.json"},
+    input={
+        "matrix": f"{folder}/../matrix.h5ad",
+        "bases": given["bases"],
+        "best": f"{folder}/../best.json",
+    },
     output={"model": f"{folder}/model.zip", "history": f"{folder}/history.tsv"},
     params={
-        "training": TRAINING,
+        "training": given["training"],
         "code": "c0de",
     },
     config={"training": {"checkpoint_every": 2}},
@@ -69,11 +76,12 @@ adapter.run(training.train_model, SimpleNamespace(
 """
 
 
-def run_job(folder: Path, killed_after: int = 0) -> str:
+def run_job(folder: Path, killed_after: int = 0, training=VAE, bases=()) -> str:
     """Train in a process of its own, which may kill itself after an epoch; return its log."""
     folder.mkdir(exist_ok=True)
+    given = json.dumps({"training": training, "bases": list(bases), "toys": str(TOYS)})
     done = subprocess.run(
-        [sys.executable, "-c", JOB, str(folder), str(killed_after), json.dumps(TRAINING)],
+        [sys.executable, "-c", JOB, str(folder), str(killed_after), given],
         env={"PYTHONPATH": str(Path(adapter.__file__).parents[2]), "PATH": ""},
         capture_output=True,
         text=True,
@@ -82,16 +90,29 @@ def run_job(folder: Path, killed_after: int = 0) -> str:
     return (folder / "log.txt").read_text()
 
 
-def test_a_killed_training_ends_like_an_undisturbed_one(tmp_path):
-    write(tmp_path / "matrix.h5ad", plant(120, seed=4))
-    values = {"latent_dim": 4, "batch_size": 32, "epochs": 8, "kappa": 0.25, "depth": 1}
-    values |= {"hidden_dim": 6, "heads": "batchnorm_relu"}  # with moving averages
-    write_json({"module": "vae", "hyperparameters": values, "seed": 3}, tmp_path / "best.json")
+SIZE = {"latent_dim": 4, "batch_size": 32, "epochs": 8}
+#: With a warm-up and moving averages; with two players; with two predictions; in codes of PCA.
+KILLED = {
+    "vae": {**SIZE, "kappa": 0.25, "depth": 1, "hidden_dim": 6, "heads": "batchnorm_relu"},
+    "two_players": SIZE,
+    "two_predictions": {**SIZE, "kappa": 0.25},
+    "linear_autoencoder": SIZE,
+}
+
+
+@pytest.mark.parametrize("module", KILLED)
+def test_a_killed_training_ends_like_an_undisturbed_one(module, tmp_path):
+    matrix = write(tmp_path / "matrix.h5ad", plant(120, seed=4))
+    job = {"training": VAE if module == "vae" else {**RECONSTRUCTION, "module": module}}
+    if module == "linear_autoencoder":
+        job["bases"] = [trained(matrix, tmp_path / "base", "pca", ["expression"])]
+        job["training"] = {**job["training"], "bases": ["base"]}
+    write_json({"hyperparameters": KILLED[module], "seed": 3}, tmp_path / "best.json")
     undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
-    run_job(undisturbed)
-    run_job(disturbed, killed_after=5)
+    run_job(undisturbed, **job)
+    run_job(disturbed, killed_after=5, **job)
     assert not (disturbed / "model.zip").exists()
-    log = run_job(disturbed)
+    log = run_job(disturbed, **job)
     assert "going on after epoch 4" in log and "epoch 5:" in log and "epoch 4:" not in log
     for name in ("model.zip", "history.tsv"):  # weights, score and warnings are in the model
         assert (disturbed / name).read_bytes() == (undisturbed / name).read_bytes(), name
