@@ -32,7 +32,8 @@ from tybalt.analysis.planted_factors import explain_factors, read_factors, summa
 from tybalt.data.matrix import read_obs, read_parts, read_values, read_var
 from tybalt.data.samples import Samples
 from tybalt.training.bundle import feature_names
-from tybalt.training.model import create
+from tybalt.training.model import make_model
+from tybalt.training.rows import Rows, make_inputs
 from tybalt.training.train import fit_and_keep_best
 
 ADAM = {"optimizer": "adam", "learning_rate": 0.001}
@@ -111,9 +112,11 @@ def judge(
     if module not in ("pca", "nmf"):
         values |= {"epochs": arguments.epochs, "batch_size": arguments.batch_size}
     started = time.perf_counter()
-    model = create(module, len(genes), values, seed, genes)
+    inputs = make_inputs(genes)
+    rows = {part: Rows(each, inputs) for part, each in parts.items()}
+    model = make_model(module, inputs, values, seed)
     result = fit_and_keep_best(
-        model, parts["train"], parts["validation"], seed, "reconstruction", patience=0
+        model, rows["train"], rows["validation"], seed, "reconstruction", patience=0
     )
     seconds = time.perf_counter() - started
     obs, part = samples.table, samples.held_out

@@ -61,16 +61,18 @@ def measure(module: str, hyperparameters: dict[str, Any], size: dict[str, int]) 
     import numpy as np
 
     from tybalt.training.engine_of_keras import start_engine
-    from tybalt.training.model import create
+    from tybalt.training.model import make_model
+    from tybalt.training.rows import Rows, make_inputs
 
     n_genes, batch_size = size["n_genes"], hyperparameters["batch_size"]
     rng = np.random.default_rng(1)
     X = rng.random((size["n_train"], n_genes), dtype=np.float32)
     X_validation = rng.random((size["n_validation"], n_genes), dtype=np.float32)
 
-    model = create(module, n_genes, hyperparameters, seed=1).model
+    inputs = make_inputs([f"g{i}" for i in range(n_genes)])
+    model = make_model(module, inputs, hyperparameters, seed=1).model
     engine = start_engine(model, batch_size, seed=1)
-    placed, placed_validation = engine.place(X), engine.place(X_validation)
+    placed, placed_validation = (engine.place(Rows(each, inputs)) for each in (X, X_validation))
     epochs = iter(range(1, 1000))
 
     def run_engine() -> None:
@@ -87,7 +89,7 @@ def measure(module: str, hyperparameters: dict[str, Any], size: dict[str, int]) 
     first = take_turns([run_products, run_engine], size["rounds"])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
-    fitted = create(module, n_genes, hyperparameters, seed=1).model
+    fitted = make_model(module, inputs, hyperparameters, seed=1).model
 
     def run_fit() -> None:
         fitted.fit(X, X, batch_size, validation_data=(X_validation, X_validation), verbose=0)

@@ -253,9 +253,11 @@ def kerastuner() -> None:
 
     from tybalt.data.matrix import read_parts
     from tybalt.models import vae
+    from tybalt.training.rows import make_inputs
 
     parts = read_parts(task["matrix"], ["train", "validation"])
     X, V = parts["train"], parts["validation"]
+    inputs = make_inputs([f"g{i}" for i in range(X.shape[1])])
     epochs_run: list[int] = []
 
     class Score(keras.callbacks.Callback):
@@ -271,7 +273,7 @@ def kerastuner() -> None:
         def build(self, hp: Any) -> Any:
             chosen = {name: hp.Choice(name, values) for name, values in task["space"].items()}
             keras.utils.set_random_seed(task["seed"])
-            return vae.build(X.shape[1], vae.HParams(**task["fixed"], **chosen))
+            return vae.build(inputs, vae.HParams(**task["fixed"], **chosen))
 
         def fit(self, hp: Any, model: Any, *arguments: Any, **options: Any) -> Any:
             options["callbacks"] = [Warm(), Score(), *options["callbacks"]]
@@ -312,15 +314,18 @@ def elbo(model: Any, X: Any) -> float:
     import keras
     import numpy as np
 
+    from tybalt.plan.objectives import score
     from tybalt.training.engine_of_keras import start_engine
-    from tybalt.training.objectives import score
+    from tybalt.training.rows import Rows, make_inputs
 
     if not hasattr(model, "measured_by"):
         model.measured_by = start_engine(model, len(X), seed=0)
-    measured = model.measured_by.measure(model.measured_by.place(X))
+    measured = model.measured_by.measure(
+        model.measured_by.place(Rows(X, make_inputs([f"g{i}" for i in range(X.shape[1])])))
+    )
     means = {f"validation_{name}": float(np.mean(measured[name])) for name in ("bce", "kl")}
     assert keras.backend.backend() == "tensorflow"
-    return score(means, "elbo", X.shape[1])
+    return score("elbo", means, X.shape[1])
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from tybalt.plan import outputs
 from tybalt.plan.config import load_schema
 from tybalt.plan.hyperparameters import describe_range
 from tybalt.plan.models_and_tuners import available, load_plugin
+from tybalt.plan.objectives import AT_THE_END, OBJECTIVES
 
 ROOT = SCRIPTS.parents[1]
 PACKAGE = SCRIPTS / "tybalt"
@@ -44,6 +45,7 @@ def generated_files(root: Path) -> dict[Path, str]:
     sections = {
         root / "config" / "README.md": {
             "keys": schema_tables(schema),
+            "objectives": objective_table(),
             "hyperparameters": hyperparameter_tables(),
             "tuners": tuner_tables(),
         },
@@ -183,10 +185,24 @@ def hyperparameter_tables() -> str:
     """Write one table for each model module."""
     header = ["hyperparameter", "default", "allowed", "unit", "explain", "source"]
     return "\n\n".join(
-        f"### `module: {name}`\n\n{_first_line(module)}\n\n"
+        f"### `module: {name}`\n\n{_first_line(module)} It can {', '.join(module.VERBS)}.\n\n"
         + table(header, [_field_row(field) for field in dataclasses.fields(module.HParams)])
         for name, module in _plugins("models")
     )
+
+
+def objective_table() -> str:
+    """Write the table of objectives."""
+    rows = []
+    for name, objective in OBJECTIVES.items():
+        each = "every epoch" if objective.when == 1 else f"every {objective.when} epochs"
+        when = each if objective.when != AT_THE_END else "at the end of a training"
+        needs = [*objective.verbs, *(f"the term {term}" for term in objective.terms)]
+        needs += [f"the role {role}" for role in objective.roles]
+        needs += [f"{objective.blocks} blocks"] if objective.blocks > 1 else []
+        others = ", ".join(f"`{key}`" for key in objective.not_searched)
+        rows.append([f"`{name}`", objective.what, ", ".join(needs), when, others])
+    return table(["objective", "explain", "needs", "computed", "not to be searched"], rows)
 
 
 def tuner_tables() -> str:
