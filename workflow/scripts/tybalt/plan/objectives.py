@@ -123,7 +123,7 @@ def check_objective(name: str, model: Mapping[str, Any], module: Any, hp: Any, w
         others = [other for other in OBJECTIVES if serves(OBJECTIVES[other], module, hp)]
         raise InputError(
             f"{where}.objective: found {name!r}, but {model['module']} {lacking[0]} with these "
-            f"values; allowed: {', '.join(others)}"
+            f"values; allowed: {', '.join(others) or 'none of those that there are'}"
         )
     if searched:
         raise InputError(
