@@ -129,6 +129,8 @@ def _describe(error: jsonschema.ValidationError) -> str:
             return f"{key}: {found}, expected {_type_in_words(rule)}"
         case "pattern" if "propertyNames" in error.absolute_schema_path:
             return f"{key}: the name {error.instance!r} becomes part of a path; {_LETTERS}"
+        case "pattern" if "instead" in error.schema:
+            return f"{key}: {found}; {error.schema['instead']}"
         case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
             return f"{key}: {found}, expected {_BOUNDS[error.validator]} {rule}"
         case "minItems" | "minProperties":
