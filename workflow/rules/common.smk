@@ -18,6 +18,7 @@ from tybalt.plan.gene_sets import locate
 from tybalt.plan.models_and_tuners import is_repeatable, load_plugin
 from tybalt.plan.names import experiment_name
 from tybalt.plan.places import HOME, Places, relative
+from tybalt.plan.projections import blocks_to_project
 
 
 def checked(load, what):
@@ -40,7 +41,10 @@ def load_study():
     for path in workflow.configfiles:
         check_keys(Path(path))
     schema = load_schema(HOME / "workflow" / "schemas" / "config.schema.yaml")
-    return build_study(check_config(config, schema), SOURCES)
+    study = build_study(check_config(config, schema), SOURCES)
+    for name in study.projections:
+        blocks_to_project(study, name)
+    return study
 
 
 SOURCES = checked(
