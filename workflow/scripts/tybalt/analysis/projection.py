@@ -237,6 +237,7 @@ def read_blocks_of(
     for (name, how), path in zip(options["blocks"].items(), paths, strict=True):
         wanted = genes[genes["block"] == name]
         table = read_expression(path, wanted.index, **how, of=words_of(name, genes))
+        check_genes(table.columns, wanted, path)  # doubled ones may have been dropped
         check_values(table.fillna(wanted["mean"]), wanted, path)
         sources.append(Source(name, path, list(table.index), list(table.index)))
         tables.append(table)
