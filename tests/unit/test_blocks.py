@@ -492,6 +492,12 @@ BAD = {
         "any",
         "mine.rows: says which samples a dataset with several `blocks` keeps; this one has none",
     ),
+    "a column called blocks": (
+        LOCAL,
+        ["clinical", "columns", "blocks"],
+        "x",
+        "mine.clinical.columns.blocks: our tables have a column of this name",
+    ),
     "a bad word for rows": (LOCAL, ["rows"], "some", "mine.rows: found 'some'; allowed: all, any"),
     "a kind of one matrix": (
         {"kind": "xena", "source": "pancan-2016"},
