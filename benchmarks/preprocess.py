@@ -146,13 +146,20 @@ def run_ours(expression: str, clinical: str, count: int, threads: int, folder: s
         str(Path(folder) / "ours.h5ad"),
         str(Path(folder) / "samples.tsv"),
         {
-            "genes": {
-                "count": count,
-                "rank_by": "mean_absolute_deviation",
-                "rank_on": "all",
-                "duplicates": "drop",
+            "blocks": {
+                "expression": {
+                    "features": {
+                        "count": count,
+                        "rank_by": "mean_absolute_deviation",
+                        "rank_on": "all",
+                        "duplicates": "drop",
+                        "missing": "zero",
+                    },
+                    "scaling": {"method": "zero_one", "fit_on": "all"},
+                    "prefix": "",
+                }
             },
-            "scaling": {"method": "zero_one", "fit_on": "all"},
+            "rows": "all",
             "split": {"method": "tybalt"},
             "clinical": {
                 "columns": {"sample": "sample", "cancer_type": "cancer_type"},

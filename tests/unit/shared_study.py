@@ -8,7 +8,7 @@ import pandas as pd
 from tybalt.analysis.control_rows import with_controls
 from tybalt.data.matrix import write_matrix
 from tybalt.data.samples import write_samples
-from tybalt.jobs.files import write_json, write_table
+from tybalt.jobs.files import read_table, write_json, write_table
 from tybalt.training.bundle import Bundle, feature_names, save_bundle
 
 EXPERIMENTS = [["vae", "grid"], ["pca", "none"]]
@@ -93,6 +93,37 @@ def make_study(folder: Path, seed: int = 0) -> dict:
     return files
 
 
+#: Blocks of `make_blocks`, with their features; samples that have nothing of the second.
+BLOCKS = {"rna": GENES[:12], "methylation": [f"m:{name}" for name in GENES[12:]]}
+LACKING = slice(None, None, 7)
+
+
+def make_blocks(folder: Path) -> dict:
+    """Make the study of two blocks: `vae` sees both, `pca` sees methylation alone.
+
+    One sample in seven has no methylation, so `pca` has no code of it. Methylation is not scaled.
+    """
+    files = make_study(folder)
+    names = [name for block in BLOCKS.values() for name in block]
+    var = files["var"].set_axis(pd.Index(names, name="gene"))
+    var["block"] = [block for block, mine in BLOCKS.items() for _ in mine]
+    second = (var["block"] == "methylation").to_numpy()
+    var.loc[second, ["mean", "maximum"]] /= RANGE
+    var.loc[second, "scale"] = 1.0
+    observed = np.ones(files["X"].shape, bool)
+    observed[LACKING, 12:] = False
+    typical = ((var["mean"] - var["offset"]) / var["scale"]).to_numpy("float32")
+    X = np.where(observed, files["X"], typical)
+    write_matrix(files["matrix"], X, files["obs"], var, BLOCK_NOTES, observed)
+    for name in ("encoding.tsv.gz", "embedding.tsv"):
+        table = read_table(files[name][1])
+        write_table(table[observed[:, 12]], files[name][1])
+    for number, chosen in enumerate([slice(None), slice(12, None)]):
+        path = files["gene_weights.tsv.gz"][number]
+        write_table(read_table(path).assign(gene=names).iloc[chosen], path)
+    return files | {"X": X, "var": var, "observed": observed}
+
+
 def positions(obs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """Two clouds, 10 apart, in both maps."""
     middle = np.where(obs["cancer_type"] == "BBB", 5.0, -5.0)[:, None]
@@ -175,6 +206,29 @@ def provenance(numpy_version: str) -> dict:
 
 #: What `pca_bundle` says of its model.
 NOTES = {"scaling": {"expression": "zero_one"}}
+BLOCK_NOTES = {
+    "scaling": {"rna": "zero_one", "methylation": "none"},
+    "clipped_share": 0.0,
+    "counts": {"chosen_genes": len(GENES)},
+}
+
+
+def pca_of_blocks(files: dict, path: str, blocks: list[str]) -> None:
+    """Fit principal components to some blocks of the training samples; save them as a model."""
+    from tybalt.training.model import make_model
+    from tybalt.training.rows import Rows, make_inputs
+
+    genes = files["var"][files["var"]["block"].isin(blocks)]
+    seen = files["observed"][:, files["var"]["block"].isin(blocks)].any(axis=1)
+    is_train = (files["obs"]["split"] == "train").to_numpy() & seen
+    train = files["X"][is_train][:, files["var"]["block"].isin(blocks)]
+    inputs = make_inputs(genes.index, {name: len(BLOCKS[name]) for name in blocks})
+    model = make_model("pca", inputs, {"latent_dim": 3})
+    list(model.fit(Rows(train, inputs), Rows(train, inputs), 1))
+    codes = pd.DataFrame(model.encode(train), files["obs"].index[is_train], feature_names(3))
+    columns = ["block", "offset", "scale", "minimum", "maximum", "mean"]
+    notes = {"scaling": BLOCK_NOTES["scaling"]}
+    save_bundle(Bundle("pca", model, genes[columns], codes, notes), path)
 
 
 def pca_bundle(files: dict, path: str, components: int = 3) -> None:

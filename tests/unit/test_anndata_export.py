@@ -5,7 +5,7 @@ from pathlib import Path
 import anndata
 import numpy as np
 import pytest
-from shared_study import EXPERIMENTS, make_study
+from shared_study import EXPERIMENTS, LACKING, make_blocks, make_study
 
 from tybalt.jobs.files import read_table, write_table
 from tybalt.pages.anndata_export import assemble_study
@@ -78,3 +78,35 @@ def test_the_file_is_the_same_again(files, tmp_path):
     for name in ("a.h5ad", "b.h5ad"):
         assemble(files, tmp_path / name)
     assert (tmp_path / "a.h5ad").read_bytes() == (tmp_path / "b.h5ad").read_bytes()
+
+
+def test_blocks_and_what_was_measured_are_carried_along(tmp_path):
+    files = make_blocks(tmp_path)
+    study = assemble(files, tmp_path / "study.h5ad")
+    assert study.var["block"].tolist() == files["var"]["block"].tolist()
+    assert study.layers["observed"].dtype == np.uint8
+    assert np.array_equal(study.layers["observed"], files["observed"])
+    assert study.uns["tybalt"]["scaling"] == {"rna": "zero_one", "methylation": "none"}
+
+
+def test_a_model_of_one_block_has_no_weights_and_codes_elsewhere(tmp_path):
+    files = make_blocks(tmp_path)
+    study = assemble(files, tmp_path / "study.h5ad")
+    lacking = np.zeros(study.n_obs, bool)
+    lacking[LACKING] = True
+    is_rna = (study.var["block"] == "rna").to_numpy()
+    assert np.isnan(study.varm["pca_none"][is_rna]).all()
+    weights = read_table(files["gene_weights.tsv.gz"][1], index="gene")
+    assert np.allclose(study.varm["pca_none"][~is_rna], weights)
+    assert np.isfinite(study.varm["vae_grid"]).all()
+    assert (np.isnan(study.obsm["X_code_pca_none"]).all(axis=1) == lacking).all()
+    # cellxgene refuses maps with missing places, and takes those that begin with X_ for maps.
+    assert "X_tsne_pca_none" not in study.obsm
+    assert (np.isnan(study.obsm["tsne_pca_none"]).all(axis=1) == lacking).all()
+    assert np.isfinite(study.obsm["X_tsne_vae_grid"]).all()
+
+
+def test_a_matrix_that_was_measured_everywhere_has_no_layer(files, tmp_path):
+    study = assemble(files, tmp_path / "study.h5ad")
+    assert "observed" not in study.layers
+    assert set(study.var["block"]) == {"expression"}

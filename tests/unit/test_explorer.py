@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from shared_study import EXPERIMENTS, GENES, SAMPLES, make_study
+from shared_study import EXPERIMENTS, GENES, LACKING, SAMPLES, make_blocks, make_study
 
 from tybalt.jobs.files import read_table, write_table
 from tybalt.pages import explorer
@@ -179,3 +179,71 @@ def test_no_text_of_the_data_can_end_the_script():
 
 def test_every_gene_of_a_small_matrix_is_in_the_panel(page):
     assert sorted(data_of(page)["blocks"][0]["names"]) == sorted(GENES)
+
+
+# Several blocks
+
+
+@pytest.fixture(scope="module")
+def two_blocks(tmp_path_factory):
+    return make_blocks(tmp_path_factory.mktemp("blocks"))
+
+
+@pytest.fixture(scope="module")
+def data_of_blocks(two_blocks, tmp_path_factory):
+    return data_of(build(two_blocks, tmp_path_factory.mktemp("page") / "explorer.html"))
+
+
+def test_samples_that_a_model_does_not_see_have_no_code_and_no_place(data_of_blocks, two_blocks):
+    lacking = np.zeros(SAMPLES, bool)
+    lacking[LACKING] = True
+    of_vae, of_pca = data_of_blocks["blocks"][1:]
+    assert of_vae["missing"] == [False] * 3 and of_pca["missing"] == [True] * 3
+    whole = unpacked(of_pca["values"], "u1").reshape(3, SAMPLES).T
+    assert ((whole == 255) == lacking[:, None]).all()
+    codes = read_table(two_blocks["encoding.tsv.gz"][1], index="sample").to_numpy()
+    low, high = np.array(of_pca["low"]), np.array(of_pca["high"])
+    back = low + (high - low) * whole[~lacking] / 254
+    assert np.abs(back - codes).max() < np.ptp(codes) / 254
+    maps = {entry["name"]: entry for entry in data_of_blocks["maps"]}
+    assert len(maps) == 6
+    for name, entry in maps.items():
+        for axis in ("x", "y"):
+            missing = unpacked(entry[axis]["values"], "<u2") == 65535
+            if name.endswith("of codes of pca"):
+                assert entry[axis]["missing"] and (missing == lacking).all()
+            else:
+                assert not entry[axis]["missing"]
+
+
+def test_what_was_not_measured_is_not_shown(data_of_blocks, two_blocks):
+    genes = data_of_blocks["blocks"][0]
+    whole = unpacked(genes["values"], "u1").reshape(len(GENES), SAMPLES)
+    for row, name, missing in zip(whole, genes["names"], genes["missing"], strict=True):
+        assert missing == name.startswith("m:")
+        observed = two_blocks["observed"][:, list(two_blocks["var"].index).index(name)]
+        assert not missing or ((row == 255) == ~observed).all()
+
+
+def test_a_model_that_lacks_genes_names_its_own_alone(data_of_blocks):
+    note = data_of_blocks["blocks"][2]["notes"]["z2"]
+    raised, lowered = re.search(r"Raises (.*?)\. Lowers (.*?)\.", note).groups()
+    named = [*raised.split(", "), *lowered.split(", ")]
+    assert len(named) == 16 and all(name.startswith("m:GENE") for name in named)
+    assert data_of_blocks["blocks"][1]["notes"]["z1"].startswith("Raises XIST, ")
+
+
+def test_a_code_that_should_be_there_is_missed(two_blocks, tmp_path):
+    """Of samples that the model can see; those it cannot see may lack."""
+    write_table(read_table(two_blocks["encoding.tsv.gz"][1]).iloc[1:], tmp_path / "e.tsv.gz")
+    changed = [two_blocks["encoding.tsv.gz"][0], str(tmp_path / "e.tsv.gz")]
+    with pytest.raises(InputError, match="1 samples of the matrix are missing"):
+        build(two_blocks, tmp_path / "explorer.html", encodings=changed)
+
+
+def test_weights_of_genes_that_the_matrix_lacks_are_refused(two_blocks, tmp_path):
+    table = read_table(two_blocks["gene_weights.tsv.gz"][1]).replace("m:GENE10", "cg1")
+    write_table(table, tmp_path / "w.tsv.gz")
+    changed = [two_blocks["gene_weights.tsv.gz"][0], str(tmp_path / "w.tsv.gz")]
+    with pytest.raises(InputError, match=r"w.tsv.gz: the matrix has no cg1 \(1 such genes\); make"):
+        build(two_blocks, tmp_path / "explorer.html", gene_weights=changed)

@@ -42,7 +42,8 @@ def project(study, expression: pd.DataFrame, folder, duplicates="drop"):
         "projected_encoding": str(folder / "codes.tsv.gz"),
         "diagnostics": str(folder / "projection.json"),
     }
-    options = {"duplicates": duplicates, "target": "toy/pca/none", "roles": ROLES}
+    blocks = {"expression": {"duplicates": duplicates, "missing": "zero", "prefix": ""}}
+    options = {"blocks": blocks, "rows": "all", "target": "toy/pca/none", "roles": ROLES}
     options = {"options": options, "seed": 1, "threads": 1}
     project_samples(expression=str(path), **study["known"], **options, **outputs)
     table = read_table(outputs["projection"], index="sample")

@@ -61,15 +61,20 @@ const shades = Array.from({ length: 256 }, (_, i) => {
 const whole32 = (colour) => parseInt(`${colour.slice(1)}ff`, 16);
 const packedShades = shades.map(whole32);
 
+/** The largest byte that is a value: a column with missing values keeps 255 for them. */
+const stepsOf = (block, index) => (block.missing[index] ? 254 : 255);
+
 /** What the maps are coloured by: `text` with levels, or `number` with a shade of 0 to 255 each. */
 function coloured() {
   if (colouring.kind === 0) return column(colouring.item);
   const block = data.blocks[colouring.kind - 1];
   const [low, high] = [block.low[colouring.item], block.high[colouring.item]];
   const bytes = bytesOf(block, colouring.item);
+  const steps = stepsOf(block, colouring.item);
   return {
-    kind: "number", name: block.names[colouring.item], low, high, shade: (i) => bytes[i],
-    value: (i) => low + ((high - low) * bytes[i]) / 255, note: block.notes[block.names[colouring.item]] ?? "",
+    kind: "number", name: block.names[colouring.item], low, high,
+    shade: (i) => (bytes[i] > steps ? -1 : Math.round((255 * bytes[i]) / steps)),
+    value: (i) => (bytes[i] > steps ? NaN : low + ((high - low) * bytes[i]) / steps), note: block.notes[block.names[colouring.item]] ?? "",
   };
 }
 
@@ -308,19 +313,21 @@ function tableRow(...cells) {
   return element("tr", {}, ...cells.map((cell) => element("td", {}, cell)));
 }
 
-/** AUROC of a column of bytes: the chance that a member has a higher value, ties counting half. */
-function separation(bytes, member, n) {
+/** AUROC of a column of bytes: the chance that a member has a higher value, ties counting half.
+    Missing values, above `steps`, do not count; NaN where no member or no other sample has one. */
+function separation(bytes, steps, member) {
   const inside = new Float64Array(256);
   const outside = new Float64Array(256);
   for (let i = 0; i < count; i++) (member[i] ? inside : outside)[bytes[i]]++;
-  let below = 0, wins = 0, sumInside = 0, sumOutside = 0;
-  for (let value = 0; value < 256; value++) {
+  let below = 0, wins = 0, sumInside = 0, sumOutside = 0, n = 0;
+  for (let value = 0; value <= steps; value++) {
+    n += inside[value];
     wins += inside[value] * (below + outside[value] / 2);
     below += outside[value];
     sumInside += value * inside[value];
     sumOutside += value * outside[value];
   }
-  return { auroc: wins / (n * (count - n)), inside: sumInside / n / 255, outside: sumOutside / (count - n) / 255 };
+  return { auroc: wins / (n * below), inside: sumInside / n / steps, outside: sumOutside / below / steps };
 }
 
 function showApart() {
@@ -332,7 +339,10 @@ function showApart() {
   const found = [];
   data.blocks.forEach((block, number) => {
     if (number !== only) return;
-    block.names.forEach((name, index) => found.push({ number, index, name, ...separation(bytesOf(block, index), member, n) }));
+    block.names.forEach((name, index) => {
+      const apart = separation(bytesOf(block, index), stepsOf(block, index), member);
+      if (!Number.isNaN(apart.auroc)) found.push({ number, index, name, ...apart });
+    });
   });
   found.sort((a, b) => Math.abs(b.auroc - 0.5) - Math.abs(a.auroc - 0.5));
   $("apart-rows").replaceChildren(...found.slice(0, ROWS_SHOWN).map((row) => {

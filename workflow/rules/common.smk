@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(str(workflow.current_basedir)).parent / "scripts"))
 
 from tybalt.plan import outputs, reproduction
 from tybalt.plan.code_hash import code_hash
-from tybalt.plan.config import check_config, load_schema
+from tybalt.plan.config import check_config, check_keys, load_schema
 from tybalt.plan.datasets import kind_of, simulators
 from tybalt.plan.errors import InputError
 from tybalt.plan.experiments import build_study
@@ -18,6 +18,7 @@ from tybalt.plan.gene_sets import locate
 from tybalt.plan.models_and_tuners import is_repeatable, load_plugin
 from tybalt.plan.names import experiment_name
 from tybalt.plan.places import HOME, Places, relative
+from tybalt.plan.projections import blocks_to_project
 
 
 def checked(load, what):
@@ -37,8 +38,13 @@ def read_checked(path, schema):
 
 def load_study():
     """Check the config and plan the study."""
+    for path in workflow.configfiles:
+        check_keys(Path(path))
     schema = load_schema(HOME / "workflow" / "schemas" / "config.schema.yaml")
-    return build_study(check_config(config, schema), SOURCES)
+    study = build_study(check_config(config, schema), SOURCES)
+    for name in study.projections:
+        blocks_to_project(study, name)
+    return study
 
 
 SOURCES = checked(

@@ -4,7 +4,8 @@
 #   config: datasets.{dataset}; resources/sources.yaml; for kind local the files it names
 # PROVIDES
 #   resources/downloads/{source}/{table}.tsv.gz and .json   downloaded and checked (kind xena)
-#   results/{dataset}/raw/...                               a simulated cohort in the raw formats
+#   results/{dataset}/raw/...                               a simulated cohort in the raw formats, with
+#                                                           methylation where the config asks for it
 #   results/{dataset}/matrix.h5ad, .provenance.json         samples x genes, clinical columns, split
 #   results/{dataset}/samples.tsv                           the samples: split, roles and columns
 #   results/{dataset}/published_check.json              is it the published matrix? (kind xena)

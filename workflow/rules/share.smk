@@ -153,7 +153,8 @@ rule project_samples:
         **needs(6000, 30),
     params:
         options=lambda wildcards: {
-            "duplicates": STUDY.dataset(wildcards.dataset)["genes"]["duplicates"],
+            "blocks": blocks_to_project(STUDY, wildcards.dataset),
+            "rows": STUDY.dataset(wildcards.dataset)["rows"],
             "target": "/".join(target_of(wildcards).key),
             "roles": STUDY.dataset(target_of(wildcards).dataset)["roles"],
         },

@@ -7,7 +7,8 @@ A code can be had from `model.zip` alone::
     codes = encode_expression(load_bundle("model.zip"), expression)  # DataFrame, samples x genes
 
 Values are those of the training data before scaling, log2(x + 1) for TCGA. `project_samples` also
-places the samples in the embedding and says how far they can be trusted.
+places the samples in the embedding and says how far they can be trusted. A block of the model that
+the new samples lack altogether counts as so many missing genes.
 """
 
 import logging
@@ -19,16 +20,17 @@ import pandas as pd
 
 from tybalt.analysis.classification import asked_labels, logistic_regression
 from tybalt.analysis.embedding import PERPLEXITY
-from tybalt.analysis.encoding import mean_squared_error
-from tybalt.data.features import clean_name
-from tybalt.data.matrix import read_values
+from tybalt.data.features import clean_name, mean_of_rows
+from tybalt.data.preprocess import Source, join_rows
 from tybalt.data.readers.raw_matrix import read_header, stream_blocks
 from tybalt.data.samples import read_samples
 from tybalt.data.tables.clinical import read_sample_ids
-from tybalt.jobs.files import read_by_sample, read_table, write_json, write_table
+from tybalt.jobs.files import read_table, write_json, write_table
 from tybalt.plan.errors import InputError
 from tybalt.plan.names import plural
 from tybalt.training.bundle import Bundle, feature_table, load_bundle
+from tybalt.training.metrics import mean_squared_error
+from tybalt.training.rows import Rows, read_seen
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +57,7 @@ SURE, MANY_UNSURE = 0.8, 0.1
 
 
 def project_samples(
-    expression: str,
+    expression: str | Sequence[str],
     model: str,
     matrix: str,
     samples: str,
@@ -73,13 +75,16 @@ def project_samples(
     Parameters
     ----------
     expression
-        Genes x samples as text, on the scale of the training data before scaling.
+        Genes x samples as text, on the scale of the training data before scaling; of several
+        blocks a file for each, in the order of ``options["blocks"]``.
     model, matrix, samples, encoding, embedding
         ``model.zip`` of an experiment, the matrix and the samples it was trained on, their codes
         and their embedding.
     options
-        ``duplicates``: what becomes of a gene in several rows: drop, first or mean; ``target``:
-        name of the experiment, for messages; ``roles`` of its dataset's columns.
+        ``blocks``: name -> how its file is read, as `tybalt.plan.projections.blocks_to_project`
+        has it: ``duplicates``, ``missing`` and ``prefix``; ``rows``: all (samples that every file
+        has) or any; ``target``: name of the experiment, for messages; ``roles`` of its dataset's
+        columns.
     seed
         Of the embedding.
     projection
@@ -87,8 +92,8 @@ def project_samples(
         training sample by code), distance to it, distance_rank (share of the training cohort's
         held-out samples that are nearer to their nearest training sample), far (yes or no),
         outside (share of the genes whose value lies outside the training range), mse (of the
-        reconstruction, over the genes found, scaled), predicted_label and confidence (logistic
-        regression on the training codes; 0..1).
+        reconstruction, over what was measured of the genes found, scaled), predicted_label and
+        confidence (logistic regression on the training codes; 0..1).
     projected_encoding
         Output table: sample, z1 ... zK.
     diagnostics
@@ -100,29 +105,40 @@ def project_samples(
         If genes, samples or values cannot be those that the model knows.
     """
     bundle = load_bundle(model)
-    values = read_expression(expression, bundle.genes.index, options["duplicates"])
-    check_genes(values.columns, bundle.genes.index, expression, options["target"])
-    check_values(values, bundle.genes, expression)
+    values = read_blocks_of(expression, bundle.genes, options)
     found = bundle.genes.index.isin(values.columns)
+    log.info("%d of the %d genes of %s were found", found.sum(), len(found), options["target"])
     X = scale_samples(bundle, values)
+    measured = values.reindex(columns=bundle.genes.index[found]).notna().to_numpy()
     codes = bundle.model.encode(X)
 
-    trained_on = read_samples(samples, options["roles"])
-    reference = read_by_sample(encoding, trained_on.index)
+    # Samples of which the model's blocks measured nothing have no code, and stand in no table.
+    reference = read_table(encoding, index="sample")
+    trained_on = read_samples(samples, options["roles"]).only(reference.index)
+    rows = read_seen(matrix, bundle.blocks)
     is_train = trained_on.is_train
     known = reference.to_numpy(dtype=np.float32)
-    held_out = read_values(matrix)[~is_train]
-    hidden = hide_genes(bundle, held_out, found)
+    compared = ~is_train & has_some(rows, found)
+    if not compared.any():
+        raise InputError(
+            f"no held-out sample that {options['target']} was trained beside has anything of "
+            f"{', '.join(options['blocks'])}, so nothing says what these tell of a sample; give "
+            "the files of other blocks too"
+        )
+    held_out = rows.only(compared)
+    hidden = hide_genes(bundle, held_out.X, found)
     hidden_codes = bundle.model.encode(hidden)
 
     nearest, distance = nearest_samples(codes, known[is_train])
     _, usual = nearest_samples(hidden_codes, known[is_train])
-    positions = place_on_map(codes, known, read_table(embedding, index="sample"), seed, threads)
+    map_of_known = read_table(embedding, index="sample").loc[reference.index]
+    positions = place_on_map(codes, known, map_of_known, seed, threads)
     labels = trained_on.label
     predicted, confidence, accuracy = predict_labels(
-        codes, known, labels, is_train, known[~is_train], hidden_codes
+        codes, known, labels, is_train, compared, hidden_codes
     )
     outside = outside_range(values, bundle.genes)
+    mse = mean_squared_error(X[:, found], bundle.model.reconstruct(X)[:, found], 1, measured)
     table = pd.DataFrame(
         {
             "sample": values.index,
@@ -134,7 +150,7 @@ def project_samples(
             "distance_rank": rank_among(distance, usual),
             "far": np.where(distance > np.quantile(usual, FAR), "yes", "no"),
             "outside": outside,
-            "mse": mean_squared_error(X[:, found], bundle.model.reconstruct(X)[:, found], axis=1),
+            "mse": mse,
             "predicted_label": predicted,
             "confidence": confidence,
         }
@@ -145,6 +161,7 @@ def project_samples(
         "genes_of_model": len(found),
         "genes_missing": int((~found).sum()),
         "missing_genes": list(bundle.genes.index[~found]),
+        "blocks": found_by_block(bundle.genes, found),
         "outside_share": float(outside.mean()),
         "mse": float(table["mse"].mean()),
         "held_out": cost_of_missing(bundle, held_out, hidden, found) | accuracy,
@@ -169,7 +186,7 @@ def encode_expression(bundle: Bundle, expression: pd.DataFrame) -> pd.DataFrame:
         From `tybalt.training.bundle.load_bundle`.
     expression
         Samples x genes, on the scale of the training data before scaling. Genes that the model
-        does not know are ignored, missing ones take their training mean.
+        does not know are ignored, missing ones take their training mean, also all of a block.
 
     Returns
     -------
@@ -179,10 +196,11 @@ def encode_expression(bundle: Bundle, expression: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If fewer than `LEAST_GENES` of the genes are there, or the values are on another scale.
+        If fewer than `LEAST_GENES` of the genes of a block are there, but some, or none at all, or
+        if values are on another scale.
     """
-    check_genes(expression.columns, bundle.genes.index, "expression", "the model")
-    check_values(expression, bundle.genes, "expression")
+    for block in check_genes(expression.columns, bundle.genes, "expression"):
+        check_values(expression, bundle.genes[bundle.genes["block"] == block], "expression")
     codes = bundle.model.encode(scale_samples(bundle, expression))
     return feature_table(codes, "sample", expression.index).set_index("sample")
 
@@ -190,52 +208,143 @@ def encode_expression(bundle: Bundle, expression: pd.DataFrame) -> pd.DataFrame:
 # Reading and checking
 
 
-def read_expression(path: str, genes: pd.Index, duplicates: str) -> pd.DataFrame:
-    """Read the rows of a raw matrix whose genes a model knows: samples x genes found, float64.
+def read_blocks_of(
+    paths: str | Sequence[str], genes: pd.DataFrame, options: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Read and check the files of new samples.
+
+    Parameters
+    ----------
+    paths
+        A file, or one for each of ``options["blocks"]``.
+    genes
+        Of the model.
+    options
+        As of `project_samples`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Samples x genes found, float64, under the model's names; NaN where nothing was measured.
 
     Raises
     ------
     InputError
-        For a damaged file, and where nothing of it is known to the model: the rows of other
+        As of `read_expression`, `check_values` and `tybalt.data.preprocess.join_rows`.
+    """
+    paths = [paths] if isinstance(paths, str) else paths
+    sources, tables = [], []
+    for (name, how), path in zip(options["blocks"].items(), paths, strict=True):
+        wanted = genes[genes["block"] == name]
+        table = read_expression(path, wanted.index, **how, of=words_of(name, genes))
+        check_genes(table.columns, wanted, path)  # doubled ones may have been dropped
+        check_values(table.fillna(wanted["mean"]), wanted, path)
+        sources.append(Source(name, path, list(table.index), list(table.index)))
+        tables.append(table)
+    kept = set(join_rows(sources, options["rows"])[0])
+    in_order = dict.fromkeys(name for source in sources for name in source.ids if name in kept)
+    return pd.concat([table.reindex(list(in_order)) for table in tables], axis=1)
+
+
+def words_of(block: str, genes: pd.DataFrame) -> str:
+    """Say which genes are meant, where a model has several blocks."""
+    return "genes" if genes["block"].nunique() == 1 else f"features of the block {block}"
+
+
+def read_expression(
+    path: str,
+    genes: pd.Index,
+    duplicates: str,
+    missing: str = "zero",
+    prefix: str = "",
+    of: str = "genes",
+) -> pd.DataFrame:
+    """Read the rows of a raw matrix whose genes a model knows.
+
+    Parameters
+    ----------
+    genes
+        Of one block, as the model calls them.
+    duplicates, missing
+        As of `tybalt.data.preprocess.preprocess_expression`.
+    prefix
+        What the names of the model have before those of the file.
+    of
+        What the genes are called in messages.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Samples x genes found, float64; NaN where a cell is missing and is not to be 0.
+
+    Raises
+    ------
+    InputError
+        For a damaged file, and where too little of it is known to the model: the rows of other
         genes are not kept.
     """
     header = read_header(path)
     samples = read_sample_ids(header, "none", path)
+    names_of = {gene.removeprefix(prefix): gene for gene in genes}
     rows: dict[str, list[np.ndarray]] = {}
     names: list[str] = []
-    for block, _ in stream_blocks(path, header):
+    for block, _ in stream_blocks(path, header, keep_missing=missing == "mean"):
         for row_name, values in zip(block.names, block.values, strict=True):
             gene = clean_name(row_name)
             names += [gene] if gene not in ("?", "") else []
-            if gene in genes:
+            if gene in names_of:
                 rows.setdefault(gene, []).append(values.copy())
     if len(rows) < LEAST_GENES * len(genes):
-        raise InputError(explain_genes(names, samples, genes, path, len(rows)))
+        raise InputError(explain_genes(names, samples, pd.Index(names_of), path, len(rows), of))
     if duplicates == "drop":
         rows = {gene: found for gene, found in rows.items() if len(found) == 1}
     merged = {
-        gene: found[0] if duplicates == "first" else np.mean(found, axis=0)
+        names_of[gene]: found[0] if duplicates == "first" else mean_of_rows(np.array(found))
         for gene, found in rows.items()
     }
     found = [gene for gene in genes if gene in merged]
     return pd.DataFrame(np.array([merged[gene] for gene in found]).T, samples, found)
 
 
-def check_genes(found: pd.Index, genes: pd.Index, path: str, target: str) -> None:
-    """Check that enough of the model's genes are there; else InputError."""
-    present = int(genes.isin(found).sum())
-    if present < LEAST_GENES * len(genes):
-        raise InputError(explain_genes(list(found), [], genes, path, present))
-    log.info("%d of the %d genes of %s were found", present, len(genes), target)
+def check_genes(found: pd.Index, genes: pd.DataFrame, path: str) -> list[str]:
+    """Return the blocks that are there; InputError if one is there in part, or none at all."""
+    present = pd.Series(genes.index.isin(found), genes["block"].to_numpy())
+    counts = present.groupby(level=0, sort=False).sum()
+    given = list(counts.index[counts > 0])
+    for block in given or counts.index[:1]:
+        wanted, of = genes.index[genes["block"] == block], words_of(block, genes)
+        if counts[block] < LEAST_GENES * len(wanted):
+            raise InputError(explain_genes(list(found), [], wanted, path, int(counts[block]), of))
+    return given
+
+
+def found_by_block(genes: pd.DataFrame, found: np.ndarray) -> dict[str, dict[str, int]]:
+    """Count the genes of each block, and those that are missing."""
+    return {
+        block: {"genes": len(rows), "missing": int((~rows).sum())}
+        for block, rows in pd.Series(found).groupby(genes["block"].to_numpy(), sort=False)
+    }
+
+
+def has_some(rows: Rows, found: np.ndarray) -> np.ndarray:
+    """Tell of which samples something of the genes found was measured, shape (samples,)."""
+    if rows.observed is None:
+        return np.ones(len(rows), bool)
+    return rows.observed[:, found].any(axis=1)
 
 
 def explain_genes(
-    names: Sequence[str], samples: Sequence[str], genes: pd.Index, path: str, present: int
+    names: Sequence[str],
+    samples: Sequence[str],
+    genes: pd.Index,
+    path: str,
+    present: int,
+    of: str = "genes",
 ) -> str:
     """Say why names are not those of the model's genes, as far as it can be told."""
     wanted = {gene.upper(): gene for gene in genes}
     message = (
-        f"{path}: found {present} of the model's {len(genes)} genes, expected at least "
+        f"{path}: found {present} of the model's {len(genes)} {of}, expected at least "
         f"{LEAST_GENES:.0%}"
     )
     alike = [name for name in names if name not in genes and name.upper() in wanted]
@@ -272,7 +381,7 @@ def check_values(values: pd.DataFrame, genes: pd.DataFrame, path: str) -> None:
     values
         Samples x genes; genes that the model does not know are ignored.
     genes
-        Of the model: minimum and maximum of the training values.
+        Of one block of the model: minimum and maximum of the training values.
     """
     shared = genes.index.intersection(values.columns)
     found, known = values[shared].to_numpy(), genes.loc[shared]
@@ -304,11 +413,12 @@ def check_values(values: pd.DataFrame, genes: pd.DataFrame, path: str) -> None:
 
 
 def outside_range(values: pd.DataFrame, genes: pd.DataFrame) -> np.ndarray:
-    """Share of each sample's genes whose value is outside the training range, shape (samples,)."""
+    """Share of each sample's measured genes that are outside the training range: (samples,)."""
     shared = genes.index.intersection(values.columns)
     found, known = values[shared].to_numpy(), genes.loc[shared]
     below = found < known["minimum"].to_numpy()
-    return (below | (found > known["maximum"].to_numpy())).mean(axis=1)
+    outside = below | (found > known["maximum"].to_numpy())
+    return outside.sum(axis=1) / np.isfinite(found).sum(axis=1)
 
 
 # Scaling and evaluating
@@ -336,17 +446,21 @@ def hide_genes(bundle: Bundle, X: np.ndarray, found: np.ndarray) -> np.ndarray:
 
 
 def cost_of_missing(
-    bundle: Bundle, X: np.ndarray, hidden: np.ndarray, found: np.ndarray
+    bundle: Bundle, held_out: Rows, hidden: np.ndarray, found: np.ndarray
 ) -> dict[str, float]:
-    """Measure the error of held-out samples: whole, with genes hidden, and of the others then."""
-    reconstruct = bundle.model.reconstruct
+    """Measure the error of held-out samples: whole, with genes hidden, and of the others then.
+
+    Of each sample what was measured counts.
+    """
+    X, seen, reconstruct = held_out.X, held_out.observed, bundle.model.reconstruct
     given_back = reconstruct(hidden)
     whole = given_back if np.array_equal(X, hidden) else reconstruct(X)
+    seen_found = None if seen is None else seen[:, found]
     return {
-        "mse": float(mean_squared_error(X, whole, axis=1).mean()),
-        "mse_genes_hidden": float(mean_squared_error(X, given_back, axis=1).mean()),
+        "mse": float(mean_squared_error(X, whole, 1, seen).mean()),
+        "mse_genes_hidden": float(mean_squared_error(X, given_back, 1, seen).mean()),
         "mse_genes_found": float(
-            mean_squared_error(X[:, found], given_back[:, found], axis=1).mean()
+            mean_squared_error(X[:, found], given_back[:, found], 1, seen_found).mean()
         ),
     }
 
@@ -369,7 +483,7 @@ def predict_labels(
     known: np.ndarray,
     labels: pd.Series | None,
     is_train: np.ndarray,
-    whole: np.ndarray,
+    compared: np.ndarray,
     hidden: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
     """Predict labels by logistic regression on the standardised training codes.
@@ -382,8 +496,10 @@ def predict_labels(
         Codes of the new and of all known samples.
     labels, is_train
         Of the known samples; None without labels.
-    whole, hidden
-        Codes of the held-out known samples, from all genes and from the genes found.
+    compared
+        Which known samples say how good the predictions are.
+    hidden
+        Codes of these from the genes found alone.
 
     Returns
     -------
@@ -401,10 +517,11 @@ def predict_labels(
     classifier.fit(known[is_train & asked], labels[is_train & asked].to_numpy())
     probability = classifier.predict_proba(codes)
     predicted = classifier.classes_[probability.argmax(axis=1)]
-    held_out = asked[~is_train]
+    held_out = asked[compared]
     accuracy = {}
     if held_out.any():
-        true = labels[~is_train].to_numpy()[held_out]
+        true = labels[compared].to_numpy()[held_out]
+        whole = known[compared]
         accuracy = {
             "label_accuracy": float((classifier.predict(whole[held_out]) == true).mean()),
             "label_accuracy_genes_hidden": float(
@@ -446,7 +563,13 @@ def find_warnings(record: dict[str, Any], label: str) -> list[str]:
     """Say in words what speaks against the projection."""
     lines = []
     held_out = record["held_out"]
-    found = 1 - record["genes_missing"] / record["genes_of_model"]
+    given = [block for block in record["blocks"].values() if block["missing"] < block["genes"]]
+    found = 1 - sum(b["missing"] for b in given) / sum(b["genes"] for b in given)
+    lines += [
+        f"the block {name} is missing altogether, so codes rest on the other blocks alone"
+        for name, block in record["blocks"].items()
+        if block["missing"] == block["genes"]
+    ]
     if record["genes_missing"]:
         more = held_out["mse_genes_hidden"] / held_out["mse"] - 1
         line = (

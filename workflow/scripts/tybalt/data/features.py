@@ -119,6 +119,8 @@ def select_genes(
             f"{path}: {counts['genes']} genes are left after cleaning, but {key} is {count}; "
             f"set {key} to at most {counts['genes']}"
         )
+    fate = "count as not measured" if keep_missing else "are set to 0"
+    LOG.info("genes: %d missing cells %s", counts["missing_cells"], fate)
     return best, counts
 
 
@@ -233,5 +235,4 @@ def _count_steps(read: Counter, rows_seen: Counter, duplicates: str) -> dict[str
         ", ".join(doubled[:10]) or "none is doubled",
         ", ..." if len(doubled) > 10 else "",
     )
-    LOG.info("genes: %d missing cells", counts["missing_cells"])
     return counts

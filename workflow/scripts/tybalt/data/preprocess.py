@@ -6,10 +6,8 @@ and the best features stay.
 
 import dataclasses
 import logging
-import warnings
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,6 +21,7 @@ from tybalt.data.scaling import SCALERS, fit_scaler, gene_statistics, is_constan
 from tybalt.data.split import split_samples
 from tybalt.data.tables.clinical import describe_samples, read_sample_ids
 from tybalt.plan.errors import InputError, suggest
+from tybalt.plan.names import SOLE_BLOCK
 
 LOG = logging.getLogger(__name__)
 
@@ -115,15 +114,16 @@ def preprocess_expression(
     blocks, split, roles = (settings[key] for key in ("blocks", "split", "roles"))
     barcodes = settings["clinical"]["barcodes"]
     for name, block in blocks.items():
-        check_block(f"blocks.{name}." if len(blocks) > 1 else "", block)
+        check_block(key_of(name), block)
     paths = [expression] if isinstance(expression, str) else expression
     sources = [
         Source(name, path, header, read_sample_ids(header, barcodes, path))
         for name, path in zip(blocks, paths, strict=True)
         for header in [read_header(path)]
     ]
+    kept, joined = join_rows(sources, settings["rows"])
     obs = describe_samples(
-        join_rows(sources, settings["rows"]),
+        kept,
         clinical,
         settings["clinical"]["columns"],
         barcodes,
@@ -132,10 +132,7 @@ def preprocess_expression(
     )
     check_roles(obs, roles, clinical)
     obs["split"] = split_samples(obs, split, roles, seed)
-    read = [
-        read_block(source, obs, blocks[source.block], threads, several=len(blocks) > 1)
-        for source in sources
-    ]
+    read = [read_block(source, obs, blocks[source.block], threads) for source in sources]
     check_names(read)
     X = read[0].X if len(read) == 1 else np.concatenate([each.X for each in read], axis=1)
     var = pd.concat([each.var for each in read])
@@ -149,13 +146,19 @@ def preprocess_expression(
         "split": split["method"],
         "clipped_share": sum(each.n_clipped for each in read) / X.size,
         "counts": {
-            **dict(sum((Counter(each.counts) for each in read), Counter())),
+            **{name: sum(each.counts[name] for each in read) for name in read[0].counts},
             "chosen_genes": len(var),
             "samples": len(obs),
+            **({"blocks": joined} if len(read) > 1 else {}),
         },
     }
     write_matrix(matrix, X, obs, var, notes, join_masks(read))
     write_samples(obs, samples)
+
+
+def key_of(block: str) -> str:
+    """Return what comes before the keys of a block in messages; nothing of a sole one."""
+    return "" if block == SOLE_BLOCK else f"blocks.{block}."
 
 
 def check_block(where: str, block: Mapping[str, Any]) -> None:
@@ -170,13 +173,20 @@ def check_block(where: str, block: Mapping[str, Any]) -> None:
     _check_choice(f"{where}scaling.fit_on", scaling["fit_on"], SAMPLES_USED)
 
 
-def join_rows(sources: Sequence[Source], rows: str) -> list[str]:
-    """Return the samples that every block has (``all``), or at least one (``any``), sorted.
+def join_rows(sources: Sequence[Source], rows: str) -> tuple[list[str], dict[str, dict[str, int]]]:
+    """Choose the samples that every block has (``all``), or at least one (``any``).
+
+    Returns
+    -------
+    tuple
+        The samples, sorted; and of each block how many it has (``samples``), how many of the chosen
+        ones it lacks (``lacking``), and how many are left out as another block lacks them
+        (``left_out``).
 
     Raises
     ------
     InputError
-        If two blocks have no sample in common.
+        If two blocks have no sample in common, or all of them together have none.
     """
     _check_choice("rows", rows, ROWS)
     sets = {source.block: set(source.ids) for source in sources}
@@ -193,11 +203,25 @@ def join_rows(sources: Sequence[Source], rows: str) -> list[str]:
                     "blocks are joined by sample id: give both files the same ids"
                 )
     kept = set.intersection(*sets.values()) if rows == "all" else set.union(*sets.values())
-    for block, ids in sets.items():
-        if len(sets) > 1:
-            lacking, spare = len(kept - ids), len(ids - kept)
-            LOG.info("samples: %s lacks %d of %d; %d left out", block, lacking, len(kept), spare)
-    return sorted(kept)
+    if not kept:
+        raise InputError(
+            f"blocks: no sample is in every one of {', '.join(sets)}, although each two of them "
+            "have some in common; set rows: any, or leave a block out"
+        )
+    counts = {
+        block: {"samples": len(ids), "lacking": len(kept - ids), "left_out": len(ids - kept)}
+        for block, ids in sets.items()
+    }
+    if len(sets) > 1:
+        LOG.info("samples: %d are kept (rows: %s)", len(kept), rows)
+        for block, found in counts.items():
+            LOG.info(
+                "samples: %s has %d, lacks %d of those kept; %d are left out, as another block "
+                "lacks them",
+                block,
+                *found.values(),
+            )
+    return sorted(kept), counts
 
 
 def name_blocks(obs: pd.DataFrame, read: Sequence["ReadBlock"]) -> pd.DataFrame:
@@ -280,7 +304,7 @@ class ReadBlock:
 
 
 def read_block(
-    source: Source, obs: pd.DataFrame, block: Mapping[str, Any], threads: int, several: bool
+    source: Source, obs: pd.DataFrame, block: Mapping[str, Any], threads: int
 ) -> ReadBlock:
     """Choose the features of one block, describe, scale and fill them.
 
@@ -294,47 +318,49 @@ def read_block(
         ``features``, ``scaling`` and ``prefix``, as of `preprocess_expression`.
     threads
         For parsing.
-    several
-        Whether it is one of several blocks, for messages.
+
+    Raises
+    ------
+    InputError
+        If the file has fewer features than asked for, or no training sample has one of the chosen.
     """
     features, scaling = block["features"], block["scaling"]
+    keep_missing = features["missing"] == "mean"
     columns = source.columns_of(list(obs.index))
     has_row = columns >= 0
-    ranked, fitted = (
+    trained, ranked, fitted = (
         columns[_used(obs, samples, has_row)]
-        for samples in (features["rank_on"], scaling["fit_on"])
+        for samples in ("train", features["rank_on"], scaling["fit_on"])
     )
-    rank = of_measured(RANK_STATISTICS[features["rank_by"]])
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Mean of empty slice|Degrees of freedom")
-        best, counts = select_genes(
-            source.path,
-            source.header,
-            features["count"],
-            lambda values: rank(_columns(values, ranked)),
-            features["duplicates"],
-            threads,
-            features["missing"] == "mean",
-            f"blocks.{source.block}.features.count" if several else "genes.count",
-        )
-    names, statistic, slots = best.ranked(features["count"])
-    unseen = [name for name, value in zip(names, statistic, strict=True) if value == -np.inf]
-    if unseen:
+    if not len(trained):
         raise InputError(
-            f"{source.path}: {len(unseen)} of the {features['count']} features to be chosen "
-            f"({', '.join(unseen[:_SHOWN])}) have no value in any training sample; choose at most "
-            f"{features['count'] - len(unseen)}, or take them out of the file"
+            f"{source.path}: none of its {len(source.ids)} samples is a training sample, so that "
+            f"nothing of the block {source.block} can be learned; bring more samples that other "
+            "blocks have too, or leave the block out"
         )
-    X, var, n_clipped = _scale_best(best, slots, columns, scaling["method"], ranked, fitted)
+    rank = of_measured(RANK_STATISTICS[features["rank_by"]])
+    key = key_of(source.block)
+    best, counts = select_genes(
+        source.path,
+        source.header,
+        features["count"],
+        lambda values: rank(_columns(values, ranked)),
+        features["duplicates"],
+        threads,
+        keep_missing,
+        f"{key}features.count" if key else "genes.count",
+    )
+    names, statistic, slots = best.ranked(features["count"])
+    if keep_missing:
+        check_measured(source, names, best, slots, trained, features["rank_on"])
+    of_samples = OfSamples(columns, trained, ranked, fitted)
+    X, var, observed, n_clipped = _scale_best(
+        best, slots, of_samples, scaling["method"], keep_missing
+    )
     var.index = pd.Index([f"{block['prefix']}{name}" for name in names], name="gene")
     var.insert(0, "rank_statistic", statistic)
-    observed = np.isfinite(X)
-    if not observed.all():
-        typical = (var["mean"] - var["offset"]) / var["scale"]
-        X = np.where(observed, X, typical.to_numpy(np.float32))
+    if observed is not None:
         LOG.info("%s: %.4g %% of the values are missing", source.block, 100 * (~observed).mean())
-    else:
-        observed = None
     LOG.info(
         "genes: %d chosen; %.4g %% of the values clipped", len(names), 100 * n_clipped / X.size
     )
@@ -342,47 +368,90 @@ def read_block(
     return ReadBlock(source.block, X, var, observed, has_row, n_clipped, counts)
 
 
-def _scale_best(
+def check_measured(
+    source: Source,
+    names: Sequence[str],
     best: BestRows,
     slots: list[int],
-    columns: np.ndarray,
-    method: str,
-    described: np.ndarray,
-    fitted: np.ndarray,
-) -> tuple[np.ndarray, pd.DataFrame, int]:
-    """Sort the samples, describe and scale the genes, some at a time to save memory.
+    trained: np.ndarray,
+    rank_on: str,
+) -> None:
+    """Refuse chosen features that no training sample has: they have no mean, and no scale."""
+    unseen = [
+        name
+        for name, slot in zip(names, slots, strict=True)
+        if np.isnan(best.rows([slot])[0, trained]).all()
+    ]
+    if unseen:
+        fewer = f"choose at most {len(names) - len(unseen)}"
+        key = f"{key_of(source.block)}features" if key_of(source.block) else "genes"
+        advice = fewer if rank_on == "train" else f"set {key}.rank_on: train"
+        raise InputError(
+            f"{source.path}: {len(unseen)} of the {len(names)} features to be chosen "
+            f"({', '.join(unseen[:_SHOWN])}) have no value in any training sample; {advice}, or "
+            "take them out of the file"
+        )
+
+
+class OfSamples(NamedTuple):
+    """Columns of a file, by what they are for.
+
+    Parameters
+    ----------
+    all
+        Of each sample of the dataset; -1 where the file lacks it.
+    trained, described, fitted
+        Of the samples for the mean that fills gaps, for the statistics, and for the scaler.
+    """
+
+    all: np.ndarray
+    trained: np.ndarray
+    described: np.ndarray
+    fitted: np.ndarray
+
+
+def _scale_best(
+    best: BestRows, slots: list[int], columns: OfSamples, method: str, keep_missing: bool
+) -> tuple[np.ndarray, pd.DataFrame, np.ndarray | None, int]:
+    """Sort the samples, describe, scale and fill the genes, some at a time to save memory.
 
     Parameters
     ----------
     slots
         Of the chosen rows in `best`.
-    columns
-        Column of the file of each sample of the dataset; -1 where it has none.
-    described, fitted
-        Columns of the file, of the samples for the statistics and the scaler.
+    keep_missing
+        Whether the rows may have missing values (NaN).
 
     Returns
     -------
     tuple
-        X (float32, samples x genes; NaN where a value is missing), var, and how many values were
-        clipped.
+        X (float32, samples x genes), var, what was measured (bool, as X; None if all was), and how
+        many values were clipped.
     """
-    X = np.empty((len(columns), len(slots)), np.float32)
+    X = np.empty((len(columns.all), len(slots)), np.float32)
+    may_lack = keep_missing or (columns.all < 0).any()
+    observed = np.ones(X.shape, bool) if may_lack else None
     described_blocks, n_clipped, n_constant = [], 0, 0
     for start in range(0, len(slots), _GENES_PER_BLOCK):
         some = slice(start, start + _GENES_PER_BLOCK)
         values = best.rows(slots[some])
-        values_fitted = _columns(values, fitted)
+        values_fitted = _columns(values, columns.fitted)
         offset, spread = fit_scaler(method, values_fitted)
         n_constant += np.count_nonzero(is_constant(values_fitted))
-        scaled, n_outside = scale(method, _of_samples(values, columns), offset, spread)
+        scaled, n_outside = scale(method, _of_samples(values, columns.all), offset, spread)
+        if may_lack and (missing := np.isnan(scaled)).any():
+            mean = np.nanmean(_columns(values, columns.trained), axis=1)
+            scaled = np.where(missing, ((mean - offset) / spread)[:, None], scaled)
+            observed[:, some] = ~missing.T
         X[:, some] = scaled.T
         n_clipped += n_outside
-        statistics = gene_statistics(_columns(values, described))
+        statistics = gene_statistics(_columns(values, columns.described))
         described_blocks.append(statistics.assign(offset=offset, scale=spread))
-    if n_constant:
+    if n_constant and method != "none":
         LOG.info("genes: %d of the chosen are constant and have scale 1", n_constant)
-    return X, pd.concat(described_blocks, ignore_index=True), n_clipped
+    if observed is not None and observed.all():
+        observed = None
+    return X, pd.concat(described_blocks, ignore_index=True), observed, n_clipped
 
 
 def _of_samples(values: np.ndarray, columns: np.ndarray) -> np.ndarray:

@@ -3,11 +3,12 @@
 ::
 
     X                       the matrix, as in matrix.h5ad
+    layers/observed         1 where a value was measured, 0 where it was filled in (if any was)
     obs                     clinical columns and `split`
     obsm/X_tsne, X_pca      embeddings of the samples by their genes; X_umap where there is one
     obsm/X_code_{experiment}      codes of an experiment, which is written {model}_{tuner}
     obsm/X_tsne_{experiment}, X_pca_{experiment}    embeddings of those codes
-    var                     per-gene statistics, offset and scale
+    var                     per-gene statistics, offset and scale, and the block of each
     varm/{experiment}             weight of each gene in each feature of the decoder
     uns/associations/{experiment}, uns/findings/{experiment}, uns/leaderboard    tables
     uns/tybalt              how the matrix was made
@@ -17,6 +18,9 @@ The names are scanpy's, so ``scanpy.pl.tsne(study, color=...)`` draws the embedd
 ``scanpy.pl.embedding(study, "tsne_vae_grid")`` that of a model. cellxgene offers every two-column
 array of `obsm` whose name begins with ``X_`` and refuses missing coordinates
 (https://github.com/chanzuckerberg/cellxgene-documentation/blob/main/desktop/data-reqs.md).
+A model that sees some blocks has no weight for the genes of others, and no code for samples that
+have nothing of its own: these are missing (NaN), and its embeddings then have no ``X_`` before
+their name, which scanpy does not mind.
 """
 
 import logging
@@ -25,9 +29,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from tybalt.data.matrix import read_notes, read_obs, read_values, read_var
+from tybalt.data.matrix import read_notes, read_obs, read_observed, read_values, read_var
 from tybalt.figures.palette import label_looks
 from tybalt.jobs.files import read_by_sample, read_table
+from tybalt.pages.parts_seen import read_seen, read_weights, samples_seen
 
 log = logging.getLogger(__name__)
 
@@ -70,14 +75,18 @@ def assemble_study(
 
     names = ["_".join(experiment) for experiment in experiments]
     obs, var = read_obs(matrix), read_var(matrix)
-    data = anndata.AnnData(X=read_values(matrix), obs=obs, var=var)
+    observed = read_observed(matrix)
+    layers = {} if observed is None else {"observed": observed.astype(np.uint8)}
+    data = anndata.AnnData(X=read_values(matrix), obs=obs, var=var, layers=layers)
     add_maps(data, read_by_sample(gene_embedding, obs.index), "")
     for name, codes, positions, weights in zip(
         names, encodings, embeddings, gene_weights, strict=True
     ):
-        data.obsm[f"X_code_{name}"] = values_of(read_by_sample(codes, obs.index))
-        add_maps(data, read_by_sample(positions, obs.index), f"_{name}")
-        data.varm[name] = values_of(read_table(weights, index="gene").loc[var.index])
+        known = read_weights(weights, var.index)
+        seen = samples_seen(obs.index, var.index, observed, known)
+        data.obsm[f"X_code_{name}"] = values_of(read_seen(codes, obs.index, seen))
+        add_maps(data, read_seen(positions, obs.index, seen), f"_{name}")
+        data.varm[name] = values_of(known.reindex(var.index))
     data.uns["tybalt"] = read_notes(matrix)
     data.uns["leaderboard"] = plain(read_table(leaderboard))
     for table, paths in (("associations", associations), ("findings", findings)):
@@ -93,15 +102,20 @@ def assemble_study(
 
 
 def add_maps(data, table: pd.DataFrame, suffix: str) -> None:
-    """Add the methods of an embedding table; a constant code has none, and that is logged."""
+    """Add the methods of an embedding table; a constant code has none, and that is logged.
+
+    One that lacks samples has a name without ``X_``.
+    """
     for name in METHODS:
         columns = [f"{name}_1", f"{name}_2"]
         if columns[0] not in table:
             continue
-        if table[columns].isna().any(axis=None):
+        missing = table[columns].isna()
+        if missing.all(axis=None):
             log.warning("X_%s%s: no embedding, as the code is constant", name, suffix)
         else:
-            data.obsm[f"X_{name}{suffix}"] = values_of(table[columns])
+            first = "" if missing.any(axis=None) else "X_"
+            data.obsm[f"{first}{name}{suffix}"] = values_of(table[columns])
 
 
 def values_of(table: pd.DataFrame) -> np.ndarray:

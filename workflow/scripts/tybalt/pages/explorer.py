@@ -2,7 +2,8 @@
 
 The page draws with BokehJS, which is put inside; its own script is workflow/pages/explorer.js.
 Values travel as base64 of whole numbers: 16 bits for coordinates and numeric clinical columns, 8
-bits for features and genes, which is 1/255 of their range.
+bits for features and genes, which is 1/255 of their range. What was not measured, and codes and
+places of samples that a model does not see, are missing.
 """
 
 import base64
@@ -17,11 +18,12 @@ from matplotlib.colors import to_rgb
 
 from tybalt.analysis.embedding_quality import embedding_name, planes, what_embeddings_keep
 from tybalt.analysis.findings import Finding, read_findings
-from tybalt.data.matrix import read_obs, read_values, read_var
+from tybalt.data.matrix import read_obs, read_observed, read_values, read_var
 from tybalt.figures.palette import NO_LABEL, SAFE_COLOURS, label_looks, labels_of
 from tybalt.figures.style import GREY
-from tybalt.jobs.files import read_by_sample, read_table
+from tybalt.jobs.files import read_table
 from tybalt.pages.html import asset, render, script_data
+from tybalt.pages.parts_seen import read_seen, read_weights, samples_seen
 from tybalt.plan.names import experiment_name
 
 log = logging.getLogger(__name__)
@@ -82,29 +84,33 @@ def build_explorer(
     Raises
     ------
     InputError
-        If the files of an experiment have other samples than the matrix.
+        If the files of an experiment have other samples or genes than the matrix.
     """
     obs, var = read_obs(matrix), read_var(matrix)
     names = [experiment_name(*experiment) for experiment in experiments]
     kept = what_embeddings_keep(embedding_quality)
-    codes = [read_by_sample(path, obs.index) for path in encodings]
-    weights = [read_table(path, index="gene").loc[var.index] for path in gene_weights]
+    observed = read_observed(matrix)
+    weights = [read_weights(path, var.index) for path in gene_weights]
+    seen = [samples_seen(obs.index, var.index, observed, weight) for weight in weights]
+    codes = [read_seen(path, obs.index, mine) for path, mine in zip(encodings, seen, strict=True)]
     of_models = [read_findings(path) for path in findings]
     wanted = read_table(markers)["gene"].tolist()
     leading = [[found.feature for found in findings if found.confirmed] for findings in of_models]
     panel = choose_panel(var.index, wanted, weights, leading)
     chosen = sorted(var.index.get_indexer(panel))
     values = read_values(matrix)[:, chosen]
+    if observed is not None:
+        values = np.where(observed[:, chosen], values, np.nan)
     record = {
         "title": dataset["name"],
         "samples": "\n".join(obs.index),
         "columns": pack_columns(obs, dataset["label"], colours),
-        "maps": pack_maps(gene_embedding, "genes", obs.index, kept),
+        "maps": pack_maps(gene_embedding, "genes", obs.index, obs.index, kept),
         "blocks": [pack_block("genes", var.index[chosen], values)],
         "omitted": [],
     }
-    for experiment, path in zip(experiments, embeddings, strict=True):
-        record["maps"] += pack_maps(path, "/".join(experiment), obs.index, kept)
+    for experiment, path, mine in zip(experiments, embeddings, seen, strict=True):
+        record["maps"] += pack_maps(path, "/".join(experiment), obs.index, mine, kept)
     scripts = [bokeh_script(name) for name in BOKEH_SCRIPTS]
     room = MAXIMUM_BYTES - len(make_page(record, scripts).encode())
     for name, code, weight, findings in zip(names, codes, weights, of_models, strict=True):
@@ -194,7 +200,7 @@ def pack_block(name: str, names: Iterable[str], values: np.ndarray) -> dict[str,
     names
         Of the columns.
     values
-        Samples x columns, finite.
+        Samples x columns; NaN where a value is missing, which `missing` says of each column.
     """
     packed = [quantise(column, np.uint8) for column in values.T]
     return {
@@ -202,15 +208,19 @@ def pack_block(name: str, names: Iterable[str], values: np.ndarray) -> dict[str,
         "names": list(names),
         "low": [round(low, 4) for _, low, _ in packed],
         "high": [round(high, 4) for _, _, high in packed],
+        "missing": np.isnan(values).any(axis=0).tolist(),
         "values": encode(np.concatenate([whole for whole, _, _ in packed])),
         "notes": {},
     }
 
 
 def pack_maps(
-    path: str, of: str, samples: pd.Index, kept: Mapping[str, str]
+    path: str, of: str, samples: pd.Index, seen: pd.Index, kept: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    """Pack the planes of an embedding table; a constant code has none."""
+    """Pack the planes of an embedding table; a constant code has none.
+
+    Samples that are not among those seen have no place.
+    """
     return [
         {
             "name": (name := embedding_name(of, kind)),
@@ -218,8 +228,8 @@ def pack_maps(
             "x": pack_numbers(plane[:, 0], np.uint16),
             "y": pack_numbers(plane[:, 1], np.uint16),
         }
-        for kind, plane in planes(read_by_sample(path, samples)).items()
-        if np.isfinite(plane).all()
+        for kind, plane in planes(read_seen(path, samples, seen)).items()
+        if np.isfinite(plane[samples.isin(seen)]).all()
     ]
 
 

@@ -5,7 +5,7 @@ Used while parsing: besides the standard library only what Snakemake itself brin
 """
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,48 @@ from tybalt.plan.errors import InputError, suggest
 def load_schema(path: Path) -> dict[str, Any]:
     """Read the JSON schema of the config from its YAML file."""
     return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def check_keys(path: Path) -> None:
+    """Refuse a key that stands twice in one map of a config file: YAML keeps the last in silence.
+
+    Raises
+    ------
+    InputError
+        Naming the file, both lines and the key.
+    """
+    if not path.is_file():  # named relative to a folder that a `workdir` has left
+        return
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except yaml.YAMLError:  # JSON with tabs, which Snakemake reads all the same
+        return
+    for key, line, first in _repeated_keys(root, (), set()):
+        raise InputError(
+            f"{path}, line {line}: the key {key} stands here again (first in line {first}), and "
+            "only the last would count; take one out, or give it another name"
+        )
+
+
+def _repeated_keys(
+    node: yaml.Node | None, place: tuple[Any, ...], seen: set[int]
+) -> Iterator[tuple[str, int, int]]:
+    """Give key, line and first line of every key that its map has before, in the file's order."""
+    if id(node) in seen:  # an alias, perhaps of the map that it stands in
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            yield from _repeated_keys(item, (*place, number), seen)
+    if isinstance(node, yaml.MappingNode):
+        first: dict[tuple[str, str], int] = {}
+        for name, value in node.value:
+            key = (*place, str(name.value))
+            line, known = name.start_mark.line + 1, (name.tag, str(name.value))
+            if known in first:
+                yield key_of(key), line, first[known]
+            first.setdefault(known, line)
+            yield from _repeated_keys(value, key, seen)
 
 
 def check_config(config: Mapping[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
@@ -87,6 +129,8 @@ def _describe(error: jsonschema.ValidationError) -> str:
             return f"{key}: {found}, expected {_type_in_words(rule)}"
         case "pattern" if "propertyNames" in error.absolute_schema_path:
             return f"{key}: the name {error.instance!r} becomes part of a path; {_LETTERS}"
+        case "pattern" if "instead" in error.schema:
+            return f"{key}: {found}; {error.schema['instead']}"
         case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
             return f"{key}: {found}, expected {_BOUNDS[error.validator]} {rule}"
         case "minItems" | "minProperties":

@@ -110,7 +110,7 @@ def check_block(where: str, dataset: Mapping[str, Any]) -> None:
     if kind not in kinds():
         raise InputError(f"{where}.kind: found {kind!r}; {suggest(kind, kinds())}")
     for other, module in kinds().items():
-        if other == kind and module.BLOCK not in dataset:
+        if other == kind and module.BLOCK not in dataset and not names_all_files(dataset):
             raise InputError(
                 f"{where}.{module.BLOCK}: missing; a dataset of kind `{kind}` needs it"
             )
@@ -118,6 +118,12 @@ def check_block(where: str, dataset: Mapping[str, Any]) -> None:
             raise InputError(
                 f"{where}.{module.BLOCK}: belongs to kind `{other}`, but kind is `{kind}`"
             )
+
+
+def names_all_files(dataset: Mapping[str, Any]) -> bool:
+    """Tell whether blocks name every file that is needed, as of new samples."""
+    files = ["file" in block for block in dataset.get("blocks", {}).values()]
+    return "project_onto" in dataset and bool(files) and all(files)
 
 
 def check_blocks(where: str, dataset: Mapping[str, Any]) -> None:

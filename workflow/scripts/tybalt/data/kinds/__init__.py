@@ -10,7 +10,10 @@ At module level a kind needs the standard library only, for it is loaded while S
 - `READS`: the keys of a completed entry that `read` depends on;
 - `complete(where, entry, sources)`: the entry, checked, with `columns` (what is known of each
   sample) and `roles` filled in; InputError names what is wrong;
-- `raw_files(name, entry, places)`: table -> path of the raw files, `expression` and companions;
+- `raw_files(name, entry, places)`: table -> path of the raw files, `expression` (of a dataset with
+  blocks a list, in their order) and companions;
+- `check_blocks(where, entry)`: only of a kind that may have several blocks; InputError for blocks
+  that it has not;
 - `read(settings, seed, matrix, samples, ...)`: runs as the rule `read_dataset`, with the raw files
   that `inputs` names.
 

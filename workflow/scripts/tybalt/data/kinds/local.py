@@ -30,7 +30,7 @@ FORMATS = "pancan-2016"
 
 def check_blocks(where: str, entry: Mapping[str, Any]) -> None:
     """Check that every block names its file."""
-    if "expression" in entry["files"]:
+    if "expression" in entry.get("files", {}):
         raise InputError(
             f"{where}.files.expression: a dataset with `blocks` names a file in each of them; move "
             "it to blocks.<name>.file"
@@ -68,8 +68,8 @@ def complete(where: str, entry: Mapping[str, Any], sources: Mapping[str, Any]) -
     return {**entry, "source_tables": formats, "all_columns": dict(columns)}
 
 
-def raw_files(name: str, entry: Mapping[str, Any], places: Places) -> dict[str, str]:
-    """Return the files that the entry names."""
-    if "blocks" not in entry or "expression" in entry["files"]:
-        return dict(entry["files"])
-    return {**entry["files"], "expression": [block["file"] for block in entry["blocks"].values()]}
+def raw_files(name: str, entry: Mapping[str, Any], places: Places) -> dict[str, Any]:
+    """Return the files that the entry names; of several blocks those of all as `expression`."""
+    files = dict(entry.get("files", {}))
+    blocks = [block["file"] for block in entry["blocks"].values() if "file" in block]
+    return {**files, "expression": blocks} if blocks else files

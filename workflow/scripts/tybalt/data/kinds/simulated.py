@@ -7,6 +7,7 @@ from typing import Any
 from tybalt.data.kinds import _clinical
 from tybalt.data.kinds._clinical import COLUMNS, READS, read
 from tybalt.plan.errors import InputError, suggest
+from tybalt.plan.names import SOLE_BLOCK
 from tybalt.plan.places import RESOURCES_FOLDER, Places
 
 __all__ = [
@@ -43,9 +44,11 @@ RAW = {
     "planted_factors": "planted_factors.h5ad",
 }
 
-
 #: Blocks that a cohort may have, and their raw files.
 BLOCK_FILES = {"rna": RAW["expression"], "methylation": "HumanMethylation450.gz"}
+
+#: What says how many features of a block are simulated: keys below `simulation`.
+SIZES = {SOLE_BLOCK: ("genes",), "rna": ("genes",), "methylation": ("methylation", "features")}
 
 
 def check_blocks(where: str, entry: Mapping[str, Any]) -> None:
@@ -80,25 +83,36 @@ def complete(where: str, entry: Mapping[str, Any], sources: Mapping[str, Any]) -
             f"{where}.blocks: missing; a cohort with simulation.methylation has the blocks `rna` "
             "and `methylation`"
         )
-    rna = entry["blocks"].get("rna", {}).get("features") if "blocks" in entry else entry["genes"]
-    if "project_onto" not in entry and rna and entry["simulation"]["genes"] < rna["count"]:
-        key = "blocks.rna.features.count" if "blocks" in entry else "genes.count"
-        raise InputError(
-            f"{where}.{key}: found {rna['count']}, but only "
-            f"{entry['simulation']['genes']} genes are simulated ({where}.simulation.genes)"
-        )
     if "project_onto" in entry:
         return dict(entry)
+    check_counts(where, entry)
     return _clinical.from_source(where, entry, sources[SOURCE])
 
 
-def raw_files(name: str, entry: Mapping[str, Any], places: Places) -> dict[str, str]:
+def check_counts(where: str, entry: Mapping[str, Any]) -> None:
+    """Check that no block is asked for more features than are simulated."""
+    asked = {name: block["features"] for name, block in entry.get("blocks", {}).items()}
+    for block, features in (asked or {SOLE_BLOCK: entry["genes"]}).items():
+        size = entry["simulation"]
+        for key in SIZES[block]:
+            size = size[key]
+        if size < features["count"]:
+            key = f"blocks.{block}.features.count" if asked else "genes.count"
+            raise InputError(
+                f"{where}.{key}: found {features['count']}, but only {size} "
+                f"{'CpGs' if block == 'methylation' else 'genes'} are simulated "
+                f"({where}.simulation.{'.'.join(SIZES[block])})"
+            )
+
+
+def raw_files(name: str, entry: Mapping[str, Any], places: Places) -> dict[str, Any]:
     """Say where the simulated files lie; gene types are not simulated."""
     folder = f"{places.results}/{name}/raw"
-    blocks = [f"{folder}/{BLOCK_FILES[block]}" for block in entry.get("blocks", {})]
+    files = {table: f"{folder}/{file}" for table, file in RAW.items()}
+    named = [block for block in entry["blocks"] if block != SOLE_BLOCK]
     return {
-        **{table: f"{folder}/{file}" for table, file in RAW.items()},
-        **({"expression": blocks} if blocks else {}),
+        **files,
+        "expression": [f"{folder}/{BLOCK_FILES[block]}" for block in named] or files["expression"],
         "gene_types": places.resource("gene_types.tsv"),
     }
 

@@ -1,0 +1,286 @@
+"""New samples of a model with two blocks: found by block, scaled by block, a block may lack."""
+
+import copy
+
+import numpy as np
+import pandas as pd
+import pytest
+from shared_study import BLOCKS, GENES, RANGE, ROLES, SAMPLES, make_blocks, pca_of_blocks
+from test_blocks import LOCAL, SCHEMA, SOURCES, config_of
+
+from tybalt.analysis.projection import encode_expression, project_samples
+from tybalt.jobs.files import read_json, read_table, write_table
+from tybalt.plan.config import check_config
+from tybalt.plan.errors import InputError
+from tybalt.plan.experiments import build_study
+from tybalt.plan.projections import blocks_to_project
+from tybalt.training.bundle import feature_table, load_bundle
+
+HOW = {"duplicates": "drop", "missing": "mean", "prefix": ""}
+BOTH = {"rna": HOW, "methylation": {**HOW, "prefix": "m:"}}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """The study of two blocks, a PCA of both and one of methylation, and a map of each."""
+    folder = tmp_path_factory.mktemp("study")
+    files = make_blocks(folder)
+    raw = pd.DataFrame(files["X"], files["obs"].index, files["var"].index)
+    raw = raw * files["var"]["scale"] + files["var"]["offset"]
+    raw = raw.where(files["observed"])
+    models = {}
+    for name, blocks in {"both": list(BLOCKS), "one": ["methylation"]}.items():
+        model = str(folder / f"{name}.zip")
+        pca_of_blocks(files, model, blocks)
+        columns = files["var"]["block"].isin(blocks).to_numpy()
+        seen = files["observed"][:, columns].any(axis=1)
+        codes = load_bundle(model).model.encode(files["X"][seen][:, columns])
+        table = feature_table(codes, "sample", files["obs"].index[seen])
+        paths = {"encoding": folder / f"{name}.tsv.gz", "embedding": folder / f"{name}.tsv"}
+        write_table(table, str(paths["encoding"]))
+        places = table.rename(columns={"z1": "tsne_1", "z2": "tsne_2"}).drop(columns="z3")
+        write_table(places, str(paths["embedding"]))
+        models[name] = {key: str(path) for key, path in paths.items()} | {"model": model}
+    return {"files": files, "raw": raw, "models": models}
+
+
+def new_samples(study):
+    """Held-out samples that have both blocks, as a table of each block: features x samples."""
+    obs, observed = study["files"]["obs"], study["files"]["observed"]
+    chosen = obs.index[(obs["split"] != "train") & observed.all(axis=1)]
+    raw = study["raw"].loc[chosen].T
+    rna, cpg = raw.iloc[:12], raw.iloc[12:]
+    return {"rna": rna, "methylation": cpg.set_axis(GENES[12:])}
+
+
+def project(study, tables, folder, model="both", rows="all", blocks=BOTH):
+    paths = []
+    for name, table in tables.items():
+        paths.append(str(folder / f"{name}.tsv"))
+        table.rename_axis("sample").to_csv(paths[-1], sep="\t", na_rep="NA")
+    outputs = {
+        "projection": str(folder / "projection.tsv"),
+        "projected_encoding": str(folder / "codes.tsv.gz"),
+        "diagnostics": str(folder / "projection.json"),
+    }
+    options = {"blocks": {name: blocks[name] for name in tables}, "rows": rows}
+    options |= {"target": "toy/pca/none", "roles": ROLES}
+    known = {key: study["files"][key] for key in ("matrix", "samples")}
+    project_samples(
+        expression=paths, **known, **study["models"][model], options=options, seed=1, threads=1,
+        **outputs,
+    )  # fmt: skip
+    table = read_table(outputs["projection"], index="sample")
+    codes = read_table(outputs["projected_encoding"], index="sample")
+    return table, codes, read_json(outputs["diagnostics"])
+
+
+def codes_of(study, model="both"):
+    return read_table(study["models"][model]["encoding"], index="sample")
+
+
+def test_samples_of_both_blocks_get_the_codes_they_had(study, tmp_path):
+    new = new_samples(study)
+    table, codes, record = project(study, new, tmp_path)
+    assert np.abs(codes - codes_of(study).loc[codes.index]).max(axis=None) < 1e-5
+    assert list(codes.index) == list(new["rna"].columns)
+    assert record["blocks"] == {
+        "rna": {"genes": 12, "missing": 0},
+        "methylation": {"genes": 8, "missing": 0},
+    }
+    assert record["genes_missing"] == 0 and record["outside_share"] == 0
+    assert record["warnings"] == [] and table["mse"].notna().all()
+
+
+def test_each_block_is_scaled_by_its_own_method(study, tmp_path):
+    """Values outside of the training range are clipped in a block of zero_one, and in no other."""
+    new = {name: table.copy() for name, table in new_samples(study).items()}
+    bundle = load_bundle(study["models"]["both"]["model"])
+    new["rna"].loc["KRT5"] = 2 * RANGE
+    new["methylation"].loc["GENE12"] = 1.5
+    _, codes, _ = project(study, new, tmp_path)
+    expected = pd.concat([new["rna"] / RANGE, new["methylation"]]).clip(upper=1.0)
+    expected.loc["GENE12"] = 1.5
+    np.testing.assert_allclose(
+        codes, bundle.model.encode(expected.T.to_numpy("float32")), atol=1e-5
+    )
+
+
+def test_a_block_that_lacks_takes_its_training_means_and_the_cost_is_told(study, tmp_path):
+    new = new_samples(study)
+    _, codes, record = project(study, {"rna": new["rna"]}, tmp_path)
+    means = study["files"]["var"]["mean"][12:]
+    filled = {**new, "methylation": new["methylation"] * 0 + means.to_numpy()[:, None]}
+    (tmp_path / "filled").mkdir()
+    np.testing.assert_allclose(codes, project(study, filled, tmp_path / "filled")[1], atol=1e-5)
+    assert record["missing_genes"] == BLOCKS["methylation"]
+    assert record["blocks"]["methylation"] == {"genes": 8, "missing": 8}
+    first, second = record["warnings"][:2]
+    assert first == (
+        "the block methylation is missing altogether, so codes rest on the other blocks alone"
+    )
+    assert second.startswith("8 of the model's 20 genes are missing")
+    assert "former names" not in second  # those of the block that there is were all found
+    assert record["held_out"]["mse_genes_hidden"] > record["held_out"]["mse"]
+
+
+def test_held_out_samples_without_a_given_block_are_not_compared_with(study, tmp_path):
+    """One sample in seven has no methylation: hidden genes would leave nothing of it."""
+    files = study["files"]
+    held_out = (files["obs"]["split"] != "train").to_numpy()
+    both = held_out & files["observed"].all(axis=1)
+    _, codes, record = project(study, {"methylation": new_samples(study)["methylation"]}, tmp_path)
+    assert len(codes) == both.sum() < held_out.sum()
+    X = files["X"][both]
+    bundle = load_bundle(study["models"]["both"]["model"])
+    whole = np.square(X - bundle.model.reconstruct(X)).mean()
+    assert record["held_out"]["mse"] == pytest.approx(whole, rel=1e-5)
+
+
+def test_a_model_of_one_block_needs_its_own_alone(study, tmp_path):
+    new = {"methylation": new_samples(study)["methylation"]}
+    table, codes, record = project(study, new, tmp_path, model="one")
+    assert np.abs(codes - codes_of(study, "one").loc[codes.index]).max(axis=None) < 1e-5
+    assert record["genes_of_model"] == 8 and record["genes_missing"] == 0
+    assert not any("missing" in line for line in record["warnings"])
+    known = set(codes_of(study, "one").index)
+    assert set(table["nearest_sample"]) <= known and len(known) < SAMPLES
+
+
+def test_rows_all_keeps_what_every_file_has_and_any_fills_the_rest(study, tmp_path):
+    new = new_samples(study)
+    new = {"rna": new["rna"].iloc[:, 5:], "methylation": new["methylation"].iloc[:, :-5]}
+    _, codes, _ = project(study, new, tmp_path)
+    assert list(codes.index) == list(new["rna"].columns[:-5])
+    table, more, record = project(study, new, tmp_path, rows="any")
+    assert len(more) == len(codes) + 10
+    pd.testing.assert_frame_equal(more.loc[codes.index], codes)
+    bundle = load_bundle(study["models"]["both"]["model"])
+    lacking = list(new["rna"].columns[-5:])
+    values = np.full((5, 20), np.nan)
+    values[:, :12] = new["rna"][lacking].T / RANGE
+    values[:, 12:] = study["files"]["var"]["mean"].to_numpy()[12:]
+    expected = bundle.model.encode(values.astype("float32"))
+    np.testing.assert_allclose(more.loc[lacking], expected, atol=1e-5)
+    # What is filled in is not measured: it counts neither as an error nor as inside of the range.
+    errors = np.square(values - bundle.model.reconstruct(values.astype("float32")))
+    np.testing.assert_allclose(table.loc[lacking, "mse"], errors[:, :12].mean(axis=1), rtol=1e-3)
+    assert record["genes_missing"] == 0
+
+
+def test_missing_cells_are_what_they_were_in_training(study, tmp_path):
+    new = {name: table.copy() for name, table in new_samples(study).items()}
+    new["methylation"].iloc[0, :10] = np.nan
+    filled = {name: table.copy() for name, table in new.items()}
+    for missing, value in (("mean", study["files"]["var"]["mean"].iloc[12]), ("zero", 0.0)):
+        blocks = {"rna": HOW, "methylation": {**BOTH["methylation"], "missing": missing}}
+        filled["methylation"].iloc[0, :10] = value
+        found = project(study, new, tmp_path, blocks=blocks)[1]
+        np.testing.assert_allclose(found, project(study, filled, tmp_path)[1], atol=1e-5)
+
+
+def test_a_table_of_one_block_is_encoded_from_the_model_file_alone(study):
+    bundle = load_bundle(study["models"]["both"]["model"])
+    new = new_samples(study)
+    whole = pd.concat([new["rna"], new["methylation"].set_axis(BLOCKS["methylation"])]).T
+    codes = encode_expression(bundle, whole)
+    assert np.abs(codes - codes_of(study).loc[codes.index]).max(axis=None) < 1e-5
+    assert len(encode_expression(bundle, whole[BLOCKS["rna"]])) == len(codes)
+    with pytest.raises(InputError, match="found 3 of the model's 8 features of the block methyl"):
+        encode_expression(bundle, whole.iloc[:, :15])
+    with pytest.raises(InputError, match="found 0 of the model's 12 features of the block rna"):
+        encode_expression(bundle, whole.add_prefix("x"))
+
+
+# What cannot be right
+
+
+def refused(study, tables, folder, **options):
+    with pytest.raises(InputError) as caught:
+        project(study, tables, folder, **options)
+    assert not list(folder.glob("projection*")), "something was written"
+    return str(caught.value)
+
+
+def test_a_block_of_other_features_is_refused_with_its_name(study, tmp_path):
+    new = new_samples(study)
+    new["methylation"] = new["methylation"].set_axis([f"cg{i}" for i in range(8)])
+    message = refused(study, new, tmp_path)
+    assert message.startswith(f"{tmp_path}/methylation.tsv: found 0 of the model's 8 features of ")
+    assert "of the block methylation, expected at least 50%" in message
+    assert "begin with cg0, cg1, cg2, the model's genes with GENE10, GENE11, GENE12" in message
+
+
+def test_a_block_on_another_scale_is_refused_although_the_other_is_right(study, tmp_path):
+    new = new_samples(study)
+    message = refused(study, {**new, "methylation": new["methylation"] * 100}, tmp_path)
+    assert message.startswith(f"{tmp_path}/methylation.tsv: ")
+    assert "outside the training range" in message and "take the logarithm" in message
+    message = refused(study, {**new, "rna": new["rna"] / RANGE}, tmp_path)
+    assert message.startswith(f"{tmp_path}/rna.tsv: ") and "as if scaled already" in message
+
+
+def test_files_of_other_samples_are_refused(study, tmp_path):
+    new = new_samples(study)
+    new["methylation"] = new["methylation"].add_prefix("x")
+    message = refused(study, new, tmp_path)
+    assert "rna and methylation have no sample in common" in message
+
+
+# What is planned
+
+
+TRAINED = {**LOCAL, "roles": {"label": None}}
+
+
+def planned(blocks, models=None, **entry):
+    """Say how a dataset `new` is read that is projected onto a PCA of LOCAL."""
+    config = config_of(TRAINED)
+    config["models"]["pca"] |= {} if models is None else {"blocks": models}
+    new = {"kind": "local", "project_onto": "mine/pca/none", **entry}
+    new |= {"files": {"expression": "x.tsv"}} if blocks is None else {"blocks": blocks}
+    config["datasets"]["new"] = new
+    config = copy.deepcopy(config)
+    study = build_study(check_config(config, SCHEMA), SOURCES)
+    return blocks_to_project(study, "new")
+
+
+def test_prefix_and_missing_are_those_of_the_model_and_duplicates_those_of_the_files():
+    files = {"file": "a.tsv", "features": {"duplicates": "mean", "missing": "zero"}}
+    found = planned({"methylation": files})
+    assert found == {"methylation": {"duplicates": "mean", "missing": "mean", "prefix": "m:"}}
+    order = planned({"methylation": {"file": "b.tsv"}, "rna": {"file": "a.tsv"}})
+    assert list(order) == ["methylation", "rna"]
+
+
+def test_a_dataset_without_blocks_has_the_only_one_that_the_model_sees():
+    found = planned(None, models=["methylation"])
+    assert found == {"methylation": {"duplicates": "drop", "missing": "mean", "prefix": "m:"}}
+
+
+@pytest.mark.parametrize(
+    ("blocks", "models", "message"),
+    [
+        (
+            None,
+            None,
+            "datasets.new.blocks: missing; mine/pca/none sees the blocks rna, methylation: name "
+            "those that the new samples have, each with its file",
+        ),
+        (
+            {"rnas": {"file": "a.tsv"}},
+            None,
+            "datasets.new.blocks: mine/pca/none sees no block 'rnas'; did you mean 'rna'? allowed: "
+            "methylation, rna",
+        ),
+        (
+            {"rna": {"file": "a.tsv"}},
+            ["methylation"],
+            "datasets.new.blocks: mine/pca/none sees no block 'rna'; allowed: methylation",
+        ),
+    ],
+)
+def test_blocks_that_the_model_does_not_see_are_refused(blocks, models, message):
+    with pytest.raises(InputError) as caught:
+        planned(blocks, models)
+    assert str(caught.value) == message
