@@ -28,6 +28,9 @@ SMALL = {
     "gene_sets": str(Path(__file__).with_name("planted.gmt")),
 }
 
+#: Optimizers that need a large step, as losses are means.
+PLAIN_DESCENT = ("sgd", "momentum", "nesterov")
+
 N_GENES = 40
 GENES = [f"g{i}" for i in range(N_GENES)]
 
@@ -52,6 +55,17 @@ def small(name: str, **values) -> dict:
     """Return hyperparameters that keep a test short."""
     fields = [field.name for field in dataclasses.fields(load_module(name).HParams)]
     return {**{key: SMALL[key] for key in fields if key in SMALL}, **values}
+
+
+def settings_of_optimizers() -> list[tuple[str, dict]]:
+    """List the optimizers that models offer: (module, values), with steps that suit each."""
+    found = []
+    for name in GRADIENT_MODULES:
+        field = load_module(name).HParams.__dataclass_fields__.get("optimizer")
+        for choice in field.metadata["choices"] if field else ():
+            step = 0.1 if choice in PLAIN_DESCENT else 0.001
+            found.append((name, {"optimizer": choice, "learning_rate": step}))
+    return found
 
 
 def untrained(name: str, hyperparameters: dict, seed: int = 0):

@@ -12,9 +12,15 @@ import tensorflow as tf
 
 from tybalt.training.engine_of_keras import start_engine
 from tybalt.training.layer_graph import predictions_of
-from tybalt.training.model import load_module
 
-from .planted import GRADIENT_MODULES, fitted, rows, small, untrained
+from .planted import (
+    GRADIENT_MODULES,
+    fitted,
+    rows,
+    settings_of_optimizers,
+    small,
+    untrained,
+)
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 
@@ -56,11 +62,7 @@ def plain_loop(model, engine, rows, epochs):
 
 @pytest.mark.parametrize(
     ("name", "hyperparameters"),
-    [(name, {}) for name in GRADIENT_MODULES]
-    + [
-        ("autoencoder", {"optimizer": name, "learning_rate": step})
-        for name, step in (("sgd", 1.0), ("momentum", 1.0), ("nesterov", 1.0), ("rmsprop", 0.001))
-    ],
+    [(name, {}) for name in GRADIENT_MODULES] + settings_of_optimizers(),
 )
 def test_two_epochs_equal_a_plain_loop(name, hyperparameters, planted):
     data = rows(planted.train[:70])
@@ -76,16 +78,15 @@ def test_two_epochs_equal_a_plain_loop(name, hyperparameters, planted):
     assert int(fast.model.optimizer.iterations) == 2 * 3, "70 samples are minibatches 32, 32, 6"
 
 
-def test_every_optimizer_trains_in_a_way_of_its_own(planted):
+@pytest.mark.parametrize("name", sorted({name for name, _ in settings_of_optimizers()}))
+def test_every_optimizer_trains_in_a_way_of_its_own(name, planted):
     """The test of dead hyperparameters compares two values of a field; this one all of them."""
-    choices = ("sgd", "momentum", "nesterov", "adam", "rmsprop")
-    field = load_module("autoencoder").HParams.__dataclass_fields__["optimizer"]
-    assert field.metadata["choices"] == choices
+    mine = [values for module, values in settings_of_optimizers() if module == name]
     losses = [
-        fitted("autoencoder", planted, small("autoencoder", optimizer=name))[1].history["loss"][-1]
-        for name in choices
+        fitted(name, planted, small(name, optimizer=values["optimizer"]))[1].history["loss"][-1]
+        for values in mine
     ]
-    assert len(set(losses)) == len(choices)
+    assert len(set(losses)) == len(mine) >= 3
 
 
 @pytest.mark.parametrize("name", GRADIENT_MODULES)
@@ -148,14 +149,13 @@ def test_models_without_noise_repeat_themselves_at_inference(planted):
         model = keras.Model(model.input, predictions_of(model)["reconstruction"])
         first, second = (np.asarray(model(planted.validation, training=False)) for _ in range(2))
         assert (first == second).all()
-        assert load_module(name).OBJECTIVE in ("elbo", "reconstruction")
 
 
 def test_the_engine_on_jax_equals_an_obvious_loop_on_jax():
     script = Path(__file__).with_name("jax_against_plain_loop.py")
     done = subprocess.run(
         [sys.executable, script],
-        env={**os.environ, "PYTHONPATH": str(SCRIPTS)},
+        env={**os.environ, "PYTHONPATH": f"{SCRIPTS}:{SCRIPTS.parents[1]}"},
         capture_output=True,
         text=True,
         check=False,

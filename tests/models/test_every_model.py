@@ -97,6 +97,20 @@ def test_gene_weights_are_the_derivative_of_the_decoder(name, fit_once):
     assert (moved < 1e-6) if is_linear else (moved > 0.01)
 
 
+@pytest.mark.parametrize("depth", [0, 1])
+@pytest.mark.parametrize("name", MODULES)
+def test_a_model_that_squashes_its_output_refuses_what_it_cannot_give(name, depth, fit_once):
+    module = load_module(name)
+    fields = module.HParams.__dataclass_fields__
+    values = small(name, **({"depth": depth} if "depth" in fields else {}))
+    autoencoder, _ = fit_once(name, values)
+    refusal = module.refuse(module.HParams(**values), (200, 500), (0.0, 2.0))
+    if last_activation(autoencoder) == "sigmoid":
+        assert "expected 0 to 1" in refusal
+    else:
+        assert refusal is None
+
+
 @pytest.mark.parametrize("name", [n for n in MODULES if "sample" in load_module(n).VERBS])
 def test_draws_follow_from_the_seed_and_lie_where_the_training_rows_do(name, planted, fit_once):
     autoencoder, _ = fit_once(name, small(name, **load_module(name).LEARNING))

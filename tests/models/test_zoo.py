@@ -244,12 +244,6 @@ def test_gene_sets_of_other_genes_are_refused():
         ("nmf", {}, (200, 500), (-0.5, 1), "found values from -0.5, expected none below 0"),
         ("nmf", {"latent_dim": 30}, (20, 500), (0, 9), "latent_dim: found 30, .* at most 20"),
         ("nmf", {"latent_dim": 20}, (20, 500), (0, 9), None),
-        ("autoencoder", {"depth": 1}, (20, 500), (0, 2), "expected 0 to 1"),
-        ("autoencoder", {"depth": 0}, (20, 500), (-3, 2), None),
-        ("linear_autoencoder", {}, (20, 500), (-3, 2), None),
-        ("sparse_autoencoder", {}, (20, 500), (0, 2), "expected 0 to 1"),
-        ("contractive_autoencoder", {}, (20, 500), (0, 2), "expected 0 to 1"),
-        ("gene_set_autoencoder", {}, (20, 500), (0, 2), "expected 0 to 1"),
     ],
 )
 def test_refusals(name, values, shape, limits, message):
