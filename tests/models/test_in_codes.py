@@ -107,6 +107,24 @@ def test_weights_of_genes_are_products_of_both_decoders(whole, bases):
     np.testing.assert_allclose(weights[25:], np.array(slope).T[25:], atol=1e-3)
 
 
+def test_bases_may_stand_in_another_order_than_their_blocks(matrix, bases, tmp_path):
+    turned = dict(reversed(bases.items()))
+    values = {"epochs": 2, "latent_dim": 6}
+    path = trained(matrix, tmp_path / "t", "linear_autoencoder", list(SIZES), values, turned)
+    bundle, X = load_bundle(path), plant(20, seed=8)
+    assert bundle.model.inside.inputs.names[0] == "b:z1" and list(bundle.genes.index) == GENES
+    a, b = (load_bundle(path).model for path in bases.values())
+    codes = np.concatenate([b.encode(X[:, 25:]), a.encode(X[:, :25])], axis=1)
+    inside = bundle.model.inside
+    np.testing.assert_allclose(bundle.model.encode(X), inside.encode(codes), atol=1e-5)
+    given_back = inside.reconstruct(codes)
+    expected = np.concatenate([a.decode(given_back[:, 4:]), b.decode(given_back[:, :4])], axis=1)
+    np.testing.assert_allclose(bundle.model.reconstruct(X), expected, atol=1e-5)
+    weights, inner = bundle.model.gene_weights(), inside.gene_weights()
+    at = inside.decode(np.zeros((1, 6), "f4"))[0]
+    np.testing.assert_allclose(weights[25:], b.gene_weights(at[:4]) @ inner[:4], rtol=1e-4)
+
+
 def test_the_file_holds_its_bases_and_is_the_same_on_a_rerun(whole, matrix, bases, tmp_path):
     values = {"epochs": 300, "learning_rate": 0.01, "latent_dim": 6}
     again = trained(matrix, tmp_path / "w", "linear_autoencoder", list(SIZES), values, bases)

@@ -152,12 +152,12 @@ def test_blocks_are_explained_alone_together_and_through_codes(workflow):
         assert (folder / "figures" / "embedding.png").exists()
     record = read_record(str(mine / "upon/grid/model.zip"))
     assert record["bases"] == ["rna-vae", "meth-pca"]
-    assert list(record["blocks"]) == ["rna", "methylation"]
+    assert record["blocks"] == {"methylation": 40, "rna": 80}
 
     # Samples without methylation: seen by the model of both blocks, not by the other.
     observed = read_observed(str(sparse / "matrix.h5ad"))
-    lacking = ~observed[:, 100:].any(axis=1)
-    assert lacking.sum() == 96 and observed[:, :100].all()
+    lacking = ~read_observed(str(sparse / "matrix.h5ad"), ["methylation"]).any(axis=1)
+    assert lacking.sum() == 96 and observed.sum() == 240 * 100 + 144 * 60
     samples = read_table(sparse / "samples.tsv")
     assert (samples["blocks"] == "rna").to_numpy()[lacking].all()
     assert len(read_table(sparse / "both-vae/none/encoding.tsv.gz")) == 240

@@ -493,7 +493,8 @@ def upon(experiment: Experiment, below: Sequence[Experiment], where: str) -> Exp
         )
     files = tuple(dict.fromkeys(chain(experiment.files, *(base.files for base in below))))
     keys = tuple(base.key for base in below)
-    return dataclasses.replace(experiment, blocks=tuple(seen), bases=keys, files=files)
+    blocks = tuple(block for block in experiment.blocks if block in seen)
+    return dataclasses.replace(experiment, blocks=blocks, bases=keys, files=files)
 
 
 def bases_of(

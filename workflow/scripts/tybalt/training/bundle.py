@@ -152,7 +152,7 @@ def model_upon(
     if not bases:
         return make_model(module, inputs, hyperparameters, seed, knowledge)
     seen = inputs_of_codes(bases, inputs.labels)
-    return InCodes(bases, make_model(module, seen, hyperparameters, seed, knowledge))
+    return InCodes(bases, make_model(module, seen, hyperparameters, seed, knowledge), inputs)
 
 
 def compute_layers(path: str, part: str, values: np.ndarray) -> np.ndarray:

@@ -45,21 +45,29 @@ class InCodes:
     inside
         The model of codes.
     inputs
-        The genes that the bases see, side by side.
+        The genes that the whole sees, in the order of the matrix, which need not be that of the
+        bases: each finds its columns by its blocks.
+
+    Raises
+    ------
+    ValueError
+        If the genes of a base are not those of its blocks here.
     """
 
-    def __init__(self, bases: Mapping[str, Any], inside: Model):
+    def __init__(self, bases: Mapping[str, Any], inside: Model, inputs: Inputs):
         self.bases = bases
         self.inside = inside
+        self.inputs = inputs
         self.hp = inside.hp
         self.knowledge = inside.knowledge
-        names = [name for bundle in bases.values() for name in bundle.model.inputs.names]
-        sizes = {
-            block: columns.stop - columns.start
-            for bundle in bases.values()
-            for block, columns in bundle.model.inputs.blocks.items()
+        positions = np.arange(inputs.size)
+        self._columns = {
+            name: np.concatenate([positions[inputs.blocks[block]] for block in bundle.blocks])
+            for name, bundle in bases.items()
         }
-        self.inputs = make_inputs(names, sizes, inside.inputs.labels)
+        for name, bundle in bases.items():
+            if [inputs.names[i] for i in self._columns[name]] != list(bundle.model.inputs.names):
+                raise ValueError(f"{name}: it was trained on other genes; train it again")
 
     def codes(self, rows: Rows) -> Rows:
         """Turn rows of genes into rows of codes; a code has no mask."""
@@ -110,13 +118,11 @@ class InCodes:
         if code is None:
             code = np.zeros(weights.shape[1])
         decoded = self.inside.decode(np.asarray(code, dtype=np.float32)[None])[0]
-        parts = [
-            bundle.model.gene_weights(decoded[columns]) @ weights[columns]
-            for bundle, columns in zip(
-                self.bases.values(), self.inside.inputs.blocks.values(), strict=True
-            )
-        ]
-        return np.concatenate(parts).astype(np.float32)
+        whole = np.empty((self.inputs.size, weights.shape[1]), np.float32)
+        for name, features in self.inside.inputs.blocks.items():
+            own = self.bases[name].model.gene_weights(decoded[features])
+            whole[self._columns[name]] = own @ weights[features]
+        return whole
 
     def n_parameters(self) -> int:
         """Return the number of trained numbers of the model inside."""
@@ -143,15 +149,13 @@ class InCodes:
         return self.inside.layers()
 
     def _encode_bases(self, X: np.ndarray) -> np.ndarray:
-        codes, start = [], 0
-        for bundle in self.bases.values():
-            width = bundle.model.inputs.size
-            codes.append(bundle.model.encode(X[:, start : start + width]))
-            start += width
-        return np.concatenate(codes, axis=1)
+        return np.concatenate(
+            [bundle.model.encode(X[:, self._columns[name]]) for name, bundle in self.bases.items()],
+            axis=1,
+        )
 
     def _decode_bases(self, codes: np.ndarray) -> np.ndarray:
-        parts = zip(self.bases.values(), self.inside.inputs.blocks.values(), strict=True)
-        return np.concatenate(
-            [bundle.model.decode(codes[:, columns]) for bundle, columns in parts], axis=1
-        )
+        X = np.empty((len(codes), self.inputs.size), np.float32)
+        for name, features in self.inside.inputs.blocks.items():
+            X[:, self._columns[name]] = self.bases[name].model.decode(codes[:, features])
+        return X
