@@ -108,6 +108,42 @@ def test_a_dataset_without_a_bar_says_so():
     assert line.startswith("No linear baseline was run,") and "module: pca" in line
 
 
+def blocks_board():
+    """Two models of RNA and one of both blocks, PCA the better one of RNA."""
+    board = leaderboard().iloc[[0, 1, 1]].reset_index(drop=True)
+    return board.assign(
+        model=["pca", "vae", "vae-both"],
+        blocks=["rna", "rna", "rna, methylation"],
+        samples=[150, 150, 200],
+        explained=[0.7, 0.6, 0.9],
+        control=["linear baseline", np.nan, np.nan],
+    )
+
+
+def test_models_compare_with_those_that_see_the_same_blocks():
+    board = blocks_board()
+    named = [(blocks, len(models)) for blocks, models in summary.by_blocks(board)]
+    assert named == [("rna", 2), ("rna, methylation", 1)]
+    lines = summary.against_the_bar(board, "type")
+    assert any("vae · grid does not clear the bar" in line for line in lines)
+    assert any("No linear baseline was run on rna, methylation" in line for line in lines)
+    assert not any("vae-both" in line for line in lines)
+
+
+def test_samples_that_lack_a_block_are_counted():
+    counts = {
+        "rna": {"samples": 150, "lacking": 50, "left_out": 0},
+        "methylation": {"samples": 210, "lacking": 0, "left_out": 10},
+    }
+    lines = summary.gaps(blocks_board(), counts)
+    assert lines[0].startswith("50 samples have no rna: training means stand there")
+    assert lines[1].startswith("10 samples of methylation were left out")
+    assert "Errors and R² compare only models that see the same blocks." in lines
+    assert "pca sees only rna: 150 of 200 samples have a code, and only they count." in lines
+    assert len(lines) == 5
+    assert summary.gaps(leaderboard(), {}) == []
+
+
 def test_warnings_name_dead_features_ties_and_drift(page):
     assert "vae · grid: 2 of 3 features are dead." in page
     assert "vae · grid: 1 other settings cannot be told from the best." in page

@@ -19,6 +19,7 @@ from tybalt.analysis.findings import oriented
 from tybalt.analysis.stratified_tests import draw_groups
 from tybalt.data.samples import Samples, read_codes, read_samples
 from tybalt.jobs.files import read_json, read_table, write_json, write_table
+from tybalt.plan.names import SOLE_BLOCK
 from tybalt.training.bundle import read_record
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,8 @@ TASK = "explain"
 LEAST_EXPLAINED = 0.05
 
 #: Columns of the leaderboard, before and after those of the contrasts.
-LEADING = ["model", "tuner", "control", "module", "evaluated_on", "mse", "explained"]
+LEADING = ["model", "tuner", "control", "module", "blocks", "samples", "evaluated_on"]
+LEADING += ["mse", "explained"]
 LEADING += ["bce_above_floor", "bce_clipped", "pearson_samples", "pearson_genes"]
 LEADING += ["knn_accuracy", "knn_low", "knn_high"]
 LEADING += ["logistic_accuracy", "logistic_low", "logistic_high"]
@@ -65,9 +67,10 @@ def evaluate_model(
     seed
         Of the bootstrap.
     evaluation
-        Output JSON, one row of the leaderboard: `evaluated_on`; means over held-out samples of
-        `mse`, `mse_of_mean` (that of the mean training sample; not a column of the leaderboard, but
-        its row of that name), `explained` (1 - mse / mse_of_mean),
+        Output JSON, one row of the leaderboard: of a dataset with several blocks the `blocks` that
+        the model sees, and how many `samples` have a code; `evaluated_on`; means over held-out
+        samples of `mse`, `mse_of_mean` (that of the mean training sample; not a column of the
+        leaderboard, but its row of that name), `explained` (1 - mse / mse_of_mean),
         `bce_above_floor` (genes x binary cross-entropy minus its entropy floor; values in
         0..1 only), `bce_clipped` (share of reconstructed values clipped), `pearson_samples` and
         `pearson_genes` (medians); balanced accuracies `knn_accuracy` and `logistic_accuracy` of the
@@ -77,7 +80,10 @@ def evaluate_model(
     """
     known = read_samples(samples, roles)
     known, codes = read_codes(encoding, known)
+    kept = read_record(model)
     record = {"evaluated_on": known.held_out}
+    if list(kept["blocks"]) != [SOLE_BLOCK]:
+        record |= {"blocks": ", ".join(kept["blocks"]), "samples": len(codes)}
     record |= reconstruction_quality(
         read_table(reconstruction_genes),
         read_table(reconstruction_samples),
@@ -87,7 +93,7 @@ def evaluate_model(
         record |= label_accuracy(codes, known, seed)
     record |= contrast_strength(read_table(associations))
     record |= training_facts(read_json(best), read_table(history))
-    warnings = list(read_record(model)["warnings"])
+    warnings = list(kept["warnings"])
     if record["explained"] < LEAST_EXPLAINED:
         warnings.append(f"R² of {record['explained']:.3f} on held-out samples")
     record["warnings"] = "; ".join(warnings)

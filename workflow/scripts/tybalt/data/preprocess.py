@@ -138,9 +138,7 @@ def preprocess_expression(
     var = pd.concat([each.var for each in read])
     obs = name_blocks(obs, read)
     notes = {
-        **{
-            f"features_{source.block}": dict(blocks[source.block]["features"]) for source in sources
-        },
+        "features": {name: dict(block["features"]) for name, block in blocks.items()},
         "scaling": {name: block["scaling"]["method"] for name, block in blocks.items()},
         "fit_on": {name: block["scaling"]["fit_on"] for name, block in blocks.items()},
         "split": split["method"],

@@ -35,7 +35,7 @@ LOOKS = {"floor": ("v", ":"), "bar": ("D", "--"), "ceiling": ("^", "-."), "contr
 
 #: Columns that say what a model cost, how it was scored or what it is like, not how good it is.
 NOT_DRAWN = {"score", "bce_clipped", "parameters", "epochs", "configurations", "trainings"}
-NOT_DRAWN |= {"active_units"}
+NOT_DRAWN |= {"active_units", "samples"}
 
 #: A control that is further from the models than this many times their range is written, not drawn.
 _FAR = 1.5

@@ -17,7 +17,7 @@ from tybalt.data.samples import Samples, read_samples
 from tybalt.jobs.files import read_json, read_table
 from tybalt.pages.html import asset, inline_image, render
 from tybalt.plan.controls import Control, controls_of
-from tybalt.plan.names import experiment_name, in_words, plural
+from tybalt.plan.names import SOLE_BLOCK, experiment_name, in_words, plural
 from tybalt.plan.places import HOME
 
 log = logging.getLogger(__name__)
@@ -132,14 +132,18 @@ def headline(
 ) -> list[str]:
     """Say in two or three sentences what was done and what came out."""
     counts = notes["counts"]
-    first = board.iloc[0]
-    held_out = f"{first['evaluated_on']} samples"
+    held_out = f"{board['evaluated_on'].iloc[0]} samples"
     lines = [
         f"{len(board)} models were trained on {title}: {len(samples.index):,} samples, "
         f"{counts['chosen_genes']:,} genes, {int(board['trainings'].sum()):,} trainings.",
-        f"On {held_out}, {experiment_name(first['model'], first['tuner'])} reconstructs expression "
-        f"best: R² = {first['explained']:.2f}.",
     ]
+    for blocks, models in by_blocks(board):
+        best = models.iloc[0]
+        what = "expression" if blocks == SOLE_BLOCK else blocks
+        lines.append(
+            f"On {held_out}, {experiment_name(best['model'], best['tuner'])} reconstructs {what} "
+            f"best: R² = {best['explained']:.2f}."
+        )
     if "knn_accuracy" in board and board["knn_accuracy"].notna().any():
         named = board.sort_values("knn_accuracy", ascending=False, kind="stable").iloc[0]
         lines.append(
@@ -149,6 +153,13 @@ def headline(
             f"{plural(samples.label_in_words)})."
         )
     return lines
+
+
+def by_blocks(board: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Part the models by the blocks that they see; only errors of the same blocks compare."""
+    if "blocks" not in board:
+        return [(SOLE_BLOCK, board)]
+    return list(board.groupby("blocks", sort=False))
 
 
 def headings(board: pd.DataFrame, label: str) -> list[str]:
@@ -208,11 +219,17 @@ def against_the_bar(board: pd.DataFrame, label: str) -> list[str]:
     bars = board[are_of_kind(board, TASK, "bar")]
     if bars.empty:
         return [
-            f"No {control.name} was run, so that nothing tells whether a model is worth more than "
-            f"it: add a model with `module: {control.module}` to `models` and `experiments`."
+            f"No {control.name} was run{of_blocks(board)}, so that nothing tells whether a model "
+            f"is worth more than it: add a model with `module: {control.module}` to `models` and "
+            "`experiments`."
             for control in controls_of(TASK, "bar")
         ]
+    if "blocks" in board and board["blocks"].nunique() > 1:
+        parts = [each for _, each in board.groupby("blocks", sort=False)]
+        return [line for each in parts for line in against_the_bar(each, label)]
     models = board[board["control"].isna()]
+    if models.empty:
+        return []
     measured = [name for name in QUALITIES if name in board and bars[name].notna().any()]
     lines = []
     for name, row in zip(names_of_rows(models), models.to_dict("records"), strict=True):
@@ -225,6 +242,11 @@ def against_the_bar(board: pd.DataFrame, label: str) -> list[str]:
                 f"{shortfall(row, bars, below, label)}."
             )
     return lines
+
+
+def of_blocks(board: pd.DataFrame) -> str:
+    """Say which blocks the models of a table see, where there are several: `` on rna``."""
+    return f" on {board['blocks'].iloc[0]}" if "blocks" in board else ""
 
 
 def shortfall(row: Mapping[str, Any], bars: pd.DataFrame, below: Sequence[str], label: str) -> str:
@@ -330,12 +352,48 @@ def warnings(
             f"{percent(notes['clipped_share'], 1)} of the values were clipped: held-out samples "
             "lie outside the range of the training samples."
         )
+    lines += gaps(board, notes["counts"].get("blocks", {}))
     unsure = [row for row in found if row["verdict"] != "confirmed"]
     lines += [
         f"{row['contrast']} in {row['model']}: {row['verdict']} (AUROC {row['test']})."
         for row in unsure
     ]
     return lines + drift(records)
+
+
+def gaps(board: pd.DataFrame, blocks: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Say which samples lack a block, and what that does to the models.
+
+    Parameters
+    ----------
+    board
+        The models.
+    blocks
+        Block -> how many samples it has, ``lacking`` and ``left_out``.
+    """
+    lines = []
+    for name, counts in blocks.items():
+        if counts["lacking"]:
+            lines.append(
+                f"{int(counts['lacking'])} samples have no {name}: training means stand there, "
+                "which losses and measures leave out."
+            )
+        if counts["left_out"]:
+            lines.append(
+                f"{int(counts['left_out'])} samples of {name} were left out, as another block "
+                "lacks them (rows: any would keep them)."
+            )
+    if "blocks" not in board:
+        return lines
+    if board["blocks"].nunique() > 1:
+        lines.append("Errors and R² compare only models that see the same blocks.")
+    most = board["samples"].max()
+    for row in board[board["samples"] < most].to_dict("records"):
+        lines.append(
+            f"{experiment_name(row['model'], row['tuner'])} sees only {row['blocks']}: "
+            f"{int(row['samples']):,} of {int(most):,} samples have a code, and only they count."
+        )
+    return lines
 
 
 def search_warnings(ranking: pd.DataFrame) -> list[str]:
