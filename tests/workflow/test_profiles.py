@@ -17,12 +17,20 @@ from snakemake_executor_plugin_slurm.partitions import get_best_partition, read_
 #: The walltime limit of Biowulf's partition quick, in minutes.
 QUICK_LIMIT = 240
 
-#: A study in which every rule has a job: a simulated and a downloaded dataset, logic genes, and
-#: new samples.
+#: A study in which every rule has a job: simulated and downloaded datasets, one of them of two
+#: blocks, logic genes, and new samples.
 EVERY_RULE = {
     "datasets": {
         "logic": {"kind": "logic-genes", "logic": {"independent": 3}},
         "pair": {"kind": "logic-genes", "logic": {"independent": 2}},
+        "omics": {
+            "kind": "simulated",
+            "simulation": {"samples": 100, "genes": 2000, "methylation": {"features": 200}},
+            "blocks": {
+                "rna": {"features": {"count": 500}},
+                "methylation": {"features": {"count": 100}},
+            },
+        },
         "new": {
             "kind": "simulated",
             "simulation": {"samples": 100, "genes": 2000},
@@ -31,6 +39,7 @@ EVERY_RULE = {
     },
     "models": {"basic": {"module": "autoencoder", "space": {"latent_dim": [1, 2]}}},
     "experiments": [
+        {"datasets": ["omics"], "models": ["demo-pca"]},
         {"datasets": ["demo", "tcga"], "models": ["demo-vae", "demo-pca"], "tuners": ["grid"]},
         {"datasets": ["logic", "pair"], "models": ["basic"], "tuners": ["grid"]},
     ],
