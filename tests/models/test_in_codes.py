@@ -12,6 +12,8 @@ from tybalt.jobs.files import read_json, read_table, write_json
 from tybalt.plan.errors import InputError
 from tybalt.training.bundle import load_bundle
 from tybalt.training.in_codes import InCodes
+from tybalt.training.model import load_module
+from tybalt.training.rows import read_rows
 from tybalt.training.train import train_model, train_trial
 
 from .planted import GENES, plant, small
@@ -152,6 +154,34 @@ def test_a_trial_in_codes_is_scored_by_the_error_of_codes(matrix, bases, tmp_pat
 def test_values_that_a_model_cannot_take_are_refused(matrix, bases, tmp_path):
     with pytest.raises(InputError, match="expected 0 to 1"):
         trained(matrix, tmp_path / "x", "sparse_autoencoder", ["rna"], None, {"a": bases["a"]})
+
+
+# What models are told of rows
+
+
+def test_classes_are_those_of_the_training_rows_and_weights_have_mean_one(matrix, tmp_path):
+    part = np.array(["train", "train", "train", "validation", "test"])[np.arange(120) % 5]
+    kind = np.where(part == "train", np.array(["b", "a"])[np.arange(120) % 2], "c").astype(object)
+    kind[0] = None
+    obs = pd.DataFrame({"split": part, "kind": kind, "size": np.arange(120.0) + 1}, SAMPLES)
+    var = pd.DataFrame({"block": np.repeat(list(SIZES), list(SIZES.values()))}, GENES)
+    path = str(tmp_path / "m.h5ad")
+    write_matrix(path, plant(120, seed=4), obs, var, {})
+    rows = read_rows(path, ["train", "validation"], None, {"label": "kind", "weight": "size"})
+    train = rows["train"]
+    assert train.inputs.labels == ("a", "b") and list(train.inputs.blocks) == list(SIZES)
+    expected = [{"a": 0, "b": 1}.get(name, -1) for name in kind[part == "train"]]
+    assert train.label.tolist() == expected and train.label[0] == -1
+    assert (rows["validation"].label == -1).all(), "a class that no training row has"
+    sizes = (np.arange(120.0) + 1)[part == "train"]
+    np.testing.assert_allclose(train.weight, sizes / sizes.mean(), rtol=1e-6)
+    assert list(train.names) == [s for s, p in zip(SAMPLES, part, strict=True) if p == "train"]
+
+
+def test_a_model_that_cannot_encode_is_kept_without_codes(matrix, tmp_path, monkeypatch):
+    monkeypatch.setattr(load_module("pca"), "VERBS", ("reconstruct",))
+    bundle = load_bundle(trained(matrix, tmp_path / "p", "pca", list(SIZES)))
+    assert bundle.codes.shape == (72, 0)
 
 
 # Rows that a model cannot see

@@ -50,7 +50,8 @@ class Bundle:
         Index = gene, in the order of the model's inputs; columns block, offset, scale, minimum,
         maximum, mean (raw scale).
     codes
-        Codes of the training samples; index = sample, columns z1 ... zK.
+        Codes of the training samples; index = sample, columns z1 ... zK, or none where the model
+        cannot encode.
     notes
         Plain values that say how the model was trained.
     base_files

@@ -279,10 +279,12 @@ class GradientModel(KerasWeights):
 
     def layers(self) -> dict[str, Any]:
         """Describe encoder and decoder; see `Model.layers`."""
-        latent = self.model.get_layer("latent").output
-        reconstruction = self._predictions[RECONSTRUCTION]
-        encoder = {"encoder": (self.model.input, latent)}
-        return self.describe({**encoder, "decoder": (self._code, reconstruction)})
+        if "latent" not in {layer.name for layer in self.model.layers}:
+            return self.describe({})
+        parts = {"encoder": (self.model.input, self.model.get_layer("latent").output)}
+        if RECONSTRUCTION in self._predictions:
+            parts["decoder"] = (self._code, self._predictions[RECONSTRUCTION])
+        return self.describe(parts)
 
     def _weights(self) -> list[Any]:
         return self.model.weights

@@ -178,13 +178,16 @@ def train_model(
     result = trained.result
     if result.status != "ok":
         raise RuntimeError(f"{best}: the training of the winner diverged; see {history}")
-    codes = trained.model.encode(trained.rows.X)
+    codes = pd.DataFrame(index=trained.samples)  # of a model that cannot encode
+    if "encode" in load_module(training["module"]).VERBS:
+        values = trained.model.encode(trained.rows.X)
+        codes = pd.DataFrame(values, trained.samples, feature_names(values.shape[1]))
     columns = ["block", "offset", "scale", "minimum", "maximum", "mean"]
     bundle = Bundle(
         module=training["module"],
         model=trained.model,
         genes=read_var(matrix, training["blocks"])[columns],
-        codes=pd.DataFrame(codes, trained.samples, feature_names(codes.shape[1])),
+        codes=codes,
         notes={
             "scaling": read_notes(matrix)["scaling"],
             "seed": winner["seed"],
