@@ -175,9 +175,9 @@ def compute(
     arrays
         Name -> array of everything that the steps name.
     values
-        Rows x columns that go in.
+        Rows x columns that go in; double precision stays so.
     """
-    results = {INPUT: np.asarray(values, dtype=np.float32)}
+    results = {INPUT: np.asarray(values)}
     for step in steps:
         taken = [results[name] for name in step["inputs"]]
         results[step["name"]] = _compute_step(step, arrays, taken)
