@@ -9,6 +9,7 @@ import sys
 os.environ["KERAS_BACKEND"] = "jax"
 
 import jax
+import keras
 import numpy as np
 from tests.models.planted import GENES, GRADIENT_MODULES, settings_of_optimizers, small
 
@@ -27,6 +28,9 @@ def plain_loop(model, engine, rows, epochs):
     trained = [v.value for v in model.trainable_variables]
     others = [v.value for v in model.non_trainable_variables]
     optimizer = [v.value for v in model.optimizer.variables]
+    by_name = {layer.name: layer for layer in engine.penalties}
+    looked_into = {name: layer.input for name, layer in by_name.items()}
+    whole = keras.Model(model.input, (model.output, looked_into))
     where = {v.path: i for i, v in enumerate(model.non_trainable_variables)}
     weights = np.ones(len(rows), "f4") if rows.weight is None else rows.weight
     for epoch in range(1, epochs + 1):
@@ -41,10 +45,15 @@ def plain_loop(model, engine, rows, epochs):
                 for layer, drawn in zip(engine.noises, noise, strict=True):  # noqa: B023
                     layer._given = drawn[start : start + BATCH]
                 x = rows.X[chosen]
-                seen, moved, penalties = model.stateless_call(
+                (seen, looked), moved, penalties = whole.stateless_call(
                     values, others, x, training=True, return_losses=True
                 )
                 outputs = seen if isinstance(seen, dict) else {"reconstruction": seen}
+                if rows.weight is not None:  # which no layer knows
+                    penalties = [
+                        layer.weight_at(epoch) * (weights[chosen] * layer.term(looked[name])).mean()  # noqa: B023
+                        for name, layer in by_name.items()
+                    ]
                 terms = [
                     term.weight_at(epoch) * weights[chosen] * term.per_row(x, outputs, observed)  # noqa: B023
                     for term in model.loss.terms
@@ -78,7 +87,7 @@ X = rng.random((109, len(GENES)), dtype=np.float32)
 plain = Rows(X, make_inputs(GENES))
 blocks = make_inputs(GENES, BLOCKS)
 masked = Rows(X, blocks, rng.random(X.shape) > 0.2, weight=rng.random(109).astype("f4") + 0.5)
-# Layers know no weights of rows, so what has penalties is compared without them.
 wrong = [(module, values) for module, values in SETTINGS if differs(module, values, plain)]
-wrong += ["two_predictions, masked"] * differs("two_predictions", {"kappa": 0.5}, masked)
+for module in ("two_predictions", "vae"):  # a weighted term, and a weighted penalty
+    wrong += [f"{module}, masked"] * differs(module, {"kappa": 0.5}, masked)
 sys.exit(f"the engine and the plain loop differ: {wrong}" if wrong else 0)
