@@ -344,6 +344,19 @@ def test_features_that_no_training_sample_has_are_refused(tmp_path, rank_on, adv
     assert not {"G0", "G3"} & set(read_var(run(tmp_path, [gaps], fewer)).index)
 
 
+def test_a_sample_with_empty_cells_alone_counts_as_one_that_the_block_lacks(tmp_path):
+    empty = RNA.assign(s30=np.nan)
+    matrix = run(tmp_path, tables=(empty, CPG), rows="any")
+    obs = read_obs(matrix)
+    assert obs["blocks"]["s30"] == "methylation" and obs["blocks"]["s31"] == "rna, methylation"
+    assert not read_observed(matrix, ["rna"])[list(obs.index).index("s30")].any()
+
+
+def test_samples_without_any_value_are_refused(tmp_path):
+    message = refused(tmp_path, tables=(RNA.assign(s30=np.nan),), blocks={"rna": block(5)})
+    assert "1 samples (s30) have no value in any chosen feature of rna; take them out" in message
+
+
 def test_a_block_of_held_out_samples_alone_is_refused(tmp_path):
     obs = read_obs(run(tmp_path, [RNA], {"rna": block(8)}, name="first.h5ad"))
     (tmp_path / "samples.tsv").unlink()

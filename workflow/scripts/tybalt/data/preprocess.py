@@ -136,6 +136,7 @@ def preprocess_expression(
     check_names(read)
     X = read[0].X if len(read) == 1 else np.concatenate([each.X for each in read], axis=1)
     var = pd.concat([each.var for each in read])
+    check_rows(obs, read)
     obs = name_blocks(obs, read)
     notes = {
         "features": {name: dict(block["features"]) for name, block in blocks.items()},
@@ -222,6 +223,17 @@ def join_rows(sources: Sequence[Source], rows: str) -> tuple[list[str], dict[str
     return sorted(kept), counts
 
 
+def check_rows(obs: pd.DataFrame, read: Sequence["ReadBlock"]) -> None:
+    """Refuse samples without any value in the chosen features: nothing can be said of them."""
+    empty = obs.index[~np.any([each.has_row for each in read], axis=0)]
+    if len(empty):
+        raise InputError(
+            f"{len(empty)} samples ({', '.join(empty[:_SHOWN])}) have no value in any chosen "
+            f"feature of {' or '.join(each.name for each in read)}; take them out of the files, or "
+            "choose more features"
+        )
+
+
 def name_blocks(obs: pd.DataFrame, read: Sequence["ReadBlock"]) -> pd.DataFrame:
     """Add the column `blocks` where rows lack some: the names of those that each row has."""
     if all(each.has_row.all() for each in read):
@@ -285,7 +297,7 @@ class ReadBlock:
     observed
         bool, as X: what was measured; None if all was.
     has_row
-        Which samples the block has at all.
+        Of which samples the block has a value in any chosen feature.
     n_clipped
         How many values were clipped.
     counts
@@ -363,7 +375,8 @@ def read_block(
         "genes: %d chosen; %.4g %% of the values clipped", len(names), 100 * n_clipped / X.size
     )
     var = var.assign(block=source.block)
-    return ReadBlock(source.block, X, var, observed, has_row, n_clipped, counts)
+    measured = np.full(len(X), True) if observed is None else observed.any(axis=1)
+    return ReadBlock(source.block, X, var, observed, measured, n_clipped, counts)
 
 
 def check_measured(
