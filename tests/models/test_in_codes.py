@@ -10,10 +10,10 @@ from tybalt.analysis.encoding import encode_samples, weigh_genes
 from tybalt.data.matrix import write_matrix
 from tybalt.jobs.files import read_json, read_table, write_json
 from tybalt.plan.errors import InputError
-from tybalt.training.bundle import load_bundle
+from tybalt.training.bundle import compute_layers, load_bundle
 from tybalt.training.in_codes import InCodes
 from tybalt.training.model import load_module
-from tybalt.training.rows import read_rows
+from tybalt.training.rows import Rows, read_rows
 from tybalt.training.train import train_model, train_trial
 
 from .planted import GENES, plant, small
@@ -92,6 +92,25 @@ def test_genes_are_encoded_and_reconstructed_by_way_of_the_bases(whole, bases):
     assert np.mean((expected - X) ** 2) < 0.5 * X.var(axis=0).mean()
     Z = bundle.model.encode(X)
     np.testing.assert_allclose(bundle.model.decode(Z), expected, atol=1e-5)
+
+
+def test_numpy_computes_the_whole_by_way_of_the_bases(whole):
+    model, X = load_bundle(whole).model, plant(20, seed=8)
+    Z = model.encode(X)
+    np.testing.assert_allclose(compute_layers(whole, "encoder", X), Z, atol=1e-5)
+    np.testing.assert_allclose(compute_layers(whole, "decoder", Z), model.decode(Z), atol=1e-5)
+
+
+def test_codes_of_what_was_not_measured_do_not_count(whole):
+    model, X = load_bundle(whole).model, plant(20, seed=8)
+    observed = np.ones(X.shape, bool)
+    observed[:5, 25:] = False
+    observed[7, 3] = False
+    rows = model.codes(Rows(X, model.inputs, observed, names=np.arange(20)))
+    assert not rows.observed[:5, 4:].any() and rows.observed[:, :4].all()
+    assert rows.observed[5:].all() and rows.names is not None
+    observed[:5] = True
+    assert model.codes(Rows(X, model.inputs, observed)).observed is None
 
 
 def test_weights_of_genes_are_products_of_both_decoders(whole, bases):

@@ -93,7 +93,7 @@ def test_a_search_with_two_tuners_has_to_be_named():
     both = [{"datasets": ["omics"], "models": ["rna", "meth"], "tuners": ["grid", "random"]}]
     both += [{"datasets": ["omics"], "models": ["upon"]}]
     found = message_of(experiments=both)
-    assert "models.upon.codes_of: found 'rna', which names no experiment" in found
+    assert "models.upon.codes_of: found 'rna', which names no single experiment" in found
     assert "omics/rna/grid, omics/rna/random" in found and "name it as model/tuner" in found
     upon = {"module": "linear_autoencoder", "codes_of": ["rna/random", "meth"]}
     planned = study(experiments=both, models={"upon": upon})
@@ -104,7 +104,7 @@ def test_a_search_with_two_tuners_has_to_be_named():
     ("models", "message"),
     [
         (
-            {"rna": {"module": "vae", "codes_of": "third", "space": {"depth": [0, 1]}}},
+            {"rna": {"module": "pca", "codes_of": "third", "space": {"latent_dim": [2, 3]}}},
             "upon -> rna -> third",
         ),
         (
@@ -116,11 +116,15 @@ def test_a_search_with_two_tuners_has_to_be_named():
         ({"all": {"module": "pca", "blocks": ["rna", "rna"]}}, "expected no value twice"),
         (
             {"upon": {"module": "pca", "codes_of": ["rna", "all"]}},
-            "models.upon.codes_of: rna and all both see the block rna",
+            "models.upon.codes_of: rna/grid and all/none both see the block rna",
         ),
         (
             {"upon": {"module": "pca", "codes_of": "rna", "blocks": ["rna"]}},
             "models.upon.blocks: a model in the codes of others sees what they see",
+        ),
+        (
+            {"upon": {"module": "vae", "codes_of": "rna"}},
+            "models.upon.codes_of: the model would see codes, which may have any values, but",
         ),
     ],
 )
@@ -130,7 +134,7 @@ def test_models_that_cannot_build_on_each_other_are_refused(models, message):
 
 def test_a_base_that_no_experiment_trains_is_refused():
     found = message_of(experiments=[{"datasets": ["omics"], "models": ["upon", "meth"]}])
-    assert "there is none of rna on omics" in found and "add it to `experiments`" in found
+    assert "there is none of rna on omics" in found and "add one to `experiments`" in found
 
 
 @pytest.fixture

@@ -122,7 +122,7 @@ def test_a_dry_run_shows_what_a_model_on_models_waits_for(workflow):
     ("models", "message"),
     [
         ({"both-pca": {"module": "pca", "blocks": ["protein"]}}, "mine has no block 'protein'"),
-        ({"rna-vae": {"module": "vae", "codes_of": "upon"}}, "is a circle"),
+        ({"rna-vae": {"module": "pca", "codes_of": "upon"}}, "is a circle"),
     ],
 )
 def test_what_cannot_be_planned_is_one_message(models, message, workflow):

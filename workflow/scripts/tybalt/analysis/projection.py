@@ -243,7 +243,14 @@ def read_blocks_of(
         tables.append(table)
     kept = set(join_rows(sources, options["rows"])[0])
     in_order = dict.fromkeys(name for source in sources for name in source.ids if name in kept)
-    return pd.concat([table.reindex(list(in_order)) for table in tables], axis=1)
+    values = pd.concat([table.reindex(list(in_order)) for table in tables], axis=1)
+    empty = values.index[values.isna().all(axis=1)]
+    if len(empty):
+        raise InputError(
+            f"{', '.join(paths)}: {len(empty)} samples ({', '.join(empty[:3])}) have no value in "
+            "any gene of the model; take them out"
+        )
+    return values
 
 
 def words_of(block: str, genes: pd.DataFrame) -> str:

@@ -170,8 +170,9 @@ def check_weight(table: pd.DataFrame, weight: str | None, where: str) -> None:
     values = pd.to_numeric(table[weight], errors="coerce")
     wrong = table.index[~(np.isfinite(values) & (values > 0))]
     if len(wrong):
+        found = table[weight][wrong[0]]
         raise InputError(
             f"{where}: roles.weight: {len(wrong)} samples have no {weight} above 0 ({wrong[0]}: "
-            f"{table[weight][wrong[0]]!r}), expected a positive number for each; fill the column "
-            "in, or take the role away"
+            f"{found if pd.notna(found) else 'empty'}), expected a positive number for each; fill "
+            "the column in, or take the role away"
         )

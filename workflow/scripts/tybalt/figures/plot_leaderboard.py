@@ -92,7 +92,13 @@ def draw_comparison(rows: pd.DataFrame, task: str, title: str) -> Figure:
         "Bars are the intervals of the table. Arrows point to the better side, or to a control "
         "far off."
     ]
-    warned = zip(names, rows["warnings"].fillna(""), strict=True)
+    if "blocks" in rows and rows["blocks"].nunique() > 1:
+        notes.append("Models see different blocks: errors compare only where these are the same.")
+        named = zip(names, rows["blocks"].fillna(""), strict=True)
+        names = [f"{name}\n{blocks}".strip() for name, blocks in named]
+        for panel in panels[:, 0]:
+            panel.set_yticks(range(len(rows)), names, fontsize=SMALL)
+    warned = zip(names_of_rows(rows), rows["warnings"].fillna(""), strict=True)
     notes += [f"{name}: {warning}." for name, warning in warned if warning]
     add_note(figure, " ".join(notes))
     return figure

@@ -131,6 +131,11 @@ def check_blocks(where: str, dataset: Mapping[str, Any]) -> None:
     named, own = dataset.get("blocks"), getattr(kind_of(dataset), "check_blocks", None)
     if named is None:
         return
+    if SOLE_BLOCK in named:
+        raise InputError(
+            f"{where}.blocks.{SOLE_BLOCK}: this name means the only matrix of a dataset without "
+            "`blocks`; choose another, such as rna"
+        )
     if own is None:
         able = [name for name, kind in kinds().items() if hasattr(kind, "check_blocks")]
         raise InputError(
@@ -210,7 +215,7 @@ def resolve_roles(
         if key not in definition:
             continue
         name = definition[key]
-        if name not in columns and name in SINGLE_ROLES:
+        if name not in columns and name in ("group", "label"):
             if not roles.get(name):
                 raise InputError(
                     f"{where}.{key}: no column plays the role `{name}`; set roles.{name}, or "

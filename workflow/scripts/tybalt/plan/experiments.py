@@ -18,6 +18,7 @@ from tybalt.plan import hyperparameters as hps
 from tybalt.plan.datasets import complete_dataset, expand, kind_of
 from tybalt.plan.errors import InputError, suggest
 from tybalt.plan.models_and_tuners import (
+    check_codes,
     check_model,
     check_scaling,
     coerce_space,
@@ -386,8 +387,10 @@ def build_experiment(config: Mapping[str, Any], dataset: str, model: str, tuner:
     first = {name: values[0] for name, values in space.items()}
     described = config["datasets"][dataset]
     blocks = choose_blocks(entry.get("blocks"), dataset, described["blocks"], where)
-    if "codes_of" not in entry:
-        values = {**entry["fixed"], **first}
+    values = {**entry["fixed"], **first}
+    if "codes_of" in entry:
+        check_codes(module, values, where)
+    else:
         check_scaling(described, dataset, module, values, blocks, where)
     if "label" in getattr(module, "USES", ()) and not described["roles"].get("label"):
         raise InputError(
@@ -488,7 +491,8 @@ def upon(experiment: Experiment, below: Sequence[Experiment], where: str) -> Exp
     twice = [block for block, times in Counter(seen).items() if times > 1]
     if twice:
         raise InputError(
-            f"{where}: {' and '.join(base.model for base in below)} both see the block {twice[0]}; "
+            f"{where}: {' and '.join('/'.join(base.key[1:]) for base in below)} both see the block "
+            f"{twice[0]}; "
             "expected models of different blocks (models.<name>.blocks)"
         )
     files = tuple(dict.fromkeys(chain(experiment.files, *(base.files for base in below))))
@@ -516,8 +520,9 @@ def bases_of(
         if not exact and (by or len(known) != 1):
             listed = ", ".join("/".join(each) for each in known) or f"none of {base} on {dataset}"
             raise InputError(
-                f"{where}: found {name!r}, which names no experiment of the study on {dataset} "
-                f"(there is {listed}); add it to `experiments`, or name it as model/tuner"
+                f"{where}: found {name!r}, which names no single experiment of the study on "
+                f"{dataset} (there is {listed}); add one to `experiments`, or name it as "
+                "model/tuner"
             )
         found += exact or known
     return found

@@ -135,6 +135,17 @@ def check_scaling(
             )
 
 
+def check_codes(module: ModuleType, hyperparameters: Mapping[str, Any], where: str) -> None:
+    """Check that a model in the codes of others takes values of any size and sign."""
+    hp = hps.coerce(module.HParams, hyperparameters, where)
+    refusal = module.refuse(hp, MANY, Z_SCORES)
+    if refusal:
+        raise InputError(
+            f"{where}.codes_of: the model would see codes, which may have any values, but "
+            f"{refusal.partition(';')[0]}; choose a module such as linear_autoencoder or pca"
+        )
+
+
 def named_files(module: ModuleType, values: Mapping[str, Any], where: str) -> tuple[Path, ...]:
     """Find the files that a model's hyperparameters name: fixed, searched or by default.
 

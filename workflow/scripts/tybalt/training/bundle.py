@@ -107,7 +107,7 @@ def save_bundle(bundle: Bundle, path: str) -> None:
             _add(archive, f"bases/{name}.zip", content)
 
 
-def read_record(path: str) -> dict[str, Any]:
+def read_record(path: str | BinaryIO) -> dict[str, Any]:
     """Read what a bundle says of its model, without building the model."""
     with zipfile.ZipFile(path) as archive:
         return json.loads(archive.read("model.json"))
@@ -156,7 +156,7 @@ def model_upon(
     return InCodes(bases, make_model(module, seen, hyperparameters, seed, knowledge), inputs)
 
 
-def compute_layers(path: str, part: str, values: np.ndarray) -> np.ndarray:
+def compute_layers(path: str | BinaryIO, part: str, values: np.ndarray) -> np.ndarray:
     """Encode or decode with NumPy alone: no Keras is loaded, and no model of `tybalt.models`.
 
     Parameters
@@ -164,20 +164,39 @@ def compute_layers(path: str, part: str, values: np.ndarray) -> np.ndarray:
     path
         ``model.zip``.
     part
-        ``encoder`` (scaled values -> codes) or ``decoder`` (codes -> scaled values); of a model in
-        the codes of others, between the codes of those and its own.
+        ``encoder`` (scaled values -> codes) or ``decoder`` (codes -> scaled values).
     values
         Rows x columns.
 
     Raises
     ------
     KeyError
-        If the model has no such part that is made of layers.
+        If the model, or one that it builds on, has no such part that is made of layers.
     """
     with zipfile.ZipFile(path) as archive:
-        steps = json.loads(archive.read("model.json"))[part]
-        arrays = _read_arrays(archive, "")
-    return compute(steps, arrays, values)
+        record = json.loads(archive.read("model.json"))
+        steps, arrays = record[part], _read_arrays(archive, "")
+        bases = [io.BytesIO(archive.read(f"bases/{name}.zip")) for name in record["bases"]]
+    if not bases:
+        return compute(steps, arrays, values)
+    columns = [_columns_of_base(record["blocks"], read_record(base)["blocks"]) for base in bases]
+    if part == "encoder":
+        seen = zip(bases, columns, strict=True)
+        codes = [compute_layers(base, part, values[:, chosen]) for base, chosen in seen]
+        return compute(steps, arrays, np.concatenate(codes, axis=1))
+    codes = compute(steps, arrays, values)
+    decoded = np.empty((len(codes), sum(record["blocks"].values())), codes.dtype)
+    start = 0
+    for base, chosen in zip(bases, columns, strict=True):
+        width = read_record(base)["hyperparameters"]["latent_dim"]
+        decoded[:, chosen] = compute_layers(base, part, codes[:, start : start + width])
+        start += width
+    return decoded
+
+
+def _columns_of_base(whole: Mapping[str, int], own: Mapping[str, int]) -> np.ndarray:
+    """Return the columns of a base among those of a model that builds on it, by their blocks."""
+    return np.flatnonzero(np.isin(np.repeat(list(whole), list(whole.values())), list(own)))
 
 
 def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:

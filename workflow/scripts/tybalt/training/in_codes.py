@@ -5,6 +5,7 @@ inside sees their codes as its columns, one block for each; from outside the who
 reconstructs and weighs genes like any other, by way of the models that it builds on.
 """
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -70,9 +71,21 @@ class InCodes:
                 raise ValueError(f"{name}: it was trained on other genes; train it again")
 
     def codes(self, rows: Rows) -> Rows:
-        """Turn rows of genes into rows of codes; a code has no mask."""
-        X = self._encode_bases(rows.X)
-        return Rows(X, self.inside.inputs, label=rows.label, weight=rows.weight)
+        """Turn rows of genes into rows of codes.
+
+        The code of a base of whose genes a row has nothing is that of the training means: it counts
+        as not observed.
+        """
+        observed = None
+        if rows.observed is not None:
+            observed = np.empty((len(rows), self.inside.inputs.size), bool)
+            for name, features in self.inside.inputs.blocks.items():
+                seen = rows.observed[:, self._columns[name]].any(axis=1)
+                observed[:, features] = seen[:, None]
+            observed = None if observed.all() else observed
+        return dataclasses.replace(
+            rows, X=self._encode_bases(rows.X), inputs=self.inside.inputs, observed=observed
+        )
 
     def fit(
         self, train: Rows, validation: Rows, seed: int, first_epoch: int = 1
@@ -104,10 +117,11 @@ class InCodes:
         X
             Samples x genes, of all bases.
         source, target
-            Names of bases.
+            Blocks, each seen by one base.
         """
-        codes = self.inside.translate(self._encode_bases(X), source, target)
-        return self.bases[target].model.decode(codes)
+        of_block = {block: name for name, base in self.bases.items() for block in base.blocks}
+        codes = self.inside.translate(self._encode_bases(X), of_block[source], of_block[target])
+        return self.bases[of_block[target]].model.decode(codes)
 
     def gene_weights(self, code: np.ndarray | None = None) -> np.ndarray:
         """Return genes x features: weights of the bases times those of the model inside.

@@ -339,16 +339,26 @@ class ClosedFormModel:
         """Fit once; the loss is the mean squared error."""
         if train.observed is not None:
             log.info("a closed form: values that were not measured count as their filled-in ones")
+        if train.weight is not None:
+            log.warning("a closed form: in the fit all samples weigh the same (roles.weight)")
         self.fitted = self.module.fit(train, self.hp, seed)
-        mse = float(np.mean(self._errors(train)["mse"]))
-        measured = self._errors(validation)
+        mse = self._mean_error(train)
+        measured = summarize(self._errors(validation), validation.weight)
         yield {
             "epoch": 1,
             "loss": mse,
             "reconstruction": mse,
-            **summarize({**measured, "reconstruction": measured["mse"]}, validation.weight),
+            **measured,
+            "validation_reconstruction": measured["validation_mse"],
             "eligible": True,
         }
+
+    def _mean_error(self, rows: Rows) -> float:
+        """Return the mean squared error of what was observed."""
+        errors = self._errors(rows)
+        if rows.observed is None:
+            return float(np.mean(errors["mse"]))
+        return summarize(errors)["validation_mse"]
 
     def encode(self, X: np.ndarray) -> np.ndarray:
         """Return the codes: samples x features."""

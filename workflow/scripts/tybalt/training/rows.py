@@ -137,8 +137,6 @@ def read_rows(
         for role in ("label", "weight")
     )
     classes = [] if label is None else sorted(set(label[is_train]) - {None})
-    if weight is not None:
-        weight = (weight / weight[is_train].mean()).astype(np.float32)
     chosen = {k: n for k, n in read_blocks(matrix).items() if blocks is None or k in blocks}
     inputs = make_inputs(read_features(matrix, blocks), chosen, classes)
     found = {
@@ -156,6 +154,12 @@ def read_rows(
         for part, X in read_parts(matrix, parts, blocks).items()
     }
     check_observed(matrix, found[parts[0]])
+    if weight is not None:
+        mean = found[parts[0]].weight.mean()
+        found = {
+            part: dataclasses.replace(rows, weight=(rows.weight / mean).astype(np.float32))
+            for part, rows in found.items()
+        }
     return found
 
 
