@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tybalt.analysis.control_rows import models_of, names_of_rows, with_controls
-from tybalt.figures.plot_leaderboard import draw_comparison
+from tybalt.figures.plot_leaderboard import best_of_alike, draw_comparison
 from tybalt.plan import controls
 from tybalt.plan.controls import CONTROLS, Control
 from tybalt.plan.models_and_tuners import available
@@ -99,3 +99,11 @@ def test_one_model_alone_is_drawn_with_all_controls(task):
 def lines_through(panel):
     """Lines that go through a whole panel."""
     return [line for line in panel.lines if list(line.get_ydata()) == [0, 1]]
+
+
+def test_only_models_of_the_same_blocks_compete():
+    table = pd.DataFrame({"blocks": ["rna", "rna", "rna, protein", np.nan]})
+    compared = np.array([0.2, 0.1, 0.1, np.nan])
+    assert best_of_alike(table, compared, lower=True) == {0.1: ["rna", "rna, protein"]}
+    assert best_of_alike(table, compared, lower=False) == {0.2: ["rna"], 0.1: ["rna, protein"]}
+    assert best_of_alike(table.drop(columns="blocks"), compared, lower=True) == {0.1: [""]}

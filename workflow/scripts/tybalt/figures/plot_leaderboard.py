@@ -95,7 +95,7 @@ def draw_comparison(rows: pd.DataFrame, task: str, title: str) -> Figure:
     if "blocks" in rows and rows["blocks"].nunique() > 1:
         notes.append("Models see different blocks: errors compare only where these are the same.")
         named = zip(names, rows["blocks"].fillna(""), strict=True)
-        names = [f"{name}\n{blocks}".strip() for name, blocks in named]
+        names = [f"{name} ({blocks})" if blocks else name for name, blocks in named]
         for panel in panels[:, 0]:
             panel.set_yticks(range(len(rows)), names, fontsize=SMALL)
     warned = zip(names_of_rows(rows), rows["warnings"].fillna(""), strict=True)
@@ -175,16 +175,29 @@ def draw_measure(
         write_at_the_edge(panel, values[row], row, values[row] < np.nanmin(compared))
     arrow = "← " if lower_is_better(measure) else ""
     heading = f"{arrow}{readable(measure)}{'' if arrow else ' →'}"
-    if np.isfinite(compared).any():
-        first = np.nanmin(compared) if lower_is_better(measure) else np.nanmax(compared)
-        best = compared == first
+    first = best_of_alike(table, compared, lower_is_better(measure))
+    for value in set(first):
+        best = compared == value
+        best &= np.isin(table.get("blocks", pd.Series("", table.index)).fillna(""), first[value])
         panel.plot(values[best], rows[best], "*", color=ORANGE, markersize=17, mec="white")
-        heading += f"\nbest {number(first)}"
+    if len(first) == 1:
+        heading += f"\nbest {number(next(iter(first)))}"
     panel.set_title(heading, fontsize=MEDIUM - 1)
     panel.xaxis.set_major_locator(MaxNLocator(3))
     panel.xaxis.set_major_formatter(lambda value, _: number(value))
     panel.margins(x=0.12)
     panel.grid(axis="y")
+
+
+def best_of_alike(table: pd.DataFrame, compared: np.ndarray, lower: bool) -> dict[float, list[str]]:
+    """Find the best value among models of the same blocks: value -> the blocks it is best of."""
+    blocks = table.get("blocks", pd.Series("", table.index)).fillna("").to_numpy()
+    found: dict[float, list[str]] = {}
+    for name in dict.fromkeys(blocks):
+        values = compared[(blocks == name) & np.isfinite(compared)]
+        if len(values):
+            found.setdefault(values.min() if lower else values.max(), []).append(name)
+    return found
 
 
 def far_from(compared: np.ndarray, values: np.ndarray) -> np.ndarray:
