@@ -286,8 +286,14 @@ def test_real_data_equals_plain_pandas_gene_by_gene(tmp_path):
         str(tmp_path / "samples.tsv"),
         SETTINGS
         | {
-            "genes": {**PUBLISHED["genes"], "count": 5_000},
-            "scaling": PUBLISHED["scaling"],
+            "blocks": {
+                "expression": {
+                    "features": {**PUBLISHED["genes"], "count": 5_000, "missing": "zero"},
+                    "scaling": PUBLISHED["scaling"],
+                    "prefix": "",
+                }
+            },
+            "rows": "all",
             "split": PUBLISHED["split"],
             "clinical": {
                 "columns": {"sample": "sample_id", "cancer_type": "acronym"},

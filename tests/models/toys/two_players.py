@@ -23,7 +23,9 @@ class HParams:
     """Hyperparameters of the toy."""
 
     latent_dim: int = common.latent_dim(5)
-    adversarial: float = hyperparameter(0.01, "Weight of deceiving the critic.", low=0)
+    adversarial: float = hyperparameter(
+        0.01, "Weight of deceiving the critic.", low=0, source="Makhzani 2015"
+    )
     learning_rate: float = common.learning_rate(0.001)
     batch_size: int = common.batch_size()
     epochs: int = common.epochs(10)

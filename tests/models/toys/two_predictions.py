@@ -22,8 +22,8 @@ class HParams:
     """Hyperparameters of the toy."""
 
     latent_dim: int = common.latent_dim(5)
-    cross: float = hyperparameter(0.5, "Weight of the second prediction.", low=0)
-    kappa: float = hyperparameter(1.0, "Its warm-up.", low=0, open_low=True, high=1)
+    cross: float = hyperparameter(0.5, "Weight of the second prediction.", low=0, source="ours")
+    kappa: float = hyperparameter(1.0, "Its warm-up.", low=0, open_low=True, high=1, source="ours")
     learning_rate: float = common.learning_rate(0.001)
     batch_size: int = common.batch_size()
     epochs: int = common.epochs(10)
