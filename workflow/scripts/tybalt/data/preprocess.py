@@ -114,7 +114,7 @@ def preprocess_expression(
     blocks, split, roles = (settings[key] for key in ("blocks", "split", "roles"))
     barcodes = settings["clinical"]["barcodes"]
     for name, block in blocks.items():
-        check_block(key_of(name), block)
+        check_block(name, block)
     paths = [expression] if isinstance(expression, str) else expression
     sources = [
         Source(name, path, header, read_sample_ids(header, barcodes, path))
@@ -160,10 +160,15 @@ def key_of(block: str) -> str:
     return "" if block == SOLE_BLOCK else f"blocks.{block}."
 
 
-def check_block(where: str, block: Mapping[str, Any]) -> None:
-    """Check the choices of one block; `where` comes before the key in messages."""
+def features_key(block: str) -> str:
+    """Return the key under which a block's features are chosen."""
+    return "genes" if block == SOLE_BLOCK else f"{key_of(block)}features"
+
+
+def check_block(name: str, block: Mapping[str, Any]) -> None:
+    """Check the choices of one block."""
     features, scaling = block["features"], block["scaling"]
-    named = f"{where}features" if where else "genes"
+    where, named = key_of(name), features_key(name)
     _check_choice(f"{named}.rank_by", features["rank_by"], RANK_STATISTICS)
     _check_choice(f"{named}.rank_on", features["rank_on"], SAMPLES_USED)
     _check_choice(f"{named}.duplicates", features["duplicates"], DUPLICATES)
@@ -349,7 +354,6 @@ def read_block(
             "blocks have too, or leave the block out"
         )
     rank = of_measured(RANK_STATISTICS[features["rank_by"]])
-    key = key_of(source.block)
     best, counts = select_genes(
         source.path,
         source.header,
@@ -358,7 +362,7 @@ def read_block(
         features["duplicates"],
         threads,
         keep_missing,
-        f"{key}features.count" if key else "genes.count",
+        f"{features_key(source.block)}.count",
     )
     names, statistic, slots = best.ranked(features["count"])
     if keep_missing:
@@ -395,8 +399,8 @@ def check_measured(
     ]
     if unseen:
         fewer = f"choose at most {len(names) - len(unseen)}"
-        key = f"{key_of(source.block)}features" if key_of(source.block) else "genes"
-        advice = fewer if rank_on == "train" else f"set {key}.rank_on: train"
+        narrower = f"set {features_key(source.block)}.rank_on: train"
+        advice = fewer if rank_on == "train" else narrower
         raise InputError(
             f"{source.path}: {len(unseen)} of the {len(names)} features to be chosen "
             f"({', '.join(unseen[:_SHOWN])}) have no value in any training sample; {advice}, or "

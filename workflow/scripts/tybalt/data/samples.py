@@ -15,7 +15,7 @@ import pandas as pd
 
 from tybalt.data.matrix import held_out_part
 from tybalt.data.tables.clinical import TEXT_COLUMNS, played_columns
-from tybalt.jobs.files import read_by_sample, read_table, write_table
+from tybalt.jobs.files import read_table, rows_of, write_table
 from tybalt.plan.errors import InputError
 from tybalt.plan.names import in_words
 
@@ -118,7 +118,7 @@ def read_codes(path: str, known: Samples) -> tuple[Samples, pd.DataFrame]:
     without = known.index.difference(codes.index)
     if len(without) and "blocks" in known.table:
         known = known.only(known.index[known.index.isin(codes.index)])
-    return known, read_by_sample(path, known.index)
+    return known, rows_of(codes, known.index, path)
 
 
 def _numbers_if_all(column: pd.Series) -> pd.Series:

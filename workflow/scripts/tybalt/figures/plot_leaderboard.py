@@ -94,7 +94,7 @@ def draw_comparison(rows: pd.DataFrame, task: str, title: str) -> Figure:
     ]
     if "blocks" in rows and rows["blocks"].nunique() > 1:
         notes.append("Models see different blocks: errors compare only where these are the same.")
-        named = zip(names, rows["blocks"].fillna(""), strict=True)
+        named = zip(names, blocks_of(rows), strict=True)
         names = [f"{name} ({blocks})" if blocks else name for name, blocks in named]
         for panel in panels[:, 0]:
             panel.set_yticks(range(len(rows)), names, fontsize=SMALL)
@@ -176,9 +176,8 @@ def draw_measure(
     arrow = "← " if lower_is_better(measure) else ""
     heading = f"{arrow}{readable(measure)}{'' if arrow else ' →'}"
     first = best_of_alike(table, compared, lower_is_better(measure))
-    for value in set(first):
-        best = compared == value
-        best &= np.isin(table.get("blocks", pd.Series("", table.index)).fillna(""), first[value])
+    for value, blocks in first.items():
+        best = (compared == value) & np.isin(blocks_of(table), blocks)
         panel.plot(values[best], rows[best], "*", color=ORANGE, markersize=17, mec="white")
     if len(first) == 1:
         heading += f"\nbest {number(next(iter(first)))}"
@@ -191,13 +190,18 @@ def draw_measure(
 
 def best_of_alike(table: pd.DataFrame, compared: np.ndarray, lower: bool) -> dict[float, list[str]]:
     """Find the best value among models of the same blocks: value -> the blocks it is best of."""
-    blocks = table.get("blocks", pd.Series("", table.index)).fillna("").to_numpy()
+    blocks = blocks_of(table)
     found: dict[float, list[str]] = {}
     for name in dict.fromkeys(blocks):
         values = compared[(blocks == name) & np.isfinite(compared)]
         if len(values):
             found.setdefault(values.min() if lower else values.max(), []).append(name)
     return found
+
+
+def blocks_of(table: pd.DataFrame) -> np.ndarray:
+    """Return the blocks that the model of each row sees, as text; empty where none are named."""
+    return table.get("blocks", pd.Series("", table.index)).fillna("").to_numpy(dtype=str)
 
 
 def far_from(compared: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -49,7 +49,11 @@ def read_table(path: str, index: str | None = None) -> pd.DataFrame:
 
 def read_by_sample(path: str, samples: pd.Index) -> pd.DataFrame:
     """Read a table by sample, in the order of the matrix; InputError where samples are missing."""
-    table = read_table(path, index="sample")
+    return rows_of(read_table(path, index="sample"), samples, path)
+
+
+def rows_of(table: pd.DataFrame, samples: pd.Index, path: str) -> pd.DataFrame:
+    """Return the rows of samples in a table read from `path`; InputError where some are missing."""
     missing = samples.difference(table.index)
     if len(missing):
         raise InputError(

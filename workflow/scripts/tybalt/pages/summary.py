@@ -224,9 +224,9 @@ def against_the_bar(board: pd.DataFrame, label: str) -> list[str]:
             "`experiments`."
             for control in controls_of(TASK, "bar")
         ]
-    if "blocks" in board and board["blocks"].nunique() > 1:
-        parts = [each for _, each in board.groupby("blocks", sort=False)]
-        return [line for each in parts for line in against_the_bar(each, label)]
+    parts = by_blocks(board)
+    if len(parts) > 1:
+        return [line for _, each in parts for line in against_the_bar(each, label)]
     models = board[board["control"].isna()]
     if models.empty:
         return []

@@ -18,6 +18,7 @@ from tybalt.plan import hyperparameters as hps
 from tybalt.plan.datasets import complete_dataset, expand, kind_of
 from tybalt.plan.errors import InputError, suggest
 from tybalt.plan.models_and_tuners import (
+    as_list,
     check_codes,
     check_model,
     check_scaling,
@@ -258,11 +259,6 @@ class Study:
     def seed(self, *names: str) -> int:
         """Derive a seed from the study's seed and names."""
         return derive_seed(self.config["seed"], *names)
-
-
-def as_list(value: Any) -> list[Any]:
-    """Return a list as it is, and anything else as the one member of a list."""
-    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def derive_seed(study_seed: int, *names: str) -> int:

@@ -158,10 +158,11 @@ def named_files(module: ModuleType, values: Mapping[str, Any], where: str) -> tu
     named = [
         (name, path)
         for name in getattr(module, "FILES", ())
-        for path in _as_list(values.get(name, defaults[name]))
+        for path in as_list(values.get(name, defaults[name]))
     ]
     return tuple(locate(path, f"{where}: {name}") for name, path in named)
 
 
-def _as_list(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
+    """Return a list as it is, and anything else as the one member of a list."""
     return value if isinstance(value, list) else [value]

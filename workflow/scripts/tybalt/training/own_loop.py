@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tybalt.training.metrics import mean_squared_error
 from tybalt.training.model import CHUNK, KerasWeights, summarize
 from tybalt.training.rows import Inputs, Rows
 
@@ -74,12 +75,10 @@ class OwnLoop(KerasWeights, ABC):
     def measure(self, rows: Rows) -> dict[str, np.ndarray]:
         """Measure every row: `mse` of the reconstruction over what was observed, and `code`."""
         Z = self.encode(rows.X)
-        errors = np.square(rows.X - self.decode(Z))
-        if rows.observed is None:
-            return {"mse": errors.mean(axis=1), "code": Z}
-        count = rows.observed.sum(axis=1)
-        mse = (errors * rows.observed).sum(axis=1) / np.maximum(count, 1)
-        return {"mse": mse, "n_observed": count, "code": Z}
+        measured = {"mse": mean_squared_error(rows.X, self.decode(Z), 1, rows.observed), "code": Z}
+        if rows.observed is not None:
+            measured["n_observed"] = rows.observed.sum(axis=1)
+        return measured
 
     def reconstruct(self, X: np.ndarray) -> np.ndarray:
         """Return the deterministic reconstruction: rows x columns."""

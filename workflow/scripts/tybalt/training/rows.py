@@ -137,8 +137,7 @@ def read_rows(
         for role in ("label", "weight")
     )
     classes = [] if label is None else sorted(set(label[is_train]) - {None})
-    chosen = {k: n for k, n in read_blocks(matrix).items() if blocks is None or k in blocks}
-    inputs = make_inputs(read_features(matrix, blocks), chosen, classes)
+    inputs = read_inputs(matrix, blocks, classes)
     found = {
         part: without_unseen(
             part,
@@ -165,10 +164,15 @@ def read_rows(
 
 def read_seen(matrix: str, blocks: Sequence[str] | None) -> Rows:
     """Read all rows of which these blocks measured something, in the order of the matrix."""
-    chosen = {k: n for k, n in read_blocks(matrix).items() if blocks is None or k in blocks}
-    inputs = make_inputs(read_features(matrix, blocks), chosen)
     observed, names = read_observed(matrix, blocks), read_ids(matrix)
-    return without_unseen("all", Rows(read_values(matrix, blocks), inputs, observed, names=names))
+    inputs, X = read_inputs(matrix, blocks), read_values(matrix, blocks)
+    return without_unseen("all", Rows(X, inputs, observed, names=names))
+
+
+def read_inputs(matrix: str, blocks: Sequence[str] | None, labels: Sequence[str] = ()) -> Inputs:
+    """Read what the columns of these blocks are; None for all blocks."""
+    sizes = {k: n for k, n in read_blocks(matrix).items() if blocks is None or k in blocks}
+    return make_inputs(read_features(matrix, blocks), sizes, labels)
 
 
 def positions(classes: Sequence[str], label: np.ndarray) -> np.ndarray:
