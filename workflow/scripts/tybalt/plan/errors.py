@@ -1,7 +1,7 @@
 """What a user did wrong, said in one message (PURE: standard library only)."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 
 class InputError(Exception):
@@ -24,3 +24,21 @@ def suggest(name: object, choices: Iterable[str]) -> str:
     close = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.5)
     allowed = f"allowed: {', '.join(choices) if choices else 'nothing'}"
     return f"did you mean '{close[0]}'? {allowed}" if close else allowed
+
+
+def shown(text: object, length: int = 60) -> str:
+    """Write foreign text for a message: in quotes, cut, and without anything a terminal obeys.
+
+    Returns
+    -------
+    str
+        Printable characters stand as they are, others as in Python (``\\x1b``, ``\\ufeff``).
+    """
+    text = str(text)
+    return repr(text if len(text) <= length else f"{text[:length]}...")
+
+
+def some(names: Collection[object], count: int = 5) -> str:
+    """Write the first few of several names, as `shown` does but without quotes."""
+    first = ", ".join(shown(name)[1:-1] for name, _ in zip(names, range(count), strict=False))
+    return f"{first}, ..." if len(names) > count else first
