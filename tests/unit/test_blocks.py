@@ -55,6 +55,7 @@ def block(count, missing="mean", method="zero_one", prefix="", **changes):
     return {
         "features": {**features, **own, "missing": missing},
         "scaling": scaling,
+        "transform": "none",
         "prefix": prefix,
     }
 
@@ -234,7 +235,7 @@ def test_a_missing_cell_takes_the_training_mean_and_is_not_observed(tmp_path, ca
     typical = (fitted.mean() - fitted.min()) / (fitted.max() - fitted.min())
     np.testing.assert_allclose(read_values(matrix), scaled.fillna(typical), atol=1e-6)
     number = int(gaps.isna().to_numpy().sum())
-    assert f"{number} missing cells count as not measured" in caplog.text
+    assert f"{number} cells are missing, {(~observed).mean():.2%} of the values" in caplog.text
 
 
 def test_zero_counts_as_measured(tmp_path):
@@ -287,8 +288,8 @@ def test_blocks_without_a_sample_in_common_are_refused(tmp_path):
     for rows in ("all", "any"):
         message = refused(tmp_path, tables=[RNA, other], rows=rows)
         assert "rna and methylation have no sample in common" in message
-        assert f"rna ({tmp_path}/block0.tsv) has 40: s00, s01, s02; " in message
-        assert "has 38: TCGA-0, TCGA-1, TCGA-10)" in message
+        assert f"rna ({tmp_path}/block0.tsv) has 40: s00, s01, s02, ...; " in message
+        assert "has 38: TCGA-0, TCGA-1, TCGA-10, ...)" in message
         assert "blocks are joined by sample id: give both files the same ids" in message
 
 
@@ -429,7 +430,8 @@ def test_a_dataset_without_blocks_has_one(kind):
     }[kind]
     entry = entry_of(dataset)
     assert list(entry["blocks"]) == ["expression"]
-    assert entry["blocks"]["expression"]["features"]["missing"] == "zero"
+    assert entry["blocks"]["expression"]["features"]["missing"] == "mean"
+    assert entry["blocks"]["expression"]["transform"] == "none"
     assert entry["blocks"]["expression"]["scaling"] == entry["scaling"]
     assert entry["blocks"]["expression"]["prefix"] == ""
 

@@ -75,8 +75,8 @@ def test_any_form_of_an_integer(tmp_path_factory, calls, plain, data):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("\t1\t-2", "\t3\t-2", "line 3, column TCGA-ZZ-0002-01: found '3', expected an integer"),
-        ("\t1\t-2", "\t1\t-3", "line 3, column TCGA-ZZ-0001-01: found '-3'"),
+        ("\t1\t-2", "\t3\t-2", "line 3, column 'TCGA-ZZ-0002-01': found '3', expected an integer"),
+        ("\t1\t-2", "\t1\t-3", "line 3, column 'TCGA-ZZ-0001-01': found '-3'"),
         ("\t1\t-2", "\t1-1\t-2", "found '1-1'"),
         ("\t1\t-2", "\t--1\t-2", "found '--1'"),
         ("\t1\t-2", "\t0.5\t-2", "found '0.5'"),

@@ -66,7 +66,8 @@ def run(tmp_path, rows=None, samples=SAMPLES, name="matrix.h5ad", **changes):
     }
     settings = SETTINGS | {key: value for key, value in changes.items() if key in SETTINGS}
     block = {"features": {"missing": "zero", **settings["genes"]}, "scaling": settings["scaling"]}
-    settings = {"blocks": {"expression": {**block, "prefix": ""}}, "rows": "all", **settings}
+    block |= {"transform": settings.get("transform", "none"), "prefix": ""}
+    settings = {"blocks": {"expression": block}, "rows": "all", **settings}
     preprocess_expression(**arguments, settings=settings)
     return arguments["matrix"]
 
@@ -121,7 +122,7 @@ def test_one_pass_keeps_what_sorting_everything_keeps(tmp_path, monkeypatch, dup
     rows = [(n, rng.normal(8, rng.uniform(0.1, 5), N_SAMPLES).round(3)) for n in names]
     inputs = write_inputs(tmp_path, rows)
     rank = RANK_STATISTICS["mean_absolute_deviation"]
-    best, _ = select_genes(inputs["expression"], SAMPLES, 8, rank, duplicates)
+    best = select_genes(inputs["expression"], SAMPLES, 8, rank, duplicates).best
     expected = plain_pandas(inputs["expression"], 8, duplicates)
     found, statistics, slots = best.ranked(8)
     assert found == list(expected.columns)
@@ -228,7 +229,7 @@ def test_every_step_is_counted(tmp_path, caplog):
         "samples": 40,
     }
     assert "8 after doubled ones are resolved (drop): C, D" in caplog.text
-    assert "3 missing cells" in caplog.text
+    assert "3 cells are missing and count as 0 (genes.missing: zero)" in caplog.text
     assert "40 of 40 samples have a clinical row" in caplog.text
 
 
@@ -290,6 +291,7 @@ def test_real_data_equals_plain_pandas_gene_by_gene(tmp_path):
                 "expression": {
                     "features": {**PUBLISHED["genes"], "count": 5_000, "missing": "zero"},
                     "scaling": PUBLISHED["scaling"],
+                    "transform": "none",
                     "prefix": "",
                 }
             },

@@ -33,7 +33,7 @@ def study(tmp_path_factory):
     return {"known": known | {"embedding": embedding}, "raw": raw, "held_out": list(held_out)}
 
 
-def project(study, expression: pd.DataFrame, folder, duplicates="drop"):
+def project(study, expression: pd.DataFrame, folder, duplicates="drop", missing="mean"):
     """Write a cohort, project it, and return table, codes and diagnostics."""
     path = folder / "cohort.tsv"
     expression.rename_axis("sample").to_csv(path, sep="\t")
@@ -42,8 +42,13 @@ def project(study, expression: pd.DataFrame, folder, duplicates="drop"):
         "projected_encoding": str(folder / "codes.tsv.gz"),
         "diagnostics": str(folder / "projection.json"),
     }
-    blocks = {"expression": {"duplicates": duplicates, "missing": "zero", "prefix": ""}}
-    options = {"blocks": blocks, "rows": "all", "target": "toy/pca/none", "roles": ROLES}
+    how = {"duplicates": duplicates, "missing": missing, "transform": "none", "prefix": ""}
+    options = {
+        "blocks": {"expression": how},
+        "rows": "all",
+        "target": "toy/pca/none",
+        "roles": ROLES,
+    }
     options = {"options": options, "seed": 1, "threads": 1}
     project_samples(expression=str(path), **study["known"], **options, **outputs)
     table = read_table(outputs["projection"], index="sample")

@@ -16,7 +16,7 @@ from tybalt.plan.experiments import build_study
 from tybalt.plan.projections import blocks_to_project
 from tybalt.training.bundle import feature_table, load_bundle
 
-HOW = {"duplicates": "drop", "missing": "mean", "prefix": ""}
+HOW = {"duplicates": "drop", "missing": "mean", "transform": "none", "prefix": ""}
 BOTH = {"rna": HOW, "methylation": {**HOW, "prefix": "m:"}}
 
 
@@ -208,7 +208,10 @@ def test_a_block_of_other_features_is_refused_with_its_name(study, tmp_path):
     message = refused(study, new, tmp_path)
     assert message.startswith(f"{tmp_path}/methylation.tsv: found 0 of the model's 8 features of ")
     assert "of the block methylation, expected at least 50%" in message
-    assert "begin with cg0, cg1, cg2, the model's genes with GENE10, GENE11, GENE12" in message
+    assert (
+        "begin with cg0, cg1, cg2, ..., the model's genes with GENE10, GENE11, GENE12, ...:"
+        in message
+    )
 
 
 def test_a_block_on_another_scale_is_refused_although_the_other_is_right(study, tmp_path):
@@ -248,14 +251,14 @@ def planned(blocks, models=None, **entry):
 def test_prefix_and_missing_are_those_of_the_model_and_duplicates_those_of_the_files():
     files = {"file": "a.tsv", "features": {"duplicates": "mean", "missing": "zero"}}
     found = planned({"methylation": files})
-    assert found == {"methylation": {"duplicates": "mean", "missing": "mean", "prefix": "m:"}}
+    assert found == {"methylation": HOW | {"duplicates": "mean", "prefix": "m:"}}
     order = planned({"methylation": {"file": "b.tsv"}, "rna": {"file": "a.tsv"}})
     assert list(order) == ["methylation", "rna"]
 
 
 def test_a_dataset_without_blocks_has_the_only_one_that_the_model_sees():
     found = planned(None, models=["methylation"])
-    assert found == {"methylation": {"duplicates": "drop", "missing": "mean", "prefix": "m:"}}
+    assert found == {"methylation": HOW | {"duplicates": "drop", "prefix": "m:"}}
 
 
 @pytest.mark.parametrize(

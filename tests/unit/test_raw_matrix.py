@@ -1,5 +1,7 @@
+import bz2
 import gzip
 import itertools
+import lzma
 import math
 import os
 import re
@@ -26,6 +28,8 @@ NOT_A_NUMBER = object()
 
 def python_float(cell):
     """Say what a cell means, by Python's float: a number, NaN for missing, or no number."""
+    if cell[:1] == cell[-1:] == b'"' and len(cell) > 1:  # as spreadsheets write
+        cell = cell[1:-1]
     if cell in (b"", b"NA", b"N/A"):
         return math.nan
     try:
@@ -167,6 +171,96 @@ def test_many_blocks_arrive_in_file_order_with_their_summary(tmp_path, threads):
     blocks = list(stream_blocks(path, read_header(path), lambda v: v.sum(axis=1), threads))
     assert len(blocks) > 2 * threads + 1
     np.testing.assert_array_equal(np.concatenate([s for _, s in blocks]), values.sum(axis=1))
+
+
+FORMS = {
+    "a byte-order mark": "\ufeff" + TABLE,
+    "old Macintosh": TABLE.replace("\n", "\r"),
+    "R's header": TABLE.removeprefix("sample\t"),
+    "quotes": '"sample"\t"s1"\ts2\t"s3"\n"A|1"\t0\t"1.5"\t-2\nB\t"NA"\t\t3e2\nC\t1\t2\t12.3456\n',
+    "a tab at the end of every line": TABLE.replace("\n", "\t\n"),
+    "a tab at the end of every row": TABLE.replace("\n", "\t\n").replace("\t\n", "\n", 1),
+    "a tab at the end of the header": TABLE.replace("\n", "\t\n", 1),
+    "comments": "# Program:featureCounts v2.0\n## x\ty\n" + TABLE,
+    "a header behind #": "#" + TABLE,
+    "blanks and invisible characters": TABLE.replace("s1", " s1\u200b").replace("B", "\u00a0B "),
+}
+
+
+@pytest.mark.parametrize("text", FORMS.values(), ids=FORMS)
+def test_tables_as_other_programs_write_them_read_alike(tmp_path, text):
+    path = write(tmp_path / "matrix", text)
+    names, values, _ = read_all(path)
+    assert read_header(path) == ["s1", "s2", "s3"]
+    assert names == list(read_row_names(path)) == ["A|1", "B", "C"]
+    np.testing.assert_array_equal(values, VALUES)
+
+
+OTHER_FORMS = {
+    "UTF-16": (TABLE.encode("utf-16"), "text in UTF-16.*iconv"),
+    "UTF-16 without a mark": (TABLE.encode("utf-16-le"), "UTF-16 is converted by"),
+    "Latin-1": (TABLE.replace("B", "\u00dc").encode("latin-1"), r"line 3: .*no UTF-8 text.*iconv"),
+    "xz": (lzma.compress(TABLE.encode()), "an xz file; unpack it"),
+    "bzip2": (bz2.compress(TABLE.encode()), "a bzip2 file"),
+    "zip": (b"PK\x03\x04" + TABLE.encode(), "a zip file, as workbooks of Excel"),
+    "gzip twice": (gzip.compress(gzip.compress(TABLE.encode())), "gzip file inside the gzip file"),
+    "xz in gzip": (gzip.compress(lzma.compress(TABLE.encode())), "an xz file"),
+    "junk behind gzip": (gzip.compress(TABLE.encode()) + b"junk", "other bytes behind the end"),
+    "HDF5": (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+    "commas": (TABLE.replace("\t", ",").encode(), "line 1: found commas and no tab"),
+    "GCT": (b"#1.2\n3\t3\n" + TABLE.encode(), "a GCT file: delete its first two lines"),
+    "GEO": (b'!Series_title\t"x"\n' + TABLE.encode(), "a series matrix of GEO"),
+    "a control character": (
+        TABLE.replace("s2", "s\x1b[31m2").encode(),
+        r"control .*'s\\x1b\[31m2'",
+    ),
+    "NUL": (TABLE.replace("C\t", "C\0\t").encode(), "found bytes that are no text"),
+    "an empty id": (TABLE.replace("s2", "").encode(), "an empty sample id behind 's1'"),
+    "a value without a column": (
+        TABLE.replace("\n", "\t\n").replace("56\t", "56\t7").encode(),
+        "line 5: found a value behind the last named column .'7'.",
+    ),
+    "a long cell": (
+        TABLE.replace("1.5", "9" * 3_000_000).encode(),
+        r"column 's2': found '9{60}\.\.\.', expected",
+    ),
+}
+
+
+@pytest.mark.parametrize(("data", "message"), OTHER_FORMS.values(), ids=OTHER_FORMS)
+def test_other_forms_are_told_by_name(tmp_path, data, message):
+    with pytest.raises(InputError, match=message) as error:
+        read_all(write(tmp_path / "matrix", data))
+    assert len(str(error.value)) < 600 and "\x1b" not in str(error.value)
+
+
+def test_zeros_behind_gzip_are_padding(tmp_path):
+    names, *_ = read_all(write(tmp_path / "m", gzip.compress(TABLE.encode()) + b"\0" * 512))
+    assert names == ["A|1", "B", "C"]
+
+
+# What no reader of ours may change: quotes, blanks and control characters at the ends aside.
+names_of_people = st.text(
+    st.characters(blacklist_categories=("Cc", "Cs", "Zs", "Cf", "Zl", "Zp")), min_size=1, max_size=8
+).filter(lambda name: '"' not in name and not name.startswith("#"))
+
+
+@given(st.lists(names_of_people, min_size=2, max_size=4, unique=True))
+def test_names_come_back_as_they_are(tmp_path_factory, names):
+    path = tmp_path_factory.mktemp("names") / "matrix"
+    rows = [f"{name}\t" + "\t".join("1" for _ in names) for name in names]
+    write(path, "\n".join(["\t".join(["gene", *names]), *rows]) + "\n")
+    assert read_header(str(path)) == names
+    assert list(read_row_names(str(path))) == names
+
+
+def test_logarithms_are_taken_of_what_was_measured(tmp_path):
+    path = write(tmp_path / "matrix", "gene\ts1\ts2\nA\t0\t1\nB\tNA\t1023\n")
+    blocks = stream_blocks(path, ["s1", "s2"], keep_missing=True, transform="log2")
+    np.testing.assert_array_equal(next(blocks)[0].values, [[0, 1], [np.nan, 10]])
+    path = write(tmp_path / "matrix", "gene\ts1\ts2\nA\t0\t-0.5\n")
+    with pytest.raises(InputError, match=r"row 'A', column 's2': found -0.5.*from 0"):
+        list(stream_blocks(path, ["s1", "s2"], transform="log2"))
 
 
 HEAD = "sample\ts1\ts2\n"

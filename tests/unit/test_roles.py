@@ -95,7 +95,7 @@ def test_a_role_that_cannot_be_played_is_refused_while_parsing(changes, message)
 
 
 GENES = {"count": 10, "rank_by": "variance", "rank_on": "train", "duplicates": "drop"}
-FEATURES = {"features": {**GENES, "missing": "zero"}}
+FEATURES = {"features": {**GENES, "missing": "zero"}, "transform": "none"}
 SCALING = {"method": "zero_one", "fit_on": "train"}
 
 

@@ -20,13 +20,14 @@ import pandas as pd
 
 from tybalt.analysis.classification import asked_labels, logistic_regression
 from tybalt.analysis.embedding import PERPLEXITY
-from tybalt.data.features import clean_name, mean_of_rows
+from tybalt.data.features import clean_name, is_gene, mean_of_rows
 from tybalt.data.preprocess import Source, join_rows
 from tybalt.data.readers.raw_matrix import read_header, stream_blocks
 from tybalt.data.samples import read_samples
+from tybalt.data.sanity import refuse_annotations
 from tybalt.data.tables.clinical import read_sample_ids
 from tybalt.jobs.files import read_table, write_json, write_table
-from tybalt.plan.errors import InputError
+from tybalt.plan.errors import InputError, shown, some
 from tybalt.plan.names import plural
 from tybalt.training.bundle import Bundle, feature_table, load_bundle
 from tybalt.training.metrics import mean_squared_error
@@ -82,9 +83,9 @@ def project_samples(
         and their embedding.
     options
         ``blocks``: name -> how its file is read, as `tybalt.plan.projections.blocks_to_project`
-        has it: ``duplicates``, ``missing`` and ``prefix``; ``rows``: all (samples that every file
-        has) or any; ``target``: name of the experiment, for messages; ``roles`` of its dataset's
-        columns.
+        has it: ``duplicates``, ``missing``, ``transform`` and ``prefix``; ``rows``: all (samples
+        that every file has) or any; ``target``: name of the experiment, for messages; ``roles`` of
+        its dataset's columns.
     seed
         Of the embedding.
     projection
@@ -161,6 +162,7 @@ def project_samples(
         "genes_of_model": len(found),
         "genes_missing": int((~found).sum()),
         "missing_genes": list(bundle.genes.index[~found]),
+        "missing_share": float(values.isna().to_numpy().mean()),
         "blocks": found_by_block(bundle.genes, found),
         "outside_share": float(outside.mean()),
         "mse": float(table["mse"].mean()),
@@ -186,7 +188,8 @@ def encode_expression(bundle: Bundle, expression: pd.DataFrame) -> pd.DataFrame:
         From `tybalt.training.bundle.load_bundle`.
     expression
         Samples x genes, on the scale of the training data before scaling. Genes that the model
-        does not know are ignored, missing ones take their training mean, also all of a block.
+        does not know are ignored; missing ones, also all of a block, and missing values take the
+        training mean.
 
     Returns
     -------
@@ -196,16 +199,59 @@ def encode_expression(bundle: Bundle, expression: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If fewer than `LEAST_GENES` of the genes of a block are there, but some, or none at all, or
-        if values are on another scale.
+        For anything but a table of numbers with names, each name once; if fewer than `LEAST_GENES`
+        of the genes of a block are there, but some, or none at all; if values are on another scale.
     """
+    expression = as_table(expression, bundle.genes)
     for block in check_genes(expression.columns, bundle.genes, "expression"):
-        check_values(expression, bundle.genes[bundle.genes["block"] == block], "expression")
+        wanted = bundle.genes[bundle.genes["block"] == block]
+        check_values(expression.fillna(wanted["mean"]), wanted, "expression")
     codes = bundle.model.encode(scale_samples(bundle, expression))
     return feature_table(codes, "sample", expression.index).set_index("sample")
 
 
 # Reading and checking
+
+
+def as_table(expression: Any, genes: pd.DataFrame) -> pd.DataFrame:
+    """Check that something is a table, samples x genes, and return the model's genes: float64.
+
+    Raises
+    ------
+    InputError
+        For another type, no rows, a gene or a sample that stands twice, text, a sample without a
+        value.
+    """
+    if not isinstance(expression, pd.DataFrame):
+        raise InputError(
+            f"expression: found {type(expression).__name__}, expected a pandas.DataFrame of "
+            "samples x genes, whose columns name the genes"
+        )
+    if not len(expression):
+        raise InputError("expression: found no row, expected one for each sample")
+    named = expression.set_axis(expression.columns.map(str), axis=1)
+    for what, names in (("genes", named.columns), ("samples", named.index)):
+        doubled = names[names.duplicated()]
+        if len(doubled):
+            raise InputError(
+                f"expression: {len(doubled)} {what} stand there more than once "
+                f"({some(list(doubled))}), expected each once; keep one of each, or their mean"
+            )
+    found = named[named.columns.intersection(genes.index, sort=False)]
+    try:
+        numbers = found.astype("float64")
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"expression: found values that are no numbers ({shown(error)}), expected numbers, or "
+            "NaN where one is missing"
+        ) from None
+    empty = numbers.index[numbers.isna().all(axis=1)]
+    if len(empty) and numbers.shape[1]:
+        raise InputError(
+            f"expression: {len(empty)} samples ({some(list(empty))}) have no value in any gene of "
+            "the model; take them out"
+        )
+    return numbers if numbers.shape[1] else named
 
 
 def read_blocks_of(
@@ -247,7 +293,7 @@ def read_blocks_of(
     empty = values.index[values.isna().all(axis=1)]
     if len(empty):
         raise InputError(
-            f"{', '.join(paths)}: {len(empty)} samples ({', '.join(empty[:3])}) have no value in "
+            f"{', '.join(paths)}: {len(empty)} samples ({some(list(empty), 3)}) have no value in "
             "any gene of the model; take them out"
         )
     return values
@@ -263,6 +309,7 @@ def read_expression(
     genes: pd.Index,
     duplicates: str,
     missing: str = "zero",
+    transform: str = "none",
     prefix: str = "",
     of: str = "genes",
 ) -> pd.DataFrame:
@@ -272,7 +319,7 @@ def read_expression(
     ----------
     genes
         Of one block, as the model calls them.
-    duplicates, missing
+    duplicates, missing, transform
         As of `tybalt.data.preprocess.preprocess_expression`.
     prefix
         What the names of the model have before those of the file.
@@ -282,24 +329,26 @@ def read_expression(
     Returns
     -------
     pandas.DataFrame
-        Samples x genes found, float64; NaN where a cell is missing and is not to be 0.
+        Samples x genes found, float64; NaN where a cell is missing and is not to be 0. A gene
+        without any value was not found.
 
     Raises
     ------
     InputError
-        For a damaged file, and where too little of it is known to the model: the rows of other
-        genes are not kept.
+        For a damaged file, for columns that are no samples, and where too little of it is known to
+        the model: the rows of other genes are not kept.
     """
     header = read_header(path)
     samples = read_sample_ids(header, "none", path)
+    refuse_annotations(samples, path)
     names_of = {gene.removeprefix(prefix): gene for gene in genes}
     rows: dict[str, list[np.ndarray]] = {}
     names: list[str] = []
-    for block, _ in stream_blocks(path, header, keep_missing=missing == "mean"):
+    for block, _ in stream_blocks(path, header, keep_missing=True, transform=transform):
         for row_name, values in zip(block.names, block.values, strict=True):
             gene = clean_name(row_name)
-            names += [gene] if gene not in ("?", "") else []
-            if gene in names_of:
+            names += [gene] if is_gene(gene) else []
+            if gene in names_of and not np.isnan(values).all():
                 rows.setdefault(gene, []).append(values.copy())
     if len(rows) < LEAST_GENES * len(genes):
         raise InputError(explain_genes(names, samples, pd.Index(names_of), path, len(rows), of))
@@ -310,7 +359,8 @@ def read_expression(
         for gene, found in rows.items()
     }
     found = [gene for gene in genes if gene in merged]
-    return pd.DataFrame(np.array([merged[gene] for gene in found]).T, samples, found)
+    table = pd.DataFrame(np.array([merged[gene] for gene in found]).T, samples, found)
+    return table if missing == "mean" else table.fillna(0)
 
 
 def check_genes(found: pd.Index, genes: pd.DataFrame, path: str) -> list[str]:
@@ -356,7 +406,7 @@ def explain_genes(
     )
     alike = [name for name in names if name not in genes and name.upper() in wanted]
     if len(alike) + present >= LEAST_GENES * len(genes):
-        pairs = ", ".join(f"{name} for {wanted[name.upper()]}" for name in alike[:3])
+        pairs = some([f"{name} for {wanted[name.upper()]}" for name in alike], 3)
         return (
             f"{message}; {len(alike)} names differ in upper and lower case only ({pairs}), as "
             "symbols of another species do; a model of one species does not hold for another: "
@@ -364,20 +414,33 @@ def explain_genes(
         )
     if sum(name in genes for name in samples) > len(samples) / 2:
         return f"{message}; the header holds genes: rows must be genes and columns samples"
-    if sum(name.startswith("ENS") for name in names) > len(names) / 2:
+    plain = {gene.partition(".")[0] for gene in genes}
+    alike = [name for name in names if name not in genes and name.partition(".")[0] in plain]
+    if len(alike) + present >= LEAST_GENES * len(genes):
         return (
-            f"{message}; the rows have Ensembl ids ({names[0]}), the model has symbols "
-            f"({genes[0]}): translate them"
+            f"{message}; {len(alike)} names differ only in what follows a point "
+            f"({some(alike, 3)}), as versions of Ensembl ids do: write them as the model does "
+            f"({some(list(genes), 3)})"
         )
-    if sum(name.isdigit() for name in names) > len(names) / 2:
+    theirs, ours = kind_of_names(names), kind_of_names(genes)
+    if theirs != ours:
         return (
-            f"{message}; the rows have numbers for names ({names[0]}), as Entrez ids are, the "
-            f"model has symbols ({genes[0]}): translate them"
+            f"{message}; the rows have {theirs} ({some(names, 1)[:60]}), the model has {ours} "
+            f"({shown(genes[0])[1:-1]}): translate them"
         )
     return (
-        f"{message}; the rows begin with {', '.join(names[:3])}, the model's genes with "
-        f"{', '.join(genes[:3])}: use the same names"
+        f"{message}; the rows begin with {some(names, 3)}, the model's genes with "
+        f"{some(list(genes), 3)}: use the same names"
     )
+
+
+def kind_of_names(names: Sequence[str]) -> str:
+    """Say what most names of genes are."""
+    if sum(name.startswith("ENS") for name in names) > len(names) / 2:
+        return "Ensembl ids"
+    if sum(name.isdigit() for name in names) > len(names) / 2:
+        return "numbers for names, as Entrez ids are"
+    return "symbols"
 
 
 def check_values(values: pd.DataFrame, genes: pd.DataFrame, path: str) -> None:
@@ -590,6 +653,11 @@ def find_warnings(record: dict[str, Any], label: str) -> list[str]:
                 f"{held_out['label_accuracy']:.1%} to {held_out['label_accuracy_genes_hidden']:.1%}"
             )
         lines.append(line if found >= MANY_GENES else line + "; look for the genes' former names")
+    if record["missing_share"]:
+        lines.append(
+            f"{record['missing_share']:.2%} of the values of the genes found are missing and take "
+            "the training mean of their gene"
+        )
     if record["outside_share"] > MUCH_OUTSIDE:
         lines.append(
             f"{record['outside_share']:.1%} of the values lie outside the training range of their "

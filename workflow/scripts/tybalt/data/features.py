@@ -9,15 +9,22 @@ import numpy as np
 
 from tybalt.data.readers.best_rows import BestRows
 from tybalt.data.readers.raw_matrix import Block, read_row_names, stream_blocks
-from tybalt.plan.errors import InputError
+from tybalt.data.sanity import is_summary_row, name_caveats
+from tybalt.plan.errors import InputError, some
 
 LOG = logging.getLogger(__name__)
 
 #: What becomes of a gene that is listed more than once.
 DUPLICATES = ("drop", "first", "mean")
 
-_UNNAMED = ("?", "")
+#: Names of rows without a gene: of TCGA, of arrays, and nothing at all.
+UNNAMED = ("?", "---", "")
+
+#: Names of genes that, in several rows, say that nobody knows the name.
+_NOT_KNOWN = frozenset({"NA", "N/A", "#N/A", "nan", "NaN", "null", "NULL", "None"})
+
 _SPARE_ROWS = 64  # kept beyond the asked-for number, for doubled genes that are found late
+
 
 #: Genes x samples -> one number per gene.
 RowStatistic = Callable[[np.ndarray], np.ndarray]
@@ -66,6 +73,30 @@ def clean_name(row_name: str) -> str:
     return row_name.partition("|")[0]
 
 
+def is_gene(name: str) -> bool:
+    """Tell whether a cleaned row name is that of a gene: not empty, ``?`` or a sum of reads."""
+    return name not in UNNAMED and not is_summary_row(name)
+
+
+class Selection(NamedTuple):
+    """Chosen genes.
+
+    Attributes
+    ----------
+    best
+        The rows, at least as many as were asked for.
+    counts
+        ``rows``, ``named_rows``, ``distinct_genes``, ``doubled_genes``, ``genes`` (left after
+        cleaning) and ``missing_cells`` (of all rows).
+    caveats
+        What looks wrong, a sentence each.
+    """
+
+    best: BestRows
+    counts: dict[str, int]
+    caveats: list[str]
+
+
 def select_genes(
     path: str,
     header: list[str],
@@ -75,12 +106,13 @@ def select_genes(
     threads: int = 1,
     keep_missing: bool = False,
     key: str = "genes.count",
-) -> tuple[BestRows, dict[str, int]]:
+    transform: str = "none",
+) -> Selection:
     """Choose the `count` genes of largest statistic in one pass over the file.
 
     Parameters
     ----------
-    path, header, threads, keep_missing
+    path, header, threads, keep_missing, transform
         See `tybalt.data.readers.raw_matrix.stream_blocks`.
     statistic
         Sees all samples in file order.
@@ -90,44 +122,35 @@ def select_genes(
     key
         Of the config that says `count`, for messages.
 
-    Returns
-    -------
-    best
-        The rows, at least `count` of them.
-    counts
-        ``rows``, ``named_rows``, ``distinct_genes``, ``doubled_genes``, ``genes`` (left after
-        cleaning) and ``missing_cells`` (of all rows).
-
     Raises
     ------
     InputError
         If fewer genes than `count` are left.
     """
 
-    def stream(rows_of: Mapping[str, int]) -> tuple[BestRows, dict[str, int], int]:
-        blocks = stream_blocks(path, header, statistic, threads, keep_missing)
-        return _stream(blocks, len(header), count, statistic, duplicates, rows_of)
+    def stream(rows_of: Mapping[str, int]) -> tuple[Selection, int]:
+        blocks = stream_blocks(path, header, statistic, threads, keep_missing, transform)
+        return _stream(blocks, len(header), count, statistic, duplicates, rows_of, path)
 
-    best, counts, n_removed = stream(_rows_of_doubled_genes(path) if duplicates == "mean" else {})
+    found, n_removed = stream(_rows_of_doubled_genes(path) if duplicates == "mean" else {})
     if n_removed > _SPARE_ROWS:
         # More kept rows turned out to be doubled than there are spare ones, so a gene that was
         # let go may belong to the best. With the names known, none is kept in vain.
         LOG.info("genes: %d of the best are doubled, reading once more", n_removed)
-        best, counts, _ = stream(_rows_of_doubled_genes(path))
+        found, _ = stream(_rows_of_doubled_genes(path))
+    counts = found.counts
     if counts["genes"] < count:
         raise InputError(
             f"{path}: {counts['genes']} genes are left after cleaning, but {key} is {count}; "
             f"set {key} to at most {counts['genes']}"
         )
-    fate = "count as not measured" if keep_missing else "are set to 0"
-    LOG.info("genes: %d missing cells %s", counts["missing_cells"], fate)
-    return best, counts
+    return found
 
 
 def _rows_of_doubled_genes(path: str) -> dict[str, int]:
     """Count the rows of each gene that has several."""
     rows = Counter(clean_name(name) for name in read_row_names(path))
-    return {gene: n for gene, n in rows.items() if n > 1 and gene not in _UNNAMED}
+    return {gene: n for gene, n in rows.items() if n > 1 and is_gene(gene)}
 
 
 def _stream(
@@ -137,7 +160,8 @@ def _stream(
     statistic: RowStatistic,
     duplicates: str,
     rows_of: Mapping[str, int],
-) -> tuple[BestRows, dict[str, int], int]:
+    path: str,
+) -> tuple[Selection, int]:
     """Pass over the file once.
 
     Parameters
@@ -148,10 +172,10 @@ def _stream(
     Returns
     -------
     tuple
-        The best rows; counts; how many rows were kept for a while and turned out to be doubled.
+        The selection; how many rows were kept for a while and turned out to be doubled.
     """
     rows_seen: Counter[str] = Counter()
-    read = Counter(rows=0, missing_cells=0)
+    read = Counter(rows=0, missing_cells=0, summary_rows=0)
     rows = _named_rows(blocks, rows_seen, read)
     if duplicates == "mean":
         rows = _average_doubled(rows, rows_of, statistic)
@@ -159,7 +183,20 @@ def _stream(
         rows = (row for row in rows if row.gene not in rows_of)
     best = BestRows(count + _SPARE_ROWS, n_samples)
     n_removed = _keep_best(rows, best, drop_doubled=duplicates == "drop")
-    return best, _count_steps(read, rows_seen, duplicates), n_removed
+    not_known = [name for name in _NOT_KNOWN if rows_seen[name] > 1]
+    for name in not_known:
+        best.remove(name)
+        del rows_seen[name]
+    counts = _count_steps(read, rows_seen, duplicates)
+    caveats = name_caveats(rows_seen, path)
+    if read["summary_rows"]:
+        caveats.append(
+            f"{path}: {read['summary_rows']} rows that sum up reads outside of genes (as HTSeq and "
+            "STAR write them) were dropped."
+        )
+    if not_known:
+        caveats.append(f"{path}: the rows named {some(not_known)} were dropped: no gene is known.")
+    return Selection(best, counts, caveats), n_removed
 
 
 def _named_rows(
@@ -172,7 +209,8 @@ def _named_rows(
         read["missing_cells"] += block.n_missing
         for row_name, statistic, values in zip(block.names, statistics, block.values, strict=True):
             gene = clean_name(row_name)
-            if gene not in _UNNAMED:
+            read["summary_rows"] += is_summary_row(gene)
+            if is_gene(gene):
                 rows_seen[gene] += 1
                 position = positions.setdefault(gene, len(positions))
                 yield Row(position, gene, float(statistic), values)

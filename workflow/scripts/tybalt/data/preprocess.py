@@ -6,7 +6,7 @@ and the best features stay.
 
 import dataclasses
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,12 +15,19 @@ import pandas as pd
 from tybalt.data.features import DUPLICATES, RANK_STATISTICS, of_measured, select_genes
 from tybalt.data.matrix import write_matrix
 from tybalt.data.readers.best_rows import BestRows
-from tybalt.data.readers.raw_matrix import read_header
+from tybalt.data.readers.raw_matrix import TRANSFORMS, read_header, read_row_names
 from tybalt.data.samples import check_roles, write_samples
+from tybalt.data.sanity import copies_of, refuse_annotations, refuse_dwarfing, scale_caveats
 from tybalt.data.scaling import SCALERS, fit_scaler, gene_statistics, is_constant, scale
 from tybalt.data.split import split_samples
-from tybalt.data.tables.clinical import describe_samples, read_sample_ids
-from tybalt.plan.errors import InputError, suggest
+from tybalt.data.tables.clinical import (
+    Described,
+    describe_samples,
+    is_barcode,
+    read_sample_ids,
+    refuse_transposed,
+)
+from tybalt.plan.errors import InputError, some, suggest
 from tybalt.plan.names import SOLE_BLOCK
 
 LOG = logging.getLogger(__name__)
@@ -49,12 +56,24 @@ class Source:
         Name of the block, and its file.
     header, ids
         Sample ids as the file has them, and as samples are called.
+    left_out
+        Samples that are not used.
     """
 
     block: str
     path: str
     header: list[str]
     ids: list[str]
+    left_out: frozenset[str] = frozenset()
+
+    def without(self, samples: Collection[str]) -> "Source":
+        """Leave out samples; their columns of the file are read and not used."""
+        return dataclasses.replace(self, left_out=self.left_out | set(samples))
+
+    @property
+    def samples(self) -> list[str]:
+        """The ids of the samples that are used."""
+        return [name for name in self.ids if name not in self.left_out]
 
     def columns_of(self, samples: Sequence[str]) -> np.ndarray:
         """Return the column of each sample in the file; -1 for a sample that it lacks."""
@@ -93,12 +112,13 @@ def preprocess_expression(
         - `blocks`: name -> ``features`` (``count``; ``rank_by``: mean_absolute_deviation (about the
           mean) or variance; ``rank_on``: train or all samples; ``duplicates``: drop, first or
           mean, see `tybalt.data.features.select_genes`; ``missing``: zero, or the training mean,
-          which then counts as not observed); ``scaling`` (``method``: zero_one (values outside,
+          which then counts as not observed); ``transform``: none or log2, of x + 1, before
+          anything else; ``scaling`` (``method``: zero_one (values outside,
           as test samples may have, are clipped), z_score or none; ``fit_on``: train or all samples.
           A constant gene has scale 1); ``prefix`` of its names;
         - `rows`: all (samples that every block has) or any;
         - `split` and `roles`: see `tybalt.data.split.split_samples`;
-        - `clinical` (columns, barcodes) and `minimum_overlap`: see
+        - `clinical` (columns, barcodes, carry) and `minimum_overlap`: see
           `tybalt.data.tables.clinical.describe_samples`.
     seed
         Of the split.
@@ -111,28 +131,72 @@ def preprocess_expression(
         For input that cannot be read or understood, for fewer genes than asked for, and for blocks
         that do not go together; nothing is written then.
     """
-    blocks, split, roles = (settings[key] for key in ("blocks", "split", "roles"))
-    barcodes = settings["clinical"]["barcodes"]
-    for name, block in blocks.items():
+    for name, block in settings["blocks"].items():
         check_block(name, block)
     paths = [expression] if isinstance(expression, str) else expression
+    barcodes = settings["clinical"]["barcodes"]
     sources = [
-        Source(name, path, header, read_sample_ids(header, barcodes, path))
-        for name, path in zip(blocks, paths, strict=True)
-        for header in [read_header(path)]
+        read_source(name, path, barcodes)
+        for name, path in zip(settings["blocks"], paths, strict=True)
     ]
+    prepared = prepare(sources, clinical, settings, seed, threads)
+    if copies := copies_of(prepared.X, prepared.obs.index):
+        pairs = some([f"{copy} of {original}" for copy, original in copies.items()], 3)
+        found = f"{len(copies)} samples have the values of another one and were left out: {pairs}."
+        sources = [source.without(set(copies)) for source in sources]
+        prepared = prepare(sources, clinical, settings, seed, threads)
+        prepared.caveats.append(f"{', '.join(paths)}: {found}")
+    for caveat in prepared.caveats:
+        LOG.warning("%s", caveat)
+    notes = {**prepared.notes, **({"caveats": prepared.caveats} if prepared.caveats else {})}
+    write_matrix(matrix, prepared.X, prepared.obs, prepared.var, notes, prepared.observed)
+    write_samples(prepared.obs.join(prepared.carried), samples)
+
+
+class Prepared(NamedTuple):
+    """What the matrix and the table of samples are written from.
+
+    Parameters
+    ----------
+    X, obs, var, notes, observed
+        As of `tybalt.data.matrix.write_matrix`.
+    carried
+        Further columns of the samples.
+    caveats
+        What was lost or looks wrong, a sentence each.
+    """
+
+    X: np.ndarray
+    obs: pd.DataFrame
+    var: pd.DataFrame
+    notes: dict[str, Any]
+    observed: np.ndarray | None
+    carried: pd.DataFrame
+    caveats: list[str]
+
+
+def read_source(name: str, path: str, barcodes: str) -> Source:
+    """Read the header of a block's file."""
+    header = read_header(path)
+    if barcodes == "tcga" and not any(map(is_barcode, header)):
+        refuse_transposed(path, filter(is_barcode, read_row_names(path)))
+    return Source(name, path, header, read_sample_ids(header, barcodes, path))
+
+
+def prepare(
+    sources: Sequence[Source], clinical: str, settings: Mapping[str, Any], seed: int, threads: int
+) -> Prepared:
+    """Join, split, choose, scale and fill; as `preprocess_expression`, but nothing is written."""
+    blocks, split, roles = (settings[key] for key in ("blocks", "split", "roles"))
     kept, joined = join_rows(sources, settings["rows"])
-    obs = describe_samples(
-        kept,
-        clinical,
-        settings["clinical"]["columns"],
-        barcodes,
-        settings["minimum_overlap"],
-        roles,
-    )
+    described = describe(kept, sources, clinical, settings)
+    obs = described.table
     check_roles(obs, roles, clinical)
     obs["split"] = split_samples(obs, split, roles, seed)
-    read = [read_block(source, obs, blocks[source.block], threads) for source in sources]
+    read = [
+        read_block(source, obs, blocks[source.block], threads, described.has_row)
+        for source in sources
+    ]
     check_names(read)
     X = read[0].X if len(read) == 1 else np.concatenate([each.X for each in read], axis=1)
     var = pd.concat([each.var for each in read])
@@ -151,8 +215,39 @@ def preprocess_expression(
             **({"blocks": joined} if len(read) > 1 else {}),
         },
     }
-    write_matrix(matrix, X, obs, var, notes, join_masks(read))
-    write_samples(obs, samples)
+    transforms = {name: block["transform"] for name, block in blocks.items()}
+    if set(transforms.values()) != {"none"}:
+        notes["transform"] = transforms
+    caveats = [*described.caveats, *(line for each in read for line in each.caveats)]
+    return Prepared(X, obs, var, notes, join_masks(read), described.carried, caveats)
+
+
+def describe(
+    samples: list[str], sources: Sequence[Source], clinical: str, settings: Mapping[str, Any]
+) -> Described:
+    """Join the samples with the clinical table; refuse columns that are no samples.
+
+    Raises
+    ------
+    InputError
+        As of `tybalt.data.tables.clinical.describe_samples`; for files whose rows are the samples,
+        and for columns of annotations.
+    """
+    options = settings["clinical"]
+    described = describe_samples(
+        samples,
+        clinical,
+        options["columns"],
+        options["barcodes"],
+        settings["minimum_overlap"],
+        settings["roles"],
+        options.get("carry", False),
+        lambda: [(source.path, read_row_names(source.path)) for source in sources],
+    )
+    unknown = set(described.table.index[~described.has_row])
+    for source in sources:
+        refuse_annotations([name for name in source.ids if name in unknown], source.path)
+    return described
 
 
 def key_of(block: str) -> str:
@@ -173,6 +268,7 @@ def check_block(name: str, block: Mapping[str, Any]) -> None:
     _check_choice(f"{named}.rank_on", features["rank_on"], SAMPLES_USED)
     _check_choice(f"{named}.duplicates", features["duplicates"], DUPLICATES)
     _check_choice(f"{named}.missing", features["missing"], MISSING)
+    _check_choice(f"{where}transform", block["transform"], TRANSFORMS)
     _check_choice(f"{where}scaling.method", scaling["method"], SCALERS)
     _check_choice(f"{where}scaling.fit_on", scaling["fit_on"], SAMPLES_USED)
 
@@ -193,13 +289,13 @@ def join_rows(sources: Sequence[Source], rows: str) -> tuple[list[str], dict[str
         If two blocks have no sample in common, or all of them together have none.
     """
     _check_choice("rows", rows, ROWS)
-    sets = {source.block: set(source.ids) for source in sources}
+    sets = {source.block: set(source.samples) for source in sources}
     for i, first in enumerate(sources):
         for second in sources[i + 1 :]:
             if not sets[first.block] & sets[second.block]:
                 known = "; ".join(
                     f"{each.block} ({each.path}) has {len(each.ids)}: "
-                    f"{', '.join(sorted(each.ids)[:_SHOWN])}"
+                    f"{some(sorted(each.ids), _SHOWN)}"
                     for each in (first, second)
                 )
                 raise InputError(
@@ -306,7 +402,9 @@ class ReadBlock:
     n_clipped
         How many values were clipped.
     counts
-        Of `tybalt.data.features.select_genes`.
+        Of `tybalt.data.features.Selection`.
+    caveats
+        What looks wrong, a sentence each.
     """
 
     name: str
@@ -316,10 +414,11 @@ class ReadBlock:
     has_row: np.ndarray
     n_clipped: int
     counts: Mapping[str, int]
+    caveats: list[str]
 
 
 def read_block(
-    source: Source, obs: pd.DataFrame, block: Mapping[str, Any], threads: int
+    source: Source, obs: pd.DataFrame, block: Mapping[str, Any], threads: int, has_label: np.ndarray
 ) -> ReadBlock:
     """Choose the features of one block, describe, scale and fill them.
 
@@ -330,14 +429,17 @@ def read_block(
     obs
         The samples of the dataset, with their part of the split.
     block
-        ``features``, ``scaling`` and ``prefix``, as of `preprocess_expression`.
+        ``features``, ``transform``, ``scaling`` and ``prefix``, as of `preprocess_expression`.
     threads
         For parsing.
+    has_label
+        bool: which of the samples have a clinical row.
 
     Raises
     ------
     InputError
-        If the file has fewer features than asked for, or no training sample has one of the chosen.
+        If the file has fewer features than asked for, if no training sample has one of the chosen,
+        if a column is no sample, or if all chosen features are constant.
     """
     features, scaling = block["features"], block["scaling"]
     keep_missing = features["missing"] == "mean"
@@ -354,7 +456,7 @@ def read_block(
             "blocks have too, or leave the block out"
         )
     rank = of_measured(RANK_STATISTICS[features["rank_by"]])
-    best, counts = select_genes(
+    best, counts, caveats = select_genes(
         source.path,
         source.header,
         features["count"],
@@ -363,24 +465,69 @@ def read_block(
         threads,
         keep_missing,
         f"{features_key(source.block)}.count",
+        block["transform"],
     )
     names, statistic, slots = best.ranked(features["count"])
     if keep_missing:
         check_measured(source, names, best, slots, trained, features["rank_on"])
+    check_values(source, best, slots, columns, has_label)
     of_samples = OfSamples(columns, trained, ranked, fitted)
     X, var, observed, n_clipped = _scale_best(
         best, slots, of_samples, scaling["method"], keep_missing
     )
     var.index = pd.Index([f"{block['prefix']}{name}" for name in names], name="gene")
     var.insert(0, "rank_statistic", statistic)
-    if observed is not None:
-        LOG.info("%s: %.4g %% of the values are missing", source.block, 100 * (~observed).mean())
     LOG.info(
         "genes: %d chosen; %.4g %% of the values clipped", len(names), 100 * n_clipped / X.size
     )
+    check_varied(source, var)
+    caveats = [
+        *caveats,
+        *missing_caveats(source, counts["missing_cells"], observed, keep_missing),
+        *scale_caveats(var["maximum"].max(), var["minimum"].min(), block["transform"], source.path),
+    ]
     var = var.assign(block=source.block)
     measured = np.full(len(X), True) if observed is None else observed.any(axis=1)
-    return ReadBlock(source.block, X, var, observed, measured, n_clipped, counts)
+    return ReadBlock(source.block, X, var, observed, measured, n_clipped, counts, caveats)
+
+
+def check_values(
+    source: Source, best: BestRows, slots: list[int], columns: np.ndarray, has_label: np.ndarray
+) -> None:
+    """Refuse columns of the file without a label whose values are of another kind."""
+    known = columns >= 0
+    refuse_dwarfing(
+        best.rows(slots[:_GENES_PER_BLOCK])[:, columns[known]],
+        [source.header[i] for i in columns[known]],
+        ~has_label[known],
+        source.path,
+    )
+
+
+def check_varied(source: Source, var: pd.DataFrame) -> None:
+    """Refuse chosen features of which not one varies: there is nothing to learn."""
+    if (var["maximum"] == var["minimum"]).all():
+        raise InputError(
+            f"{source.path}: each of the {len(var)} chosen features has the same value in all "
+            f"samples that rank them ({some([f'{value:g}' for value in var['minimum']], 3)}), so "
+            "there is nothing to learn; give measured values"
+        )
+
+
+def missing_caveats(
+    source: Source, n_missing: int, observed: np.ndarray | None, keep_missing: bool
+) -> list[str]:
+    """Say how many cells are missing, and what stands there."""
+    if not n_missing:
+        return []
+    key = f"{features_key(source.block)}.missing"
+    if not keep_missing:
+        return [f"{source.path}: {n_missing:,} cells are missing and count as 0 ({key}: zero)."]
+    share = 0 if observed is None else (~observed).mean()
+    return [
+        f"{source.path}: {n_missing:,} cells are missing, {share:.2%} of the values of the chosen "
+        f"features; training means stand there ({key}: mean)."
+    ]
 
 
 def check_measured(

@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from tybalt.data.matrix import held_out_part
-from tybalt.data.tables.clinical import TEXT_COLUMNS, played_columns
-from tybalt.jobs.files import read_table, rows_of, write_table
+from tybalt.data.tables.clinical import CARRIED, played_columns
+from tybalt.data.tables.harmonise import TEXT_COLUMNS
+from tybalt.jobs.files import read_table, read_texts, rows_of, write_table
 from tybalt.plan.errors import InputError
 from tybalt.plan.names import in_words
 
@@ -33,10 +34,14 @@ class Samples:
         Index = sample id; `split` and every column that is known of them, text or float64.
     roles
         Role -> the name of its column; `strata` has a list of names.
+    carried
+        Index as of `table`; columns that the config does not name, under the names that the
+        clinical table gives them. Nothing is asked of them.
     """
 
     table: pd.DataFrame
     roles: Mapping[str, Any]
+    carried: pd.DataFrame | None = None
 
     @property
     def index(self) -> pd.Index:
@@ -65,7 +70,9 @@ class Samples:
 
     def only(self, samples: Sequence[str]) -> "Samples":
         """Return some of the samples, by their ids."""
-        return Samples(self.table.loc[list(samples)], self.roles)
+        names = list(samples)
+        carried = None if self.carried is None else self.carried.loc[names]
+        return Samples(self.table.loc[names], self.roles, carried)
 
     @property
     def label(self) -> pd.Series | None:
@@ -85,11 +92,14 @@ def read_samples(path: str, roles: Mapping[str, Any]) -> Samples:
     Columns that play a part, and ids, are text whatever they look like; others are numbers where
     all their known values are numbers.
     """
-    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, na_values=[""])
+    table = read_texts(path)
     text = {"sample", "split", *TEXT_COLUMNS, *played_columns(roles)}
     for name in table.columns.difference(list(text)):
         table[name] = _numbers_if_all(table[name])
-    return Samples(table.set_index("sample"), roles)
+    table = table.set_index("sample")
+    carried = [name for name in table if name.startswith(CARRIED)]
+    names = {name: name.removeprefix(CARRIED) for name in carried}
+    return Samples(table.drop(columns=carried), roles, table[carried].rename(columns=names))
 
 
 def read_codes(path: str, known: Samples) -> tuple[Samples, pd.DataFrame]:

@@ -67,10 +67,16 @@ def unscaled(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 SCALERS: dict[str, Callable] = {"zero_one": zero_one, "z_score": z_score, "none": unscaled}
 
 
+#: A gene whose values spread by no more than this share of the largest of them is constant: what
+#: is left is how often numbers were rounded, and dividing by it would blow it up.
+LEAST_SPREAD = 1e-4
+
+
 def is_constant(values: np.ndarray) -> np.ndarray:
-    """Tell which genes (genes x samples) have one value only."""
+    """Tell which genes (genes x samples) have one value only, but for `LEAST_SPREAD`."""
     minimum, maximum = _extremes(values)
-    return minimum == maximum
+    largest = np.maximum(np.abs(minimum), np.abs(maximum))
+    return maximum - minimum <= LEAST_SPREAD * largest
 
 
 def fit_scaler(method: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

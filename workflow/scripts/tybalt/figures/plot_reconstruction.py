@@ -28,7 +28,7 @@ from tybalt.figures.style import (
     new_figure,
     saves_figure,
 )
-from tybalt.jobs.files import read_table
+from tybalt.jobs.files import NAMES, read_table
 from tybalt.plan.names import in_words
 
 FIGURE_OF = "experiment"
@@ -68,7 +68,8 @@ def plot_reconstruction(
         Whose reconstruction it is.
     """
     genes = read_table(reconstruction_genes, index="gene")
-    samples = read_table(reconstruction_samples, index="sample")
+    text = NAMES if label is None else {*NAMES, label}
+    samples = read_table(reconstruction_samples, index="sample", text=text)
     part = held_out_part(samples["split"])
     labels = labels_of(samples, label, NO_LABEL)
     heading = f"Reconstruction error, {part} samples against training samples"

@@ -3,7 +3,7 @@
 import gzip
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +38,42 @@ def group_by_trial(paths: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
     return records
 
 
-def read_table(path: str, index: str | None = None) -> pd.DataFrame:
-    """Read a TSV or TSV.gz table; `index` names the column that becomes the index.
-
-    Ids of samples are text, whatever they look like.
+#: Columns of our tables that hold names: of samples, genes, sets, labels, entries of the config.
+NAMES = frozenset(
     """
-    table = pd.read_csv(path, sep="\t", float_precision="round_trip", dtype={"sample": str})
+    blocks column contrast control dataset description factor feature feature_a feature_b gene
+    gene_set genes group hyperparameter label model model_a model_b module name nearest_label
+    nearest_sample negative of organ part partner positive predicted_label reason sample
+    source split stratum trial tuner tuner_a tuner_b warnings within
+    """.split()  # noqa: SIM905
+)
+
+
+def read_table(path: str, index: str | None = None, text: Collection[str] = NAMES) -> pd.DataFrame:
+    """Read a TSV or TSV.gz table of ours.
+
+    Names are text, whatever they look like: ``0001``, ``1E5``, ``TRUE`` and ``NA`` too. Only an
+    empty cell is missing.
+
+    Parameters
+    ----------
+    index
+        The column that becomes the index.
+    text
+        The columns whose cells are text; the others are numbers, or words that no program takes
+        for something else.
+    """
+    dtypes = dict.fromkeys(text, str)
+    table = pd.read_csv(
+        path, sep="\t", float_precision="round_trip", dtype=dtypes, keep_default_na=False,
+        na_values=[""],
+    )  # fmt: skip
     return table if index is None else table.set_index(index)
+
+
+def read_texts(path: str) -> pd.DataFrame:
+    """Read a table of ours all cells of which are text; an empty one is missing."""
+    return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, na_values=[""])
 
 
 def read_by_sample(path: str, samples: pd.Index) -> pd.DataFrame:

@@ -146,10 +146,14 @@ def check_blocks(where: str, dataset: Mapping[str, Any]) -> None:
 
 
 def blocks_of(dataset: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the blocks of a dataset (name -> features, scaling, prefix); one if none is named."""
+    """Return the blocks of a dataset by name (features, transform, scaling, prefix).
+
+    One that names none has a sole one.
+    """
     if "blocks" in dataset:
         return {name: dict(block) for name, block in dataset["blocks"].items()}
-    return {SOLE_BLOCK: {"features": dataset["genes"], "scaling": dataset["scaling"], "prefix": ""}}
+    sole = {"features": dataset["genes"], "prefix": ""}
+    return {SOLE_BLOCK: sole | {key: dataset[key] for key in ("transform", "scaling")}}
 
 
 def check_split(where: str, split: Mapping[str, Any]) -> None:

@@ -27,12 +27,12 @@ def suggest(name: object, choices: Iterable[str]) -> str:
 
 
 def shown(text: object, length: int = 60) -> str:
-    """Write foreign text for a message: in quotes, cut, and without anything a terminal obeys.
+    r"""Write foreign text for a message: in quotes, cut, and without anything a terminal obeys.
 
     Returns
     -------
     str
-        Printable characters stand as they are, others as in Python (``\\x1b``, ``\\ufeff``).
+        Printable characters stand as they are, others as in Python (``\x1b``, ``\ufeff``).
     """
     text = str(text)
     return repr(text if len(text) <= length else f"{text[:length]}...")

@@ -57,6 +57,7 @@ def complete(where: str, entry: Mapping[str, Any], sources: Mapping[str, Any]) -
             "its clinical table, at least `sample` or `patient`"
         )
     entry = _clinical.describe(entry, columns)
+    entry["clinical"]["carry"] = True
     _clinical.check_clinical(where, entry)
     needed = {"mutations": "mutations", "copy_number": "copy_number", "status": "gene_types"}
     for table in entry["tables"]:

@@ -159,14 +159,17 @@ def parse_cell(column: int, cell: bytes) -> float:
     Raises
     ------
     CellError
-        For text and for infinite values. ``1_000`` is text too, though Python reads it.
+        For text and for infinite values. ``1_000`` is text too, though Python reads it. A pair of
+    quotes, as spreadsheets write, is taken off.
     """
-    if cell in MISSING_CELLS:
+    is_quoted = cell[:1] == cell[-1:] == b'"' and len(cell) > 1
+    content = cell[1:-1] if is_quoted else cell
+    if content in MISSING_CELLS:
         return math.nan
     try:
-        value = float(cell)
+        value = float(content)
     except ValueError:
         raise CellError(column, cell) from None
-    if math.isinf(value) or b"_" in cell:
+    if math.isinf(value) or b"_" in content:
         raise CellError(column, cell)
     return value

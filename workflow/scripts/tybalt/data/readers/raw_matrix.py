@@ -4,11 +4,12 @@ The form is that of UCSC Xena: a header with the sample ids, then one line per g
 separated by tabs, plain or gzip.
 """
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -19,11 +20,17 @@ from tybalt.data.readers.fast_rows import (
     set_aside_odd_cells,
 )
 from tybalt.data.readers.raw_files import open_raw
-from tybalt.plan.errors import InputError
+from tybalt.data.readers.text_lines import (
+    ROW_NAMES,
+    TAB,
+    read_head,
+    read_name,
+    read_rows,
+)
+from tybalt.plan.errors import InputError, shown
 
-TAB = b"\t"
+LOG = logging.getLogger(__name__)
 
-_CHUNK = 1 << 20  # bytes read at a time
 _CELLS_PER_BLOCK = 80_000  # parsed at once: long enough for numpy, short enough for the cache
 
 
@@ -46,25 +53,57 @@ class Block:
     n_missing: int
 
 
-def read_header(path: str) -> list[str]:
-    """Read the sample ids of a raw matrix; raise InputError if there are none."""
-    with open_raw(path) as file:
-        _, line = next(_lines(file), (1, b""))
-    samples = [_text(cell) for cell in line.split(b"\t")[1:]]
-    if not samples:
+def _log2(block: Block, samples: list[str], path: str) -> np.ndarray:
+    """Take log2(x + 1); InputError for a negative value."""
+    negative = np.argwhere(block.values < 0)
+    if len(negative):
+        row, column = negative[0]
         raise InputError(
-            f"{path}, line 1: found no tab-separated sample ids, expected a header "
+            f"{path}, row {shown(block.names[row])}, column {shown(samples[column])}: found "
+            f"{block.values[row, column]:g}, but transform: log2 takes log2(x + 1) of values from "
+            "0; leave transform out if the values are logarithms already"
+        )
+    return np.log2(block.values + 1)
+
+
+#: What becomes of raw values before anything else: nothing, or their logarithm.
+TRANSFORMS: dict[str, Callable[[Block, list[str], str], np.ndarray] | None] = {
+    "none": None,
+    "log2": _log2,
+}
+
+
+def read_header(path: str) -> list[str]:
+    """Read the sample ids of a raw matrix.
+
+    Raises
+    ------
+    InputError
+        If there are none, or one of them is empty.
+    """
+    head = read_head(path)
+    if not head.names:
+        raise InputError(
+            f"{path}, line {head.line}: found no tab-separated sample ids, expected a header "
             "with a first cell and one id per sample"
         )
-    return samples
+    if "" in head.names:
+        before = head.columns[head.names.index("")]
+        raise InputError(
+            f"{path}, line {head.line}: found an empty sample id behind {shown(before)}, expected "
+            "one for each column; name the sample, or take its column out"
+        )
+    if head.first == ROW_NAMES:
+        LOG.info("%s: the first column, without a name in the header, holds the row names", path)
+    return head.names
 
 
 def read_row_names(path: str) -> Iterator[str]:
     """Read the row names alone."""
+    head = read_head(path)
     with open_raw(path) as file:
-        for number, line in _lines(file):
-            if number > 1:
-                yield _text(line.partition(b"\t")[0])
+        for number, line in read_rows(file, head, path):
+            yield read_name(line.partition(TAB)[0], f"{path}, line {number:,}")
 
 
 def stream_blocks(
@@ -73,6 +112,7 @@ def stream_blocks(
     summarise: Callable[[np.ndarray], Any] = len,
     threads: int = 1,
     keep_missing: bool = False,
+    transform: str = "none",
 ) -> Iterator[tuple[Block, Any]]:
     """Read a raw matrix block by block, in file order.
 
@@ -86,6 +126,8 @@ def stream_blocks(
         Threads that parse. The result does not depend on it.
     keep_missing
         Whether a missing cell stays missing (NaN), or is 0.
+    transform
+        A key of `TRANSFORMS`, applied to every value.
 
     Yields
     ------
@@ -96,16 +138,20 @@ def stream_blocks(
     ------
     InputError
         For a row with more or fewer cells than the header and for a cell that is no finite
-        number, with line and column; for no row at all; for a damaged file.
+        number, with line and column; for no row at all; for a damaged file; for a value that
+        `transform` does not take.
     """
+    change = TRANSFORMS[transform]
 
     def parse(lines: list[tuple[int, bytes]]) -> tuple[Block, Any]:
         block = _parse_block(lines, samples, path, keep_missing)
+        if change is not None:
+            block = replace(block, values=change(block, samples, path))
         return block, summarise(block.values)
 
+    head = read_head(path)
     with open_raw(path) as file, ThreadPoolExecutor(threads) as pool:
-        lines = _lines(file)
-        next(lines)
+        lines = read_rows(file, head, path)
         pending = deque()
         n_blocks = 0
         for batch in _batches(lines, len(samples)):
@@ -117,20 +163,6 @@ def stream_blocks(
             yield pending.popleft().result()
     if n_blocks == 0:
         raise InputError(f"{path}: found a header and no row, expected one row per gene")
-
-
-def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Split into lines and number them from 1; blank lines are left out."""
-    number, rest = 0, b""
-    while chunk := file.read(_CHUNK):
-        first, *others = chunk.split(b"\n")
-        *complete, rest = [rest + first, *others]
-        for line in complete:
-            number += 1
-            if line := line.removesuffix(b"\r"):
-                yield number, line
-    if rest := rest.removesuffix(b"\r"):
-        yield number + 1, rest
 
 
 def _batches(lines: Iterator, n_samples: int) -> Iterator[list]:
@@ -149,11 +181,11 @@ def _parse_block(
     lines: list[tuple[int, bytes]], samples: list[str], path: str, keep_missing: bool
 ) -> Block:
     names, rows = [], []
-    for _, line in lines:
+    for number, line in lines:
         end_of_name = line.find(b"\t")
         if end_of_name < 0:
             end_of_name = len(line)
-        names.append(_text(line[:end_of_name]))
+        names.append(read_name(line[:end_of_name], f"{path}, line {number:,}"))
         rows.append(memoryview(line)[end_of_name + 1 :])
     values = parse_plain_rows(rows, len(samples))
     if values is not None:
@@ -186,17 +218,17 @@ def _parse_mixed_rows(
                 values[position, column] = parse_cell(column, cell)
         except CellError as error:
             raise InputError(
-                f"{_where(path, number, line)}, column {samples[error.column]!r}: found "
-                f"{_text(error.cell)!r}, expected a finite number, or for a missing value nothing, "
-                "NA or NaN"
+                f"{_where(path, number, line)}, column {shown(samples[error.column])}: found "
+                f"{shown(_text(error.cell))}, expected a finite number, or for a missing value "
+                "nothing, NA or NaN"
             ) from None
     return values
 
 
 def _where(path: str, number: int, line: bytes) -> str:
-    return f"{path}, line {number} (row {_text(line.partition(TAB)[0])!r})"
+    return f"{path}, line {number:,} (row {shown(_text(line.partition(TAB)[0]))})"
 
 
 def _text(cell: bytes) -> str:
-    """Decode a name; quotes, as R writes them, are taken off."""
-    return cell.decode("utf-8", errors="replace").strip().strip('"')
+    """Decode a cell for a message."""
+    return cell[:100].decode("utf-8", errors="replace").strip().strip('"')

@@ -1,19 +1,19 @@
 """Who the samples are: ids and sample types from barcodes, and the harmonised clinical table."""
 
-import csv
 import difflib
-import io
 import logging
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from tybalt.data.readers.raw_files import open_raw
-from tybalt.plan.errors import InputError, suggest
+from tybalt.data.readers.text_lines import read_cells, read_name
+from tybalt.data.tables.harmonise import harmonise, missing_words
+from tybalt.data.tables.overlap import explain_ids
+from tybalt.plan.errors import InputError, shown, some, suggest
 
 LOG = logging.getLogger(__name__)
 
@@ -23,10 +23,25 @@ TCGA_SAMPLE_TYPES = {
     "01": "Primary Tumor",
     "02": "Recurrent Tumor",
     "03": "Primary Blood Derived Cancer - Peripheral Blood",
+    "04": "Recurrent Blood Derived Cancer - Bone Marrow",
     "05": "Additional - New Primary",
     "06": "Metastatic",
     "07": "Additional Metastatic",
+    "08": "Human Tumor Original Cells",
+    "09": "Primary Blood Derived Cancer - Bone Marrow",
+    "10": "Blood Derived Normal",
     "11": "Solid Tissue Normal",
+    "12": "Buccal Cell Normal",
+    "13": "EBV Immortalized Normal",
+    "14": "Bone Marrow Normal",
+    "15": "sample type 15",
+    "16": "sample type 16",
+    "20": "Control Analyte",
+    "40": "Recurrent Blood Derived Cancer - Peripheral Blood",
+    "50": "Cell Lines",
+    "60": "Primary Xenograft Tissue",
+    "61": "Cell Line Derived Xenograft Tissue",
+    "99": "sample type 99",
 }
 
 #: Two ways to read sample ids: as TCGA barcodes, or as they are.
@@ -36,19 +51,38 @@ BARCODES = ("tcga", "none")
 PATIENT_LENGTH, SAMPLE_LENGTH = 12, 15
 _TCGA_BARCODE = re.compile(r"TCGA-[A-Z0-9]{2}-[A-Z0-9]{4}-[0-9]{2}")
 
-#: Columns that stay text even if their values look like numbers.
-TEXT_COLUMNS = ("sample", "patient", "sample_type", "cancer_type", "sex", "stage")
-
 #: The roles of columns where none were named.
 NO_ROLES: Mapping[str, Any] = {"group": "patient"}
 
 _SHOWN_COLUMNS = 12  # of the hundreds that some tables have, in a message
 
-#: Words of clinical tables for "not known", in lower case, brackets and quotes taken off.
-_MISSING_WORDS = frozenset(
-    {"", "--", "na", "n/a", "nan", "null", "unknown"}
-    | {"not reported", "not available", "not applicable", "not evaluated"}
-)
+#: Before the names of columns that the config does not name and that are carried along.
+CARRIED = "carried:"
+
+
+#: Gives paths of matrices with the names of their rows.
+RowNames = Callable[[], Iterable[tuple[str, Iterable[str]]]]
+
+
+class Described(NamedTuple):
+    """What a clinical table says of samples.
+
+    Attributes
+    ----------
+    table
+        Index = sample ids; text or float64; missing = NaN.
+    carried
+        The table's other columns, as `table`, their names behind `CARRIED`.
+    has_row
+        bool: of which samples the table has a row.
+    caveats
+        What was lost, or taken for something, a sentence each.
+    """
+
+    table: pd.DataFrame
+    carried: pd.DataFrame
+    has_row: np.ndarray
+    caveats: list[str]
 
 
 def read_sample_ids(header: list[str], barcodes: str, path: str) -> list[str]:
@@ -71,9 +105,9 @@ def read_sample_ids(header: list[str], barcodes: str, path: str) -> list[str]:
     ids = list(header)
     if barcodes == "tcga":
         for name in header:
-            if not _TCGA_BARCODE.match(name):
+            if not is_barcode(name):
                 raise InputError(
-                    f"{path}, line 1: found the sample id {name!r}, expected a TCGA barcode "
+                    f"{path}, line 1: found the sample id {shown(name)}, expected a TCGA barcode "
                     "such as TCGA-02-0047-01; for other ids set barcodes: none"
                 )
         ids = [name[:SAMPLE_LENGTH] for name in header]
@@ -81,10 +115,15 @@ def read_sample_ids(header: list[str], barcodes: str, path: str) -> list[str]:
     if doubled:
         cut = f" after cutting to {SAMPLE_LENGTH} characters" if barcodes == "tcga" else ""
         raise InputError(
-            f"{path}, line 1: found {len(doubled)} doubled sample ids{cut} ({_some(doubled)}), "
+            f"{path}, line 1: found {len(doubled)} doubled sample ids{cut} ({some(doubled)}), "
             "expected each sample once; keep one column of each"
         )
     return ids
+
+
+def is_barcode(name: str) -> bool:
+    """Tell whether an id is, or begins with, the TCGA barcode of a sample."""
+    return _TCGA_BARCODE.match(name) is not None
 
 
 def sample_type_from_barcode(sample: str) -> str:
@@ -92,8 +131,8 @@ def sample_type_from_barcode(sample: str) -> str:
     code = sample[SAMPLE_LENGTH - 2 : SAMPLE_LENGTH]
     if code not in TCGA_SAMPLE_TYPES:
         raise InputError(
-            f"sample {sample}: found the sample type code {code!r} in characters 14-15; "
-            f"{suggest(code, TCGA_SAMPLE_TYPES)}; leave the sample out"
+            f"sample {shown(sample)}: found the sample type code {shown(code)} in characters "
+            f"14-15; {suggest(code, TCGA_SAMPLE_TYPES)}; leave the sample out"
         )
     return TCGA_SAMPLE_TYPES[code]
 
@@ -105,13 +144,15 @@ def describe_samples(
     barcodes: str,
     minimum_overlap: float = 0.0,
     roles: Mapping[str, Any] = NO_ROLES,
-) -> pd.DataFrame:
+    carry: bool = False,
+    row_names: RowNames = list,
+) -> Described:
     """Join the samples with the clinical table.
 
     The join is by sample where `columns` names one, else by patient. Of several clinical rows
-    for one sample or patient the first is taken. A sample without a clinical row stays, its
-    labels missing. The sample type of a TCGA sample comes from its barcode alone, because a table
-    joined by patient would give a matched normal the type of its tumour.
+    for one sample or patient each column's first known value is taken. A sample without a clinical
+    row stays, its labels missing. The sample type of a TCGA sample comes from its barcode alone,
+    because a table joined by patient would give a matched normal the type of its tumour.
 
     Parameters
     ----------
@@ -129,33 +170,46 @@ def describe_samples(
     roles
         The dataset's roles. Columns that play one stay text. If the split keeps another column
         than `patient` together (`group`), no patients are made up.
+    carry
+        Whether the table's other columns are carried along.
+    row_names
+        Called where no sample is known: paths of matrices and the names of their rows, which are
+        the samples if a matrix is transposed.
 
     Returns
     -------
-    pandas.DataFrame
-        Index = `samples` in their order; columns patient, sample_type and the harmonised ones
-        except `sample`. Text or float64; missing = NaN.
+    Described
+        Samples in their order; columns patient, sample_type and the harmonised ones except
+        `sample`.
 
     Raises
     ------
     InputError
-        For columns that the table lacks, an unknown sample type code, too few ids in common.
+        For columns that the table lacks or of which nothing is understood, an unknown sample type
+        code, too few ids in common.
     """
-    table = read_clinical(clinical, columns, played_columns(roles))
-    if barcodes == "tcga":
-        patients = [sample[:PATIENT_LENGTH] for sample in samples]
-        types = [sample_type_from_barcode(sample) for sample in samples]
-        table = _cut_barcodes(table)
+    read = read_clinical(clinical, columns, played_columns(roles), carry)
     key = "sample" if "sample" in columns else "patient"
-    keys = patients if barcodes == "tcga" and key == "patient" else samples
-    rows = _one_row_per_key(table, key, clinical)
-    _check_overlap(keys, rows.index, clinical, columns[key], minimum_overlap)
-    obs = rows.reindex(keys).drop(columns=["sample", "patient"], errors="ignore")
-    obs.index = pd.Index(samples, name="sample")
+    table, keys = read.table, list(samples)
     if barcodes == "tcga":
-        if "sample_type" in obs:
+        types = [sample_type_from_barcode(sample) for sample in samples]
+        patients = [sample[:PATIENT_LENGTH] for sample in samples]
+        keys = patients if key == "patient" else keys
+        table = _cut_barcodes(table.drop(columns="sample_type", errors="ignore"))
+        if "sample_type" in columns:
             LOG.info("clinical: sample types are those of the barcodes, not those of the table")
-        obs = obs.drop(columns="sample_type", errors="ignore")
+    both = pd.concat([table, read.carried], axis=1)
+    rows, contradictions = _one_row_per_key(both, key, set(keys), clinical)
+    if not pd.Index(keys).isin(rows.index).any():
+        for path, names in row_names():
+            refuse_transposed(path, (name for name in names if name in rows.index))
+    lost = _check_overlap(keys, rows.index, clinical, columns[key], minimum_overlap)
+    found = rows.reindex(keys)
+    found.index = pd.Index(samples, name="sample")
+    carried = found[read.carried.columns]
+    obs = found.drop(columns=["sample", "patient", *carried], errors="ignore")
+    empty = [name for name in obs if obs[name].isna().all()]
+    if barcodes == "tcga":
         obs.insert(0, "sample_type", types)
     elif key == "sample" and "patient" in rows:
         patients = rows["patient"].reindex(samples).to_numpy()
@@ -164,42 +218,71 @@ def describe_samples(
         patients = samples
     if roles["group"] == "patient" or barcodes == "tcga" or "patient" in columns:
         obs.insert(0, "patient", patients)
-    return obs
+    caveats = [*read.caveats, *contradictions, *lost]
+    if empty:
+        caveats.append(f"{clinical}: no sample has a value of {', '.join(empty)}.")
+    return Described(obs, carried, pd.Index(keys).isin(rows.index), caveats)
 
 
-def read_clinical(path: str, columns: Mapping[str, str], text: Collection[str]) -> pd.DataFrame:
+def read_clinical(
+    path: str, columns: Mapping[str, str], text: Collection[str], carry: bool = False
+) -> Described:
     """Read the named columns of a clinical table and harmonise their values.
 
-    Sex becomes female or male, age a number of years, ``TCGA-BRCA`` the cancer type ``BRCA``.
-    Other columns become numbers where all their values are numbers, but for those of `text`.
+    Parameters
+    ----------
+    columns
+        Our name -> the table's column.
+    text
+        Columns that stay text; see `tybalt.data.tables.harmonise.harmonise` for the others.
+    carry
+        Whether the other columns are read too, as text or numbers.
+
+    Returns
+    -------
+    Described
+        A row for each row of the table.
     """
     if not {"sample", "patient"} & set(columns):
         raise InputError(
             "columns: found neither 'sample' nor 'patient', expected one of them to join "
             "the clinical table with the expression matrix"
         )
-    table = _read_text(path, columns)
-    text = {*TEXT_COLUMNS, *text}
-    return pd.DataFrame({name: _harmonise(name, table[name], path, text) for name in columns})
+    raw = _read_text(path, columns, carry)
+    harmonised = {
+        name: harmonise(name, raw[name], text, f"{path}, column {columns[name]}")
+        for name in columns
+    }
+    table = pd.DataFrame({name: each.values for name, each in harmonised.items()})
+    others = {
+        name: _numbers_if_all(missing_words(raw[name])) for name in raw if name not in columns
+    }
+    caveats = [line for each in harmonised.values() for line in each.caveats]
+    carried = pd.DataFrame(others, index=raw.index)
+    return Described(table, carried, np.ones(len(table), bool), caveats)
 
 
-def _read_text(path: str, columns: Mapping[str, str]) -> pd.DataFrame:
-    """Read only the named of perhaps hundreds of columns, under their harmonised names."""
-    with open_raw(path) as file:
-        text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="")
-        reader = csv.reader(text, delimiter="\t")
-        header = next(reader, [])
-        _check_columns(header, columns, path)
-        positions = [header.index(column) for column in columns.values()]
-        rows = []
-        for fields in filter(None, reader):
-            if len(fields) != len(header):
-                raise InputError(
-                    f"{path}, line {reader.line_num}: found {len(fields)} fields, "
-                    f"expected {len(header)} as in the header"
-                )
-            rows.append([fields[position] for position in positions])
-    return pd.DataFrame(rows, columns=list(columns), dtype=object)
+def _read_text(path: str, columns: Mapping[str, str], carry: bool) -> pd.DataFrame:
+    """Read the named of perhaps hundreds of columns, under our names; all others if wanted."""
+    head, rows = read_cells(path)
+    _check_columns(head.columns, columns, f"{path}, line {head.line}")
+    positions = {name: head.columns.index(column) for name, column in columns.items()}
+    if carry:
+        for i, column in enumerate(head.columns):
+            if column and column not in columns.values():
+                # A slash would name a group in HDF5.
+                positions.setdefault(f"{CARRIED}{column.replace('/', '_')}", i)
+    found = [
+        [read_name(cells[i], f"{path}, line {number:,}") for i in positions.values()]
+        for number, cells in rows
+    ]
+    return pd.DataFrame(found, columns=list(positions), dtype=object)
+
+
+def _numbers_if_all(words: pd.Series) -> pd.Series:
+    numbers = pd.to_numeric(words, errors="coerce")
+    is_number = np.isfinite(numbers).sum() == words.notna().sum()
+    return numbers.astype("float64") if is_number else words
 
 
 def played_columns(roles: Mapping[str, Any]) -> list[str]:
@@ -209,43 +292,19 @@ def played_columns(roles: Mapping[str, Any]) -> list[str]:
     return [*named, *roles.get("strata", [])]
 
 
-def _check_columns(found: list[str], columns: Mapping[str, str], path: str) -> None:
+def _check_columns(found: list[str], columns: Mapping[str, str], where: str) -> None:
     for name, column in columns.items():
         if column not in found:
             near = difflib.get_close_matches(column, found, n=_SHOWN_COLUMNS, cutoff=0)
             raise InputError(
-                f"{path}: found no column {column!r} (columns.{name}); {suggest(column, near)}"
+                f"{where}: found no column {shown(column)} (columns.{name}); "
+                f"{suggest(column, near)}"
             )
-
-
-def _harmonise(name: str, column: pd.Series, path: str, text: Collection[str]) -> pd.Series:
-    words = column.str.strip()
-    words = words.mask(words.str.strip("[]'\" ").str.lower().isin(_MISSING_WORDS))
-    if name == "cancer_type":
-        return words.str.removeprefix("TCGA-")
-    if name == "sex":
-        known = words.str.lower()
-        return _keep_known(words, known.where(known.isin(["female", "male"])), name, path)
-    numbers = pd.to_numeric(words, errors="coerce")
-    numbers = numbers.where(np.isfinite(numbers)).astype("float64")
-    if name == "age" and name not in text:
-        return _keep_known(words, numbers, name, path)
-    is_number = numbers.notna().sum() == words.notna().sum()
-    return words if name in text or not is_number else numbers
-
-
-def _keep_known(words: pd.Series, known: pd.Series, name: str, path: str) -> pd.Series:
-    """Return `known`, and log the words that it leaves out."""
-    unknown = words[words.notna() & known.isna()]
-    if len(unknown):
-        LOG.info(
-            "%s: %d values of %s are not understood and count as missing: %s",
-            path,
-            len(unknown),
-            name,
-            _some(sorted(set(unknown))),
-        )
-    return known
+        if found.count(column) > 1:
+            raise InputError(
+                f"{where}: found the column {shown(column)} (columns.{name}) {found.count(column)} "
+                "times, expected it once; rename or delete the others"
+            )
 
 
 def _cut_barcodes(table: pd.DataFrame) -> pd.DataFrame:
@@ -253,39 +312,73 @@ def _cut_barcodes(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{n: table[n].str[:size] for n, size in lengths.items() if n in table})
 
 
-def _one_row_per_key(table: pd.DataFrame, key: str, path: str) -> pd.DataFrame:
-    table = table[table[key].notna()].drop_duplicates()
-    doubled = table[key].duplicated()
-    if doubled.any():
-        LOG.info(
-            "%s: %d further rows for the same %s differ from the first and are left out: %s",
-            path,
-            doubled.sum(),
-            key,
-            _some(list(dict.fromkeys(table[key][doubled]))),
+def _one_row_per_key(
+    table: pd.DataFrame, key: str, wanted: Collection[str], path: str
+) -> tuple[pd.DataFrame, list[str]]:
+    """Merge the rows of each key: of every column the first known value.
+
+    Returns
+    -------
+    tuple
+        The rows, indexed by key; and a caveat for columns in which rows of a wanted key disagree.
+    """
+    table = table[table[key].notna()]
+    is_doubled = table[key].duplicated(keep=False)
+    if not is_doubled.any():
+        return table.set_index(key, drop=False), []
+    groups = table.groupby(key, sort=False)
+    merged = groups.first()
+    merged[key] = merged.index
+    doubled = table[is_doubled & table[key].isin(wanted)]
+    different = doubled.drop(columns=key).groupby(doubled[key], sort=False).nunique() > 1
+    lines = [
+        f"{column} of {some(list(different.index[different[column]]), 3)} "
+        f"({some(list(doubled[column][doubled[key].isin(different.index[different[column]])]), 2)})"
+        for column in different
+        if different[column].any()
+    ]
+    if not lines:
+        return merged, []
+    n_keys = int(different.any(axis=1).sum())
+    return merged, [
+        f"{path}: several rows of one {key} contradict each other for {n_keys} of them, and the "
+        f"first known value is taken: {'; '.join(lines[:5])}."
+    ]
+
+
+def refuse_transposed(path: str, samples: Iterable[str]) -> None:
+    """Refuse a file of which some row names are known to be samples; raise InputError."""
+    if samples := list(samples):
+        raise InputError(
+            f"{path}: found samples ({some(samples)}) in the first column and none in the header, "
+            "expected genes x samples; transpose the table (a row for each gene, a column for each "
+            "sample)"
         )
-    return table[~doubled].set_index(key, drop=False)
 
 
 def _check_overlap(
     keys: list[str], known: pd.Index, path: str, column: str, minimum_overlap: float
-) -> None:
-    n_found = pd.Index(keys).isin(known).sum()
-    if n_found == 0:
+) -> list[str]:
+    """Say which samples have no clinical row, and why if it can be seen; InputError for many."""
+    found, alone = pd.Index(keys).isin(known), [key for key in keys if key not in set(known)]
+    others = known.difference(keys)
+    reason = explain_ids(alone, others) if alone else ""
+    if not found.any():
         raise InputError(
-            f"{path}: no id of its column {column!r} ({_some(list(known))}) is a sample of the "
-            f"expression matrix ({_some(list(keys))}); choose the column with the same ids"
+            f"{path}: no id of its column {column!r} ({some(list(known))}) is a sample of the "
+            f"expression matrix ({some(keys)}); choose the column with the same ids{reason}"
         )
-    if n_found < minimum_overlap * len(keys):
-        alone = [key for key in keys if key not in known]
+    LOG.info("clinical: %d of %d samples have a clinical row", found.sum(), len(keys))
+    if not alone:
+        return []
+    words = (
+        f"{path}: {found.sum()} of {len(keys)} samples of the expression matrix have a row (not: "
+        f"{some(alone)}"
+    )
+    if found.sum() < minimum_overlap * len(keys):
         raise InputError(
-            f"{path}: {n_found} of {len(keys)} samples of the expression matrix have a row (not: "
-            f"{_some(alone)}), expected at least {minimum_overlap:.0%}; choose the column with the "
-            "same ids, or lower minimum_overlap"
+            f"{words}), expected at least {minimum_overlap:.0%}; choose the column with the "
+            f"same ids, or lower minimum_overlap{reason}"
         )
-    LOG.info("clinical: %d of %d samples have a clinical row", n_found, len(keys))
-
-
-def _some(names: list[str], count: int = 5) -> str:
-    shown = ", ".join(map(str, names[:count]))
-    return f"{shown}, ..." if len(names) > count else shown
+    unused = f"; ids of the table without a sample: {some(list(others))}" if len(others) else ""
+    return [f"{words}); the others have no labels{unused}{reason}."]

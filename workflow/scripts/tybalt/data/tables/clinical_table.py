@@ -9,12 +9,13 @@ import pandas as pd
 from tybalt.data.tables.clinical import (
     PATIENT_LENGTH,
     SAMPLE_LENGTH,
+    TCGA_SAMPLE_TYPES,
     played_columns,
     read_clinical,
     sample_type_from_barcode,
 )
 from tybalt.data.tables.overlap import shared_samples
-from tybalt.jobs.files import read_table, write_table
+from tybalt.jobs.files import read_table, read_texts, write_table
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,10 @@ def tabulate_clinical(
     InputError
         For a column that the table lacks.
     """
-    rows = read_clinical(table, columns, played_columns(roles))
+    read = read_clinical(table, columns, played_columns(roles))
+    for caveat in read.caveats:
+        log.warning("%s", caveat)
+    rows = read.table
     if barcodes == "tcga":
         rows = _trust_barcodes(rows)
     write_table(rows, clinical)
@@ -88,7 +92,7 @@ def join_clinical(
         If too few samples have a clinical row.
     """
     codes = read_table(encoding)
-    known = pd.read_csv(clinical, sep="\t", dtype=str, keep_default_na=False, na_values=[""])
+    known = read_texts(clinical)
     rows = _rows_of(codes["sample"], known, barcodes, sample_level)
     known_samples = {*known.get("sample", known.get("patient")).dropna(), *rows["sample"]}
     samples = shared_samples(codes["sample"], known_samples, (encoding, clinical), minimum_overlap)
@@ -103,7 +107,8 @@ def _trust_barcodes(rows: pd.DataFrame) -> pd.DataFrame:
         # A type that is joined by patient would be wrong for all but one of the samples.
         return rows.drop(columns="sample_type", errors="ignore")
     samples = rows["sample"].str[:SAMPLE_LENGTH]
-    types = samples.map(sample_type_from_barcode, na_action="ignore")
+    # Samples that the matrix has not may have codes that nobody knows (TARGET-20-PABLDZ-GK).
+    types = samples.map(lambda name: TCGA_SAMPLE_TYPES.get(name[SAMPLE_LENGTH - 2 :]), "ignore")
     return rows.assign(sample=samples, sample_type=types)
 
 

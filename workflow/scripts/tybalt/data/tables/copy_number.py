@@ -11,9 +11,10 @@ from array import array
 import numpy as np
 
 from tybalt.data.readers.raw_files import open_raw
+from tybalt.data.readers.text_lines import TAB, read_head, read_name, read_rows
 from tybalt.data.tables.clinical import read_sample_ids
 from tybalt.data.tables.events import make_events, write_events
-from tybalt.plan.errors import InputError
+from tybalt.plan.errors import InputError, shown
 
 log = logging.getLogger(__name__)
 
@@ -41,16 +42,15 @@ def call_copy_number(table: str, barcodes: str, gain: str, loss: str) -> None:
     """
     genes: dict[str, int] = {}
     gains, losses = (array("i"), array("i")), (array("i"), array("i"))
+    head = read_head(table)
+    samples = read_sample_ids(head.names, barcodes, table)
+    n_rows = 0
     with open_raw(table) as file:
-        header = file.readline().rstrip(b"\r\n").decode().split("\t")[1:]
-        samples = read_sample_ids(header, barcodes, table)
-        n_rows = 0
-        for number, line in enumerate(file, start=2):
-            name, _, row = line.rstrip(b"\r\n").partition(b"\t")
-            if not name and not row:
-                continue
-            found = _read_row(row, samples, f"{table}, line {number:,}")
-            gene = genes.setdefault(name.decode(), len(genes))
+        for number, line in read_rows(file, head, table):
+            name, _, row = line.partition(TAB)
+            where = f"{table}, line {number:,}"
+            found = _read_row(row, samples, where)
+            gene = genes.setdefault(read_name(name, where), len(genes))
             n_rows += 1
             for (sample_of_event, gene_of_event), hits in zip((gains, losses), found, strict=True):
                 sample_of_event.frombytes(hits.astype(np.intc).tobytes())
@@ -109,17 +109,18 @@ def _read_cells(row: bytes, samples: list[str], where: str) -> np.ndarray:
             "header; repair the file or get it again"
         )
     named = zip(cells, samples, strict=True)
-    return np.array([_read_cell(cell, f"{where}, column {sample}") for cell, sample in named])
+    return np.array([_read_cell(cell, where, sample) for cell, sample in named])
 
 
-def _read_cell(cell: bytes, where: str) -> int:
+def _read_cell(cell: bytes, where: str, sample: str) -> int:
     try:
         value = float(cell)
     except ValueError:
         value = None
     if value not in _CALLS:
         raise InputError(
-            f"{where}: found {cell.decode(errors='replace')!r}, expected an integer from "
-            f"{_CALLS[0]} to {_CALLS[-1]}; give thresholded calls (all_thresholded.by_genes)"
+            f"{where}, column {shown(sample)}: found {shown(cell.decode(errors='replace'))}, "
+            f"expected an integer from {_CALLS[0]} to {_CALLS[-1]}; give thresholded calls "
+            "(all_thresholded.by_genes)"
         )
     return int(value)

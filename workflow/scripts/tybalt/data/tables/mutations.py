@@ -12,11 +12,11 @@ from collections.abc import Collection, Iterator
 import numpy as np
 import pandas as pd
 
-from tybalt.data.readers.raw_files import open_raw
+from tybalt.data.readers.text_lines import read_cells, read_name
 from tybalt.data.tables.clinical import SAMPLE_LENGTH
 from tybalt.data.tables.events import make_events, write_events
 from tybalt.jobs.files import write_table
-from tybalt.plan.errors import InputError, suggest
+from tybalt.plan.errors import InputError, some, suggest
 
 log = logging.getLogger(__name__)
 
@@ -81,41 +81,35 @@ def tabulate_mutations(
 def _read_rows(path: str, barcodes: str) -> Iterator[tuple[str, str, bytes]]:
     """Yield sample, gene and effect of every row; one row is in memory at a time."""
     length = SAMPLE_LENGTH if barcodes == "tcga" else None
-    with open_raw(path) as file:
-        header = file.readline().rstrip(b"\r\n").split(b"\t")
-        i_sample, i_gene, i_effect = _positions(path, header)
-        for number, line in enumerate(file, start=2):
-            cells = line.rstrip(b"\r\n").split(b"\t")
-            if cells == [b""]:
-                continue
-            if len(cells) != len(header):
-                raise InputError(
-                    f"{path}, line {number:,}: found {len(cells)} fields, expected {len(header)} "
-                    "as in the header; repair the file or get it again"
-                )
-            if not cells[i_sample]:
-                raise InputError(
-                    f"{path}, line {number:,}: found no sample id, expected one in each row"
-                )
-            yield cells[i_sample].decode()[:length], cells[i_gene].decode(), cells[i_effect]
+    head, rows = read_cells(path)
+    i_sample, i_gene, i_effect = _positions(path, head.line, head.columns)
+    names: dict[bytes, str] = {}  # each of the few names stands in many rows
+    for number, cells in rows:
+        where = f"{path}, line {number:,}"
+        for i in (i_sample, i_gene):
+            if cells[i] not in names:
+                names[cells[i]] = read_name(cells[i], where)
+        sample = names[cells[i_sample]]
+        if not sample:
+            raise InputError(f"{where}: found no sample id, expected one in each row")
+        yield sample[:length], names[cells[i_gene]], cells[i_effect].strip(b'" ')
 
 
-def _positions(path: str, header: list[bytes]) -> list[int]:
-    names = [cell.decode(errors="replace").lstrip("#") for cell in header]
+def _positions(path: str, line: int, columns: list[str]) -> list[int]:
     for name in ("sample", "gene", "effect"):
-        if name not in names:
+        if name not in columns:
             raise InputError(
-                f"{path}, line 1: found no column {name!r} in this mutation table; "
-                f"{suggest(name, names)}; rename the column that has it"
+                f"{path}, line {line}: found no column {name!r} in this mutation table; "
+                f"{suggest(name, columns)}; rename the column that has it"
             )
-    return [names.index(name) for name in ("sample", "gene", "effect")]
+    return [columns.index(name) for name in ("sample", "gene", "effect")]
 
 
 def _check_effects(
     path: str, per_sample: Counter, others: Counter, effects: Collection[str]
 ) -> None:
     if not per_sample:
-        found = ", ".join(effect.decode(errors="replace") for effect, _ in others.most_common(8))
+        found = some([effect.decode(errors="replace") for effect, _ in others.most_common(8)], 8)
         raise InputError(
             f"{path}: found no mutation that counts; its effects are {found or 'none at all'}, "
             f"expected some of {', '.join(sorted(effects))}; adapt `effects`"

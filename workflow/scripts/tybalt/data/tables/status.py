@@ -8,15 +8,16 @@ import logging
 from collections.abc import Collection
 
 import numpy as np
-import pandas as pd
 import scipy.sparse
 
-from tybalt.data.readers.raw_files import open_raw
+from tybalt.data.readers.text_lines import read_cells, read_name
 from tybalt.data.tables.events import Events, read_events, write_events
 from tybalt.data.tables.overlap import shared_samples
-from tybalt.plan.errors import InputError, suggest
+from tybalt.plan.errors import InputError, shown, suggest
 
 log = logging.getLogger(__name__)
+
+_GENE_TYPES = ("hugoSymbol", "oncogene", "tsg")
 
 
 def combine_status(
@@ -69,27 +70,26 @@ def combine_status(
 
 def _read_gene_types(path: str) -> tuple[set[str], set[str]]:
     """Return oncogenes and tumour suppressors."""
-    with open_raw(path) as file:
-        table = pd.read_csv(file, sep="\t", dtype=str)
-    for name in ("hugoSymbol", "oncogene", "tsg"):
-        if name not in table:
+    head, rows = read_cells(path)
+    for name in _GENE_TYPES:
+        if name not in head.columns:
             raise InputError(
-                f"{path}, line 1: found no column {name!r}; {suggest(name, table.columns)}; "
-                "expected gene types in the form of OncoKB"
+                f"{path}, line {head.line}: found no column {name!r}; "
+                f"{suggest(name, head.columns)}; expected gene types in the form of OncoKB"
             )
-    return _genes_with(table, "oncogene", path), _genes_with(table, "tsg", path)
-
-
-def _genes_with(table: pd.DataFrame, flag: str, path: str) -> set[str]:
-    words = table[flag].str.strip().str.lower()
-    wrong = ~words.isin(["true", "false"])
-    if wrong.any():
-        row = int(np.flatnonzero(wrong)[0])
-        raise InputError(
-            f"{path}, line {row + 2}, column {flag}: found {table[flag].iloc[row]!r}, "
-            "expected True or False"
-        )
-    return set(table["hugoSymbol"][words == "true"])
+    positions = [head.columns.index(name) for name in _GENE_TYPES]
+    found: tuple[set[str], set[str]] = (set(), set())
+    for number, cells in rows:
+        where = f"{path}, line {number:,}"
+        gene, *flags = (read_name(cells[i], where) for i in positions)
+        for genes, flag, name in zip(found, flags, _GENE_TYPES[1:], strict=True):
+            if flag.lower() not in ("true", "false"):
+                raise InputError(
+                    f"{where}, column {name}: found {shown(flag)}, expected True or False"
+                )
+            if flag.lower() == "true":
+                genes.add(gene)
+    return found
 
 
 def _rows(events: Events, samples: list[str]) -> scipy.sparse.csr_matrix:

@@ -1,0 +1,181 @@
+"""What a clinical table says, in one spelling: sexes, ages, numbers, missing words.
+
+Whatever is not understood counts as missing and is told: counted, with examples.
+"""
+
+import re
+from collections.abc import Callable, Collection
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from tybalt.plan.errors import InputError, some
+
+#: Columns that stay text even if their values look like numbers.
+TEXT_COLUMNS = ("sample", "patient", "sample_type", "cancer_type", "sex", "stage")
+
+#: Words of clinical tables for "not known", in lower case, brackets and quotes taken off.
+_MISSING_WORDS = frozenset(
+    {"", "--", "---", "na", "n/a", "#n/a", "nan", "null", "unknown"}
+    | {"not reported", "not available", "not applicable", "not evaluated"}
+)
+
+_SEXES = {
+    **dict.fromkeys(("female", "f", "woman", "xx"), "female"),
+    **dict.fromkeys(("male", "m", "man", "xy"), "male"),
+}
+
+#: The oldest age in years, and days in a year (GDC gives `days_to_birth`, which are negative).
+OLDEST, DAYS_PER_YEAR = 130, 365.25
+
+#: A column with this share of numbers among its known values holds numbers; the rest is missing.
+MOSTLY_NUMBERS = 0.9
+
+_RANGE = re.compile(r"(\d+)\s*[-\u2013]\s*(\d+)")  # 60-69, as GTEx gives ages
+_BOUND = re.compile(r"[<>]=?\s*(\d+)|(\d+)\s*\+")  # >89, 90+
+
+
+class Harmonised(NamedTuple):
+    """A column in one spelling.
+
+    Attributes
+    ----------
+    values
+        Text or float64; NaN where missing or not understood.
+    caveats
+        What was lost or taken for something, a sentence each.
+    """
+
+    values: pd.Series
+    caveats: list[str]
+
+
+def harmonise(name: str, column: pd.Series, text: Collection[str], where: str) -> Harmonised:
+    """Harmonise the values of a clinical column.
+
+    Parameters
+    ----------
+    name
+        Our name of the column: `sex` becomes female or male, `age` a number of years,
+        ``TCGA-BRCA`` the `cancer_type` ``BRCA``. Others become numbers where (nearly) all their
+        known values are numbers, but for `TEXT_COLUMNS`.
+    column
+        Its values as text.
+    text
+        Further columns that stay text.
+    where
+        File and column, for messages.
+
+    Raises
+    ------
+    InputError
+        If the table has values, and none of them is understood; for ages that are neither years
+        nor days.
+    """
+    words = missing_words(column)
+    if name == "cancer_type":
+        return Harmonised(words.str.removeprefix("TCGA-"), [])
+    if name == "sex":
+        known = words.str.lower().map(_SEXES).astype(object)
+        return _understood(words, known, where, "female or male (f, m)")
+    if name in {*TEXT_COLUMNS, *text}:
+        return Harmonised(words, [])
+    if name == "age":
+        return _ages(words, where)
+    numbers = as_numbers(words)
+    share = numbers.notna().sum() / max(words.notna().sum(), 1)
+    if share >= MOSTLY_NUMBERS:
+        return _understood(words, numbers, where, "numbers")
+    if share > 0.5:
+        odd = words[words.notna() & numbers.isna()]
+        return Harmonised(
+            words,
+            [
+                f"{where}: it is taken for text, although {share:.0%} of its values are numbers, "
+                f"as the others are not ({some(sorted(set(odd)))})."
+            ],
+        )
+    return Harmonised(words, [])
+
+
+def missing_words(column: pd.Series) -> pd.Series:
+    """Return texts without blanks at their ends, NaN where they say that nothing is known."""
+    words = column.str.strip()
+    return words.mask(words.str.strip("[]'\" ").str.lower().isin(_MISSING_WORDS))
+
+
+def as_numbers(words: pd.Series) -> pd.Series:
+    """Return finite numbers, NaN for all other words: float64."""
+    numbers = pd.to_numeric(words, errors="coerce")
+    return numbers.where(np.isfinite(numbers)).astype("float64")
+
+
+def _understood(words: pd.Series, known: pd.Series, where: str, expected: str) -> Harmonised:
+    """Return `known`, and say which words it leaves out; InputError if it leaves out all."""
+    unknown = words[words.notna() & known.isna()]
+    if unknown.empty:
+        return Harmonised(known, [])
+    examples = some(sorted(set(unknown)))
+    if known.isna().all():
+        raise InputError(
+            f"{where}: none of its {len(unknown)} values is understood ({examples}), expected "
+            f"{expected}; translate them in the table, or leave the column out of clinical.columns"
+        )
+    return Harmonised(
+        known,
+        [
+            f"{where}: {len(unknown)} values are not understood (expected {expected}) and count as "
+            f"missing: {examples}."
+        ],
+    )
+
+
+def _ages(words: pd.Series, where: str) -> Harmonised:
+    """Read ages: years, ranges of years (their middle), bounds, or days, which become years."""
+    numbers = as_numbers(words)
+    caveats = []
+    for pattern, value, what in (
+        (_RANGE, lambda found: (int(found[1]) + int(found[2])) / 2, "ranges, read as their middle"),
+        (_BOUND, lambda found: float(found[1] or found[2]), "bounds, read as the number in them"),
+    ):
+        read = _matching(words, pattern, value)
+        if read.notna().any():
+            examples = some(sorted(set(words[read.notna()])))
+            caveats.append(f"{where}: {read.notna().sum()} ages are {what} ({examples}).")
+            numbers = numbers.fillna(read)
+    is_days = _are_days(numbers, words, where)
+    if is_days:
+        years = numbers.abs() / DAYS_PER_YEAR
+        caveats.append(
+            f"{where}: its values ({some(sorted(set(words.dropna())), 3)}) are taken for days and "
+            f"divided by {DAYS_PER_YEAR}."
+        )
+        numbers = years
+    values, lost = _understood(words, numbers, where, "a number of years")
+    return Harmonised(values, caveats + lost)
+
+
+def _matching(
+    words: pd.Series, pattern: re.Pattern, value: Callable[[re.Match], float]
+) -> pd.Series:
+    found = words.map(lambda word: pattern.fullmatch(word), na_action="ignore")
+    return found.map(lambda match: value(match) if match else np.nan, na_action="ignore").astype(
+        "float64"
+    )
+
+
+def _are_days(numbers: pd.Series, words: pd.Series, where: str) -> bool:
+    """Tell whether ages are days: all beyond the oldest. InputError for a mixture."""
+    known = numbers.dropna()
+    beyond = (known < 0) | (known > OLDEST)
+    if not beyond.any():
+        return False
+    if (known.abs() > OLDEST).all():
+        return True
+    raise InputError(
+        f"{where}: found {beyond.sum()} of {len(known)} ages outside of 0 to {OLDEST} years "
+        f"({some(sorted(set(words[known.index][beyond])))}) among others within "
+        f"({some(sorted(set(words[known.index][~beyond])), 3)}), expected years in all rows or "
+        "days in all; correct them, or leave their cells empty"
+    )
