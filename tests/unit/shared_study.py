@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from tybalt.analysis.columns import COLUMNS
 from tybalt.analysis.control_rows import with_controls
 from tybalt.data.matrix import write_matrix
 from tybalt.data.samples import write_samples
@@ -55,6 +56,7 @@ def make_study(folder: Path, seed: int = 0) -> dict:
         index=pd.Index(GENES, name="gene"),
     )
     notes = {"scaling": "zero_one", "clipped_share": 0.0, "counts": {"chosen_genes": len(GENES)}}
+    notes["caveats"] = ["table.tsv: 3 cells are <missing>."]
     matrix = folder / "matrix.h5ad"
     write_matrix(str(matrix), X, obs, var, notes)
     samples = folder / "samples.tsv"
@@ -86,11 +88,24 @@ def make_study(folder: Path, seed: int = 0) -> dict:
         hyperparameters = {"kappa": 0.1} if searched else {"latent_dim": 3}
         write_json({"hyperparameters": hyperparameters}, files["best.json"][number])
         write_json(provenance("2.0" if number else "1.0"), files["model.provenance.json"][number])
+    files["columns"] = str(folder / "columns.tsv")
+    write_table(columns(), files["columns"])
     files["maps"] = str(folder / "embedding_quality.tsv")
     write_table(maps(), files["maps"])
     files["leaderboard"] = str(folder / "leaderboard.tsv")
     write_table(leaderboard(), files["leaderboard"])
     return files
+
+
+def columns() -> pd.DataFrame:
+    """Say of the columns what `describe_columns` would."""
+    rows = [
+        ("cancer_type", "label", "two values", 240, 0, "", "", 2),
+        ("stage", "", "ordered", 200, 40, "", "3: Stage X, odd", 1),
+        ("mutation_burden", "", "numbers", 100, 140, "", "", 1),
+        ("my_column", "", "carried", 240, 0, "", "", 0),
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 #: Blocks of `make_blocks`, with their features; samples that have nothing of the second.

@@ -39,8 +39,12 @@ def page(tmp_path_factory):
     for path in pictures:
         path.parent.mkdir(exist_ok=True)
         Image.new("RGB", (2000, 1125), "white").save(path)
+    gmt = folder / "sets.gmt"
+    gmt.write_text("S\t\t" + "\t".join(f"MOUSE{i}" for i in range(30)) + "\n")
     summary.write_summary(
         samples=study["samples"],
+        columns=study["columns"],
+        gmt=[str(gmt)],
         matrix=study["matrix"],
         leaderboard=study["leaderboard"],
         best=study["best.json"],
@@ -149,6 +153,14 @@ def test_warnings_name_dead_features_ties_and_drift(page):
     assert "vae · grid: 1 other settings cannot be told from the best." in page
     assert "Files behind this page were made with numpy 1.0 and 2.0." in page
     assert "rare in pca: not testable: fewer than 10" in page
+
+
+def test_what_was_lost_of_the_tables_is_on_the_page(page):
+    assert "<li>table.tsv: 3 cells are &lt;missing&gt;.</li>" in page
+    assert "stage: 3 values are not understood and count as missing (Stage X, odd)." in page
+    assert "mutation_burden: known of 100 of 240 samples only." in page
+    assert "Nothing is asked of 1 columns" in page and "(my_column)" in page
+    assert "sets.gmt: the matrix has 0.0 % of the genes of its sets" in page
 
 
 def test_the_page_is_complete_in_itself_and_small(page):

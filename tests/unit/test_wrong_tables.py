@@ -178,7 +178,7 @@ def test_a_matrix_without_any_variation_is_refused(tmp_path, value):
 def test_missing_cells_are_no_zeros(tmp_path):
     """Arrays, whose values are far from 0: NA makes no gene one of the most variable."""
     rng = np.random.default_rng(1)
-    spread = np.linspace(0.1, 2, N_GENES)[:, None]
+    spread = np.linspace(0.05, 0.5, N_GENES)[:, None]
     values = pd.DataFrame(10 + rng.normal(0, spread, (N_GENES, N_SAMPLES)), GENES, SAMPLES)
     holes = values.copy()
     holes.iloc[:10, ::20] = np.nan  # of the dullest genes, 5 %

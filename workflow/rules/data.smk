@@ -8,6 +8,7 @@
 #                                                           methylation where the config asks for it
 #   results/{dataset}/matrix.h5ad, .provenance.json         samples x genes, clinical columns, split
 #   results/{dataset}/samples.tsv                           the samples: split, roles and columns
+#   results/{dataset}/columns.tsv                           its columns: roles, values, what is asked
 #   results/{dataset}/published_check.json              is it the published matrix? (kind xena)
 #   results/{dataset}/clinical.tsv                          all clinical rows, harmonised
 #   results/{dataset}/mutations.h5ad, mutation_burden.tsv   samples x genes, 0/1; mutations per sample
@@ -122,6 +123,35 @@ rule read_dataset:
         code=kind_code("read_dataset"),
     script:
         "../scripts/read_dataset.py"
+
+
+rule describe_columns:
+    """List every column of the samples, and check the contrasts of the config."""
+    input:
+        samples=f"{DATASET}/samples.tsv",
+        known_columns=known_columns,
+        status=where_planned("status.h5ad"),
+        mutation_burden=where_planned("mutation_burden.tsv"),
+        driver_genes=PLACES.resource("driver_mutations.tsv"),
+    output:
+        columns=f"{DATASET}/columns.tsv",
+    log:
+        log_of("describe_columns", DATASET),
+    benchmark:
+        benchmark_of("describe_columns", DATASET)
+    wildcard_constraints:
+        **NAMES,
+    localrule: True
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        **needs(2000, 15),
+    params:
+        declared=of_dataset("contrasts"),
+        roles=of_dataset("roles"),
+        code=code_hash("describe_columns"),
+    script:
+        "../scripts/describe_columns.py"
 
 
 rule tabulate_clinical:

@@ -50,8 +50,10 @@ rule write_summary:
     """Write one page that says what was trained and what was found."""
     input:
         samples=f"{DATASET}/samples.tsv",
+        columns=f"{DATASET}/columns.tsv",
         matrix=f"{DATASET}/matrix.h5ad",
         leaderboard=f"{DATASET}/leaderboard.tsv",
+        gmt=gene_set_files(),
         best=of_every_experiment("best.json"),
         trials=of_every_experiment("trials.tsv"),
         findings=of_every_experiment("findings.tsv"),

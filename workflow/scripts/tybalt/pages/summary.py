@@ -8,15 +8,18 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from tybalt.analysis.columns import caveats
 from tybalt.analysis.control_rows import are_of_kind, models_of, names_of_rows
 from tybalt.analysis.embedding_quality import FEW, MANY, read_embedding_quality
 from tybalt.analysis.findings import Finding, read_findings
 from tybalt.analysis.numbers import decimal, percent
-from tybalt.data.matrix import PARTS, read_notes
+from tybalt.data.matrix import PARTS, read_features, read_notes
 from tybalt.data.samples import Samples, read_samples
 from tybalt.jobs.files import read_json, read_table
 from tybalt.pages.html import asset, inline_image, render
 from tybalt.plan.controls import Control, controls_of
+from tybalt.plan.errors import some
+from tybalt.plan.gene_sets import SMALLEST_SHARE, read_gmt, share_of_known
 from tybalt.plan.names import SOLE_BLOCK, experiment_name, in_words, plural
 from tybalt.plan.places import HOME
 
@@ -52,8 +55,10 @@ SHOWN = {
 
 def write_summary(
     samples: str,
+    columns: str,
     matrix: str,
     leaderboard: str,
+    gmt: Sequence[str],
     best: Sequence[str],
     trials: Sequence[str],
     findings: Sequence[str],
@@ -68,8 +73,10 @@ def write_summary(
 
     Parameters
     ----------
-    samples, matrix, leaderboard
-        Files of the dataset; of the matrix only the notes are read.
+    samples, columns, matrix, leaderboard
+        Files of the dataset; of the matrix only the notes and the names of the features are read.
+    gmt
+        Files with gene sets that were looked for.
     best, trials, findings
         Files of every experiment.
     embedding_quality
@@ -116,6 +123,9 @@ def write_summary(
         embeddings=embedding_rows(read_embedding_quality(embedding_quality)),
         warnings=[
             *against_the_bar(board, known.label_in_words),
+            *map(str, notes.get("caveats", [])),
+            *caveats(read_table(columns)),
+            *unknown_sets(gmt, read_features(matrix)),
             *warnings(models, searches, notes, records, found),
         ],
         pictures=[inline_image(path, PICTURE_WIDTH) for path in chosen_pictures(pictures, models)],
@@ -359,6 +369,20 @@ def warnings(
         for row in unsure
     ]
     return lines + drift(records)
+
+
+def unknown_sets(gmt: Sequence[str], genes: Sequence[str]) -> list[str]:
+    """Say which files of gene sets speak of other genes than the matrix."""
+    lines = []
+    for path in gmt:
+        known = share_of_known(read_gmt(Path(path)), genes)
+        if known < SMALLEST_SHARE:
+            lines.append(
+                f"{path}: the matrix has {percent(known, 1)} of the genes of its sets (the matrix: "
+                f"{some(genes, 3)}), so that no or few sets can be found; name sets with the names "
+                "of the matrix under explain.gene_sets."
+            )
+    return lines
 
 
 def gaps(board: pd.DataFrame, blocks: Mapping[str, Mapping[str, int]]) -> list[str]:

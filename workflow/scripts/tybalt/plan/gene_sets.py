@@ -56,7 +56,7 @@ def read_gmt(path: Path) -> dict[str, tuple[str, ...]]:
         Naming the line that is not as GMT wants it.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: found bytes that are no text ({error}), expected GMT") from None
     gene_sets: dict[str, tuple[str, ...]] = {}
@@ -73,7 +73,7 @@ def read_gmt(path: Path) -> dict[str, tuple[str, ...]]:
 
 def parse_line(line: str, where: str) -> tuple[str, tuple[str, ...]]:
     """Take a line of a GMT file apart: name, genes; raise InputError beginning with `where`."""
-    name, *rest = (field.strip() for field in line.rstrip().split("\t"))
+    name, *rest = (_unquoted(field.strip()) for field in line.rstrip().split("\t"))
     if len(rest) < 2:
         raise InputError(
             f"{where}: found {1 + len(rest)} fields, expected name, description and genes, "
@@ -85,6 +85,17 @@ def parse_line(line: str, where: str) -> tuple[str, tuple[str, ...]]:
     if "" in genes:
         raise InputError(f"{where}: gene {genes.index('') + 1} of the set {name!r} is empty")
     return name, tuple(dict.fromkeys(genes))
+
+
+def _unquoted(field: str) -> str:
+    """Take off a pair of quotes, as spreadsheets write them."""
+    return field[1:-1].strip() if len(field) > 1 and field[0] == field[-1] == '"' else field
+
+
+def share_of_known(gene_sets: Mapping[str, Sequence[str]], genes: Sequence[str]) -> float:
+    """Return the share (0..1) of the genes of the sets that a matrix has."""
+    listed = {gene for members in gene_sets.values() for gene in members}
+    return len(listed & set(genes)) / max(len(listed), 1)
 
 
 def link(

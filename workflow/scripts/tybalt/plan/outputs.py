@@ -70,6 +70,12 @@ TABLES = (
         stage="data",
     ),
     Output(
+        f"{DATASET}/columns.tsv",
+        "the columns of samples.tsv: roles, values, what is not understood, what is asked",
+        ("cohort",),
+        "data",
+    ),
+    Output(
         f"{DATASET}/published_check.json",
         "is it the published TCGA matrix? (a run on the published freeze fails if not)",
         ("published facts",),

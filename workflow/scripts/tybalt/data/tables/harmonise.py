@@ -58,7 +58,8 @@ def harmonise(name: str, column: pd.Series, text: Collection[str], where: str) -
     ----------
     name
         Our name of the column: `sex` becomes female or male, `age` a number of years,
-        ``TCGA-BRCA`` the `cancer_type` ``BRCA``. Others become numbers where (nearly) all their
+        ``TCGA-BRCA`` the `cancer_type` ``BRCA``; of a `sample` only an empty id is
+        missing. Others become numbers where (nearly) all their
         known values are numbers, but for `TEXT_COLUMNS`.
     column
         Its values as text.
@@ -73,6 +74,8 @@ def harmonise(name: str, column: pd.Series, text: Collection[str], where: str) -
         If the table has values, and none of them is understood; for ages that are neither years
         nor days.
     """
+    if name == "sample":  # an id may look like a missing word
+        return Harmonised(column.mask(column == ""), [])
     words = missing_words(column)
     if name == "cancer_type":
         return Harmonised(words.str.removeprefix("TCGA-"), [])
