@@ -11,11 +11,10 @@ from sklearn.metrics import roc_auc_score
 from tybalt.analysis import associations, stratified_tests
 from tybalt.analysis.contrasts import (
     Contrast,
-    as_numbers,
     ask_contrast,
     plan_contrasts,
-    read_known_columns,
 )
+from tybalt.data.known_columns import as_numbers, read_known_columns
 from tybalt.data.samples import Samples
 from tybalt.data.simulation.patients import draw_clinical, draw_samples
 from tybalt.jobs.files import read_table, write_table

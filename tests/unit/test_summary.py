@@ -44,17 +44,20 @@ def page(tmp_path_factory):
     summary.write_summary(
         samples=study["samples"],
         columns=study["columns"],
-        gmt=[str(gmt)],
         matrix=study["matrix"],
         leaderboard=study["leaderboard"],
-        best=study["best.json"],
         trials=study["trials.tsv"],
         findings=study["findings.tsv"],
         embedding_quality=study["maps"],
         provenances=study["model.provenance.json"],
         pictures=[str(path) for path in pictures],
         experiments=EXPERIMENTS,
-        dataset={"name": "toy", "roles": ROLES, "benchmarks": str(folder / "benchmarks")},
+        dataset={
+            "name": "toy",
+            "roles": ROLES,
+            "gene_sets": [str(gmt)],
+            "benchmarks": str(folder / "benchmarks"),
+        },
         summary=str(folder / "summary.html"),
     )
     return (folder / "summary.html").read_text(encoding="utf-8")

@@ -52,9 +52,8 @@ SOURCES = checked(
 )
 STUDY = checked(load_study, "the config")
 
-# The adapter reads training.checkpoint_every here, where a change reruns nothing.
-# A new dict: a workflow that imports this one may share its own.
-config = config | {"training": STUDY.config["training"]}
+# The adapter reads these here, where a change reruns nothing; the importer's dict stays as it is.
+config = config | {"training": STUDY.config["training"], "contrasts_to_check": STUDY.contrasts()}
 
 # Every path begins with one of these.
 PLACES = Places(results=str(Path(STUDY.config["results_dir"])), downloads="resources/downloads")
@@ -183,8 +182,9 @@ def raw_file(table):
 
 
 def read_from(wildcards):
-    """The raw files that the kind of a dataset reads, by the names of its arguments."""
-    return STUDY.raw_files_to_read(wildcards.dataset, PLACES)
+    """The files that the kind of a dataset reads, by the names of its arguments."""
+    known = {"known_columns": known_columns(wildcards)} if known_columns(wildcards) else {}
+    return STUDY.raw_files_to_read(wildcards.dataset, PLACES) | known
 
 
 def settings_for(step):

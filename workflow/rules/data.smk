@@ -141,6 +141,7 @@ rule describe_columns:
         benchmark_of("describe_columns", DATASET)
     wildcard_constraints:
         **NAMES,
+    priority: 100  # what is wrong with a column is said before trainings start
     localrule: True
     conda:
         "../../envs/cpu.yaml"

@@ -1,5 +1,4 @@
-# What rules fill in alike: logs, benchmarks, resources, what trainings wait for, the outputs and
-# params of figures. No rules.
+# What rules fill in alike: logs, benchmarks, resources, the outputs and params of figures. No rules.
 
 import re
 
@@ -41,8 +40,3 @@ def figure(rule_name, category, label):
 def drawing(rule_name, **values):
     """The params of a figure: its script's name, the hash of its code, and what it draws with."""
     return {"script": rule_name, "code": code_hash(rule_name), **values}
-
-
-def checked_columns(wildcards):
-    """What trainings wait for, and are not repeated for: the contrasts of their dataset hold."""
-    return [ancient(path) for path in planned_names("columns.tsv", dataset=wildcards.dataset)]

@@ -53,8 +53,6 @@ rule write_summary:
         columns=f"{DATASET}/columns.tsv",
         matrix=f"{DATASET}/matrix.h5ad",
         leaderboard=f"{DATASET}/leaderboard.tsv",
-        gmt=gene_set_files(),
-        best=of_every_experiment("best.json"),
         trials=of_every_experiment("trials.tsv"),
         findings=of_every_experiment("findings.tsv"),
         embedding_quality=f"{DATASET}/embedding_quality.tsv",
@@ -87,6 +85,7 @@ rule write_summary:
         dataset=lambda wildcards: {
             "name": wildcards.dataset,
             "roles": STUDY.dataset(wildcards.dataset)["roles"],
+            "gene_sets": gene_set_files(),
             "benchmarks": f"{RESULTS}/benchmarks",
         },
         code=code_hash(

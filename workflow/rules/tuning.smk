@@ -43,7 +43,6 @@ rule propose_trials:
 rule train_trial:
     """Train one hyperparameter setting and score it on the validation samples."""
     input:
-        checked_columns,
         matrix=f"{DATASET}/matrix.h5ad",
         bases=bases_of,
         proposals=proposals_of_round,

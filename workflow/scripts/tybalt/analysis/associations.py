@@ -16,7 +16,6 @@ from tybalt.analysis.contrasts import (
     plan_contrasts,
     read_burden,
     read_drivers,
-    read_known_columns,
 )
 from tybalt.analysis.stratified_tests import (
     CHANCE,
@@ -27,6 +26,7 @@ from tybalt.analysis.stratified_tests import (
     count_groups,
     measure_effects,
 )
+from tybalt.data.known_columns import read_known_columns
 from tybalt.data.matrix import held_out_part
 from tybalt.data.samples import read_codes, read_samples
 from tybalt.jobs.files import read_table, write_table

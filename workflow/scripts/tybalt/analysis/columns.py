@@ -1,7 +1,4 @@
-"""What is known of every column of the samples, and whether the config's contrasts can be asked.
-
-Said before anything is trained, so that a misspelt value costs no training.
-"""
+"""What is known of every column of the samples, and how often it is asked for."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -11,12 +8,11 @@ import pandas as pd
 
 from tybalt.analysis.contrasts import (
     Contrast,
-    as_numbers,
     plan_contrasts,
     read_burden,
     read_drivers,
-    read_known_columns,
 )
+from tybalt.data.known_columns import not_understood, read_known_columns
 from tybalt.data.samples import Samples, read_samples
 from tybalt.data.tables.overlap import explain_ids
 from tybalt.jobs.files import write_table
@@ -63,8 +59,8 @@ def describe_columns(
     Raises
     ------
     InputError
-        If a contrast of the config has no positive sample, no value of an ordered column is
-        understood, or a table of mutations has none of the samples.
+        If a contrast of the config has no positive sample, or a table of mutations has none of the
+        samples.
     """
     known = read_samples(samples, roles)
     facts = read_known_columns(known_columns)
@@ -108,26 +104,10 @@ def describe_column(
     facts: Mapping[str, Any],
     asked: Sequence[Contrast],
 ) -> dict[str, Any]:
-    """Describe one column; see `describe_columns`.
-
-    Raises
-    ------
-    InputError
-        If it is one of ordered classes, and none of its values is understood.
-    """
+    """Describe one column; see `describe_columns`."""
     known = column.dropna()
     order = facts.get("ordered", {}).get(name)
-    unknown: list[str] = []
-    if order is not None:
-        unknown = list(known[as_numbers(known, order).isna()])
-        if len(known) and len(unknown) == len(known):
-            raise InputError(
-                f"clinical.columns.{name}: none of its {len(known)} values is understood "
-                f"({some(sorted(set(unknown)))}), expected one of "
-                f"{', '.join(map(str, order['numbers']))} with or without the word {name} and a "
-                "letter behind it; translate them in the table, or give the column another name "
-                "under clinical.columns"
-            )
+    unknown = not_understood(column, order)
     n_values = known.nunique()
     if pd.api.types.is_numeric_dtype(column):
         kind = "numbers" if n_values != 2 else "two values"

@@ -1,19 +1,16 @@
 """Contrasts that every latent feature is tested for, planned from what is known of the samples."""
 
 import dataclasses
-import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
-from tybalt.data.samples import Samples
+from tybalt.data.known_columns import as_numbers
+from tybalt.data.samples import Samples, find_positive, texts
 from tybalt.data.tables.events import read_events
 from tybalt.jobs.files import read_table
-from tybalt.plan.errors import InputError, suggest
 from tybalt.plan.names import in_words, plural
 
 #: Two ways to measure an answer.
@@ -131,14 +128,6 @@ def leave_out(obs: pd.DataFrame, out: Mapping[str, Any] | None, stratum: np.ndar
     return np.where(np.isin(texts(obs, out["column"]), out["values"]), "", stratum)
 
 
-def texts(obs: pd.DataFrame, column: str) -> np.ndarray:
-    """Return a column as text, "" where it is missing or not there at all."""
-    if column not in obs:
-        return np.full(len(obs), "", dtype=object)
-    values = obs[column].astype(object)
-    return values.where(values.notna(), "").astype(str).to_numpy(dtype=object)
-
-
 def ask_contrast(obs: pd.DataFrame, name: str, contrast: Mapping[str, Any]) -> Contrast:
     """Make the contrast of one entry of `contrasts`.
 
@@ -147,17 +136,9 @@ def ask_contrast(obs: pd.DataFrame, name: str, contrast: Mapping[str, Any]) -> C
     InputError
         If no sample has a positive value: as a rule it is misspelt.
     """
-    values, positive = (
-        texts(obs, contrast["covariate"]),
-        [str(value) for value in contrast["positive"]],
-    )
+    values, positive = find_positive(obs, name, contrast)
     known = values != ""
     yes = np.isin(values, positive)
-    if not yes.any():
-        raise InputError(
-            f"contrasts: no sample has {contrast['covariate']} {contrast['positive']}; "
-            f"{suggest(positive[0], sorted(set(values[known]))[:40])}"
-        )
     others = sorted(set(values[known]) - set(positive))
     against = " or ".join(others) if len(others) <= 2 else "all others"
     within = contrast.get("within")
@@ -238,23 +219,6 @@ def compare_values(
     ]
 
 
-def as_numbers(column: pd.Series, order: Mapping[str, Any] | None) -> pd.Series:
-    """Turn ordered classes into numbers, NaN for what is none; other columns stay as they are.
-
-    Parameters
-    ----------
-    order
-        ``pattern``, whose first group names the class, and ``numbers``, class -> number; None for
-        a column without an order.
-    """
-    if order is None:
-        return column
-    pattern = re.compile(order["pattern"], re.IGNORECASE)
-    found = column.astype(object).map(lambda text: pattern.fullmatch(str(text).strip()))
-    numbers = order["numbers"]
-    return found.map(lambda match: numbers[match[1].lower()] if match else np.nan).astype(float)
-
-
 def ask_column(
     name: str, values: pd.Series, stratum: np.ndarray, within: str, is_plain: bool = False
 ) -> list[Contrast]:
@@ -313,8 +277,3 @@ def read_burden(mutation_burden: Sequence[str]) -> pd.Series | None:
     if not mutation_burden:
         return None
     return read_table(str(mutation_burden), index="sample")["log10_mutations"]
-
-
-def read_known_columns(columns: Sequence[str]) -> dict[str, Any]:
-    """Read what is known of a kind's columns; nothing where the kind brings no such file."""
-    return yaml.safe_load(Path(str(columns)).read_text(encoding="utf-8")) if columns else {}

@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 
 from tybalt.data.features import DUPLICATES, RANK_STATISTICS, of_measured, select_genes
+from tybalt.data.known_columns import check_ordered, read_known_columns
 from tybalt.data.matrix import write_matrix
 from tybalt.data.readers.best_rows import BestRows
 from tybalt.data.readers.raw_matrix import TRANSFORMS, read_header, read_row_names
-from tybalt.data.samples import check_roles, write_samples
+from tybalt.data.samples import check_contrasts, check_roles, write_samples
 from tybalt.data.sanity import copies_of, refuse_annotations, refuse_dwarfing, scale_caveats
 from tybalt.data.scaling import SCALERS, fit_scaler, gene_statistics, is_constant, scale
 from tybalt.data.split import split_samples
@@ -37,6 +38,9 @@ SAMPLES_USED = ("train", "all")
 
 #: What stands where a value is missing.
 MISSING = ("zero", "mean")
+
+#: Where the config names none.
+NO_CONTRASTS: Mapping[str, Mapping[str, Any]] = {}
 
 #: Which samples a dataset of several blocks keeps.
 ROWS = ("all", "any")
@@ -88,6 +92,8 @@ def preprocess_expression(
     samples: str,
     settings: Mapping[str, Any],
     seed: int,
+    contrasts_to_check: Mapping[str, Mapping[str, Any]] = NO_CONTRASTS,
+    known_columns: Sequence[str] = (),
     threads: int = 1,
 ) -> None:
     """Clean, rank, scale and split the raw matrices of a dataset.
@@ -122,6 +128,12 @@ def preprocess_expression(
           `tybalt.data.tables.clinical.describe_samples`.
     seed
         Of the split.
+    contrasts_to_check
+        Those of the config, which the samples must be able to answer; nothing else is done with
+        them here.
+    known_columns
+        What is known of the columns of the kind of dataset (`tybalt.data.known_columns`); empty if
+        nothing is.
     threads
         For parsing; the result does not depend on it.
 
@@ -140,6 +152,8 @@ def preprocess_expression(
         for name, path in zip(settings["blocks"], paths, strict=True)
     ]
     prepared = prepare(sources, clinical, settings, seed, threads)
+    check_contrasts(prepared.obs, contrasts_to_check)
+    check_ordered(prepared.obs, read_known_columns(known_columns))
     if copies := copies_of(prepared.X, prepared.obs.index):
         pairs = some([f"{copy} of {original}" for copy, original in copies.items()], 3)
         found = f"{len(copies)} samples have the values of another one and were left out: {pairs}."

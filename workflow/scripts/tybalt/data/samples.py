@@ -17,11 +17,14 @@ from tybalt.data.matrix import held_out_part
 from tybalt.data.tables.clinical import CARRIED, played_columns
 from tybalt.data.tables.harmonise import TEXT_COLUMNS
 from tybalt.jobs.files import read_table, read_texts, rows_of, write_table
-from tybalt.plan.errors import InputError
+from tybalt.plan.errors import InputError, suggest
 from tybalt.plan.names import in_words
 
 #: The least number of different labels that make it worth asking for them.
 FEWEST_LABELS = 2
+
+#: Values of a column that are listed in a message.
+_SHOWN_VALUES = 40
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,6 +145,64 @@ def _numbers_if_all(column: pd.Series) -> pd.Series:
 def write_samples(table: pd.DataFrame, path: str) -> None:
     """Write `samples.tsv`: the index as `sample`, then all columns."""
     write_table(table.rename_axis("sample").reset_index(), path)
+
+
+def texts(table: pd.DataFrame, column: str) -> np.ndarray:
+    """Return a column as text, "" where it is missing or not there at all; 3.0 is ``3``."""
+    if column not in table:
+        return np.full(len(table), "", dtype=object)
+    values = table[column]
+    if pd.api.types.is_numeric_dtype(values):
+        words = values.map(_number_as_text)
+    else:
+        words = values.astype(object).where(values.notna(), "").astype(str)
+    return words.to_numpy(dtype=object)
+
+
+def _number_as_text(value: float) -> str:
+    if pd.isna(value):
+        return ""
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
+
+
+def find_positive(
+    table: pd.DataFrame, name: str, contrast: Mapping[str, Any]
+) -> tuple[np.ndarray, list[str]]:
+    """Return the texts of a contrast's column, and those that are positive.
+
+    Parameters
+    ----------
+    table
+        The samples.
+    name, contrast
+        An entry of `contrasts` in the config: {covariate, positive, within?}.
+
+    Raises
+    ------
+    InputError
+        If no sample has a positive value: as a rule it is misspelt.
+    """
+    column = contrast["covariate"]
+    values = texts(table, column)
+    positive = [str(value) for value in contrast["positive"]]
+    if column in table and pd.api.types.is_numeric_dtype(table[column]):
+        numbers = pd.to_numeric(pd.Series(positive), errors="coerce")
+        positive = [
+            _number_as_text(number) or word for number, word in zip(numbers, positive, strict=True)
+        ]
+    if not np.isin(values, positive).any():
+        known = sorted(set(values) - {""})
+        raise InputError(
+            f"contrasts.{name}: no sample has {column} {contrast['positive']}; "
+            f"{suggest(positive[0], known[:_SHOWN_VALUES])}"
+        )
+    return values, positive
+
+
+def check_contrasts(table: pd.DataFrame, contrasts: Mapping[str, Mapping[str, Any]]) -> None:
+    """Check that every contrast of the config has a positive sample; raise InputError."""
+    for name, contrast in contrasts.items():
+        find_positive(table, name, contrast)
 
 
 def check_roles(table: pd.DataFrame, roles: Mapping[str, Any], where: str) -> None:

@@ -9,9 +9,10 @@ it is given, and it is renamed whole.
 
 Three names of a rule are reserved and never reach the function: the parameters `code` (a hash of
 the code, for reruns) and `script` (its file, where rules share all but that), and the output
-`provenance`, which is the adapter's. Two arguments of a function
-are filled by the adapter and named by no rule: `threads`, the rule's threads, and `checkpoint`,
-where and how often to keep an unfinished result (see `checkpoint`).
+`provenance`, which is the adapter's. Three arguments of a function are filled by the adapter and
+named by no rule: `threads`, the rule's threads; `checkpoint`, where and how often to keep an
+unfinished result (see `checkpoint`); and `contrasts_to_check`, those of the dataset, which are
+checked before anything is trained, and of which a change must not train anything again.
 """
 
 import inspect
@@ -131,6 +132,9 @@ def bind(
         values["threads"] = snakemake.threads
     if "checkpoint" in accepted:
         values["checkpoint"] = checkpoint(snakemake)
+    if "contrasts_to_check" in accepted:
+        entry = snakemake.config["contrasts_to_check"][snakemake.wildcards.dataset]
+        values["contrasts_to_check"] = entry
     if set(values) != set(accepted):
         raise TypeError(
             f"rule {snakemake.rule} gives {sorted(values)}, "

@@ -12,7 +12,7 @@ from tybalt.analysis.columns import caveats
 from tybalt.analysis.control_rows import are_of_kind, models_of, names_of_rows
 from tybalt.analysis.embedding_quality import FEW, MANY, read_embedding_quality
 from tybalt.analysis.findings import Finding, read_findings
-from tybalt.analysis.numbers import decimal, percent
+from tybalt.analysis.numbers import decimal, percent, value_in_words
 from tybalt.data.matrix import PARTS, read_features, read_notes
 from tybalt.data.samples import Samples, read_samples
 from tybalt.jobs.files import read_json, read_table
@@ -58,8 +58,6 @@ def write_summary(
     columns: str,
     matrix: str,
     leaderboard: str,
-    gmt: Sequence[str],
-    best: Sequence[str],
     trials: Sequence[str],
     findings: Sequence[str],
     embedding_quality: str,
@@ -75,9 +73,7 @@ def write_summary(
     ----------
     samples, columns, matrix, leaderboard
         Files of the dataset; of the matrix only the notes and the names of the features are read.
-    gmt
-        Files with gene sets that were looked for.
-    best, trials, findings
+    trials, findings
         Files of every experiment.
     embedding_quality
         Output of `measure_embeddings`.
@@ -88,9 +84,10 @@ def write_summary(
     experiments
         (model, tuner) of every experiment, in the order of its files.
     dataset
-        ``name`` of the dataset, its ``roles``, and ``benchmarks``: the folder of Snakemake's
-        benchmark files. They are read as they are found, and are no input, because a benchmark
-        that is missing must not train a model again.
+        ``name`` of the dataset, its ``roles``, ``gene_sets`` (files that were looked for; findings
+        are made of them) and ``benchmarks``: the folder of Snakemake's benchmark files. They are
+        read as they are found, and are no input, because a benchmark that is missing must not train
+        a model again.
     summary
         Output, an HTML page.
     """
@@ -98,8 +95,8 @@ def write_summary(
     notes, board = read_notes(matrix), read_table(leaderboard)
     models = models_of(board)
     searches = {
-        tuple(experiment): (read_json(path), read_table(ranking))
-        for experiment, path, ranking in zip(experiments, best, trials, strict=True)
+        tuple(experiment): read_table(ranking)
+        for experiment, ranking in zip(experiments, trials, strict=True)
     }
     of_models = {
         tuple(experiment): read_findings(path)
@@ -125,7 +122,7 @@ def write_summary(
             *against_the_bar(board, known.label_in_words),
             *map(str, notes.get("caveats", [])),
             *caveats(read_table(columns)),
-            *unknown_sets(gmt, read_features(matrix)),
+            *unknown_sets(dataset["gene_sets"], read_features(matrix)),
             *warnings(models, searches, notes, records, found),
         ],
         pictures=[inline_image(path, PICTURE_WIDTH) for path in chosen_pictures(pictures, models)],
@@ -202,7 +199,7 @@ def board_rows(
             {
                 "name": name,
                 "values": [measure(column, row) for column in SHOWN if column in row],
-                "setting": setting(*searches[row["model"], row["tuner"]])
+                "setting": setting(searches[row["model"], row["tuner"]])
                 if is_model
                 else control.what,
                 "control": control_in_words(control, is_model) if control else "",
@@ -211,11 +208,11 @@ def board_rows(
     return rows
 
 
-def setting(best: Mapping[str, Any], ranking: pd.DataFrame) -> str:
-    """Write the setting that won a search."""
+def setting(ranking: pd.DataFrame) -> str:
+    """Write the setting that won a search: its first row."""
     columns = list(ranking)
     searched = columns[columns.index("rank") + 1 : columns.index("round")]
-    values = [f"{name} {best['hyperparameters'][name]}" for name in searched]
+    values = [f"{name} {value_in_words(ranking[name].iloc[0])}" for name in searched]
     return ", ".join(values) or "not searched"
 
 
@@ -355,7 +352,7 @@ def warnings(
     for row in board.to_dict("records"):
         if isinstance(row["warnings"], str) and row["warnings"]:
             lines.append(f"{experiment_name(row['model'], row['tuner'])}: {row['warnings']}.")
-    for experiment, (_, ranking) in searches.items():
+    for experiment, ranking in searches.items():
         lines += [f"{experiment_name(*experiment)}: {line}" for line in search_warnings(ranking)]
     if notes["clipped_share"] > CLIPPED:
         lines.append(

@@ -160,6 +160,10 @@ class Study:
         """Return the config entry of a dataset."""
         return self.config["datasets"][name]
 
+    def contrasts(self) -> dict[str, Mapping[str, Any]]:
+        """Return the contrasts that the config names, by dataset."""
+        return {name: entry["contrasts"] for name, entry in self.config["datasets"].items()}
+
     def experiment(self, dataset: str, model: str, tuner: str) -> Experiment:
         """Return the experiment with these wildcards; InputError if the study does not have it."""
         if (dataset, model, tuner) not in self.experiments:

@@ -80,9 +80,21 @@ def read(
     clinical: str,
     matrix: str,
     samples: str,
+    known_columns: str,
+    contrasts_to_check: Mapping[str, Mapping[str, Any]],
     threads: int = 1,
 ) -> None:
     """Clean, rank, scale and split an expression matrix; see `tybalt.data.preprocess`."""
     from tybalt.data.preprocess import preprocess_expression
 
-    preprocess_expression(expression, clinical, matrix, samples, settings, seed, threads)
+    preprocess_expression(
+        expression,
+        clinical,
+        matrix,
+        samples,
+        settings,
+        seed,
+        contrasts_to_check,
+        known_columns,
+        threads,
+    )
