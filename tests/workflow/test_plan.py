@@ -67,10 +67,10 @@ def test_every_rule_gives_its_function_exactly_the_arguments_it_takes(rules):
         given = names_of(rule)
         assert len(given) == len(set(given)), f"{name}: a name is used twice"
         accepted = set(inspect.signature(script_function(name)).parameters)
-        accepted -= {"threads", "checkpoint"}  # filled by the adapter
+        accepted -= {"threads", "checkpoint", "contrasts_to_check"}  # filled by the adapter
         if name == "read_dataset":  # its inputs are those that the kind reads
-            accepted -= {"expression", "clinical"}
-        assert set(given) - {"code", "script", "provenance"} == accepted, name
+            accepted -= {"expression", "clinical", "known_columns"}
+        assert set(given) - {"code", "script", "content", "provenance"} == accepted, name
 
 
 def test_one_name_for_rule_script_function_log_benchmark_and_caption(rules):

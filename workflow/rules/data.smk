@@ -99,7 +99,7 @@ rule simulate_methylation:
 rule read_dataset:
     """Read, clean, scale and split a matrix, as the kind of its dataset does."""
     input:
-        unpack(read_from),
+        unpack(given(read_from)),
     output:
         matrix=f"{DATASET}/matrix.h5ad",
         samples=f"{DATASET}/samples.tsv",
@@ -120,6 +120,7 @@ rule read_dataset:
         seed=lambda wildcards: STUDY.seed(
             wildcards.dataset, kind_of(STUDY.dataset(wildcards.dataset)).SEED
         ),
+        content=content_of(read_from),
         code=kind_code("read_dataset"),
     script:
         "../scripts/read_dataset.py"
@@ -158,7 +159,7 @@ rule describe_columns:
 rule tabulate_clinical:
     """Select and harmonise the clinical columns."""
     input:
-        table=raw_file("clinical"),
+        table=given(raw_file("clinical")),
     output:
         clinical=f"{DATASET}/clinical.tsv",
     log:
@@ -175,6 +176,7 @@ rule tabulate_clinical:
         columns=of_dataset("all_columns"),
         barcodes=of_dataset("clinical", "barcodes"),
         roles=of_dataset("roles"),
+        content=content_of(raw_file("clinical")),
         code=code_hash("tabulate_clinical"),
     script:
         "../scripts/tabulate_clinical.py"
@@ -183,7 +185,7 @@ rule tabulate_clinical:
 rule tabulate_mutations:
     """Turn a list of mutations into a table of samples and genes, and count them."""
     input:
-        table=raw_file("mutations"),
+        table=given(raw_file("mutations")),
     output:
         mutations=f"{DATASET}/mutations.h5ad",
         burden=f"{DATASET}/mutation_burden.tsv",
@@ -200,6 +202,7 @@ rule tabulate_mutations:
     params:
         effects=of_dataset("source_tables", "mutations", "effects"),
         barcodes=of_dataset("clinical", "barcodes"),
+        content=content_of(raw_file("mutations")),
         code=code_hash("tabulate_mutations"),
     script:
         "../scripts/tabulate_mutations.py"
@@ -208,7 +211,7 @@ rule tabulate_mutations:
 rule call_copy_number:
     """Turn thresholded copy number into tables of gains and losses."""
     input:
-        table=raw_file("copy_number"),
+        table=given(raw_file("copy_number")),
     output:
         gain=f"{DATASET}/copy_number_gain.h5ad",
         loss=f"{DATASET}/copy_number_loss.h5ad",
@@ -224,6 +227,7 @@ rule call_copy_number:
         **needs(4000, 30),
     params:
         barcodes=of_dataset("clinical", "barcodes"),
+        content=content_of(raw_file("copy_number")),
         code=code_hash("call_copy_number"),
     script:
         "../scripts/call_copy_number.py"
@@ -235,7 +239,7 @@ rule combine_status:
         mutations=f"{DATASET}/mutations.h5ad",
         gain=f"{DATASET}/copy_number_gain.h5ad",
         loss=f"{DATASET}/copy_number_loss.h5ad",
-        genetypes=raw_file("gene_types"),
+        genetypes=given(raw_file("gene_types")),
     output:
         status=f"{DATASET}/status.h5ad",
     log:
@@ -251,6 +255,7 @@ rule combine_status:
     params:
         left_out=of_dataset("source_tables", "oncokb", "left_out"),
         minimum_overlap=of_dataset("minimum_overlap"),
+        content=content_of(raw_file("gene_types")),
         code=code_hash("combine_status"),
     script:
         "../scripts/combine_status.py"

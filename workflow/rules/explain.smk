@@ -106,7 +106,7 @@ rule find_gene_sets:
     """List the genes behind every feature, and the gene sets among them."""
     input:
         gene_weights=f"{EXPERIMENT}/gene_weights.tsv.gz",
-        gmt=gene_set_files(),
+        gmt=given(lambda wildcards: gene_set_files()),
     output:
         high_weight_genes=f"{EXPERIMENT}/high_weight_genes.tsv",
         gene_sets=f"{EXPERIMENT}/gene_sets.tsv",
@@ -121,6 +121,7 @@ rule find_gene_sets:
     resources:
         **needs(2000, 15),
     params:
+        content=content_of(lambda wildcards: gene_set_files()),
         code=code_hash("find_gene_sets"),
     script:
         "../scripts/find_gene_sets.py"

@@ -1,6 +1,9 @@
-# What rules fill in alike: logs, benchmarks, resources, the outputs and params of figures. No rules.
+# What rules fill in alike: logs, benchmarks, resources, files of users, the outputs and params of
+# figures. No rules.
 
 import re
+
+from tybalt.plan.file_hashes import hash_files
 
 
 def log_of(rule_name, place):
@@ -40,3 +43,43 @@ def figure(rule_name, category, label):
 def drawing(rule_name, **values):
     """The params of a figure: its script's name, the hash of its code, and what it draws with."""
     return {"script": rule_name, "code": code_hash(rule_name), **values}
+
+
+def is_given(path):
+    """Whether a file is a user's: neither a result nor a download, and no rule makes it."""
+    ours = path.startswith((f"{RESULTS}/", f"{PLACES.downloads}/"))
+    return not ours and not any(rule.is_producer(path) for rule in workflow.rules)
+
+
+def given(files):
+    """An input function with the files of users marked: their content decides, not their time."""
+
+    def marked(wildcards):
+        found = files(wildcards)
+        if isinstance(found, dict):
+            return {name: mark_given(paths) for name, paths in found.items()}
+        return mark_given(found)
+
+    return marked
+
+
+def mark_given(paths):
+    """Mark one file or several."""
+    if isinstance(paths, str):
+        return ancient(paths) if is_given(paths) else paths
+    return [mark_given(path) for path in paths]
+
+
+def content_of(files):
+    """The params function of what is in the files of users among those of an input function.
+
+    It takes no `input`, as Snakemake looks for changes only in params that depend on wildcards alone.
+    """
+
+    def content(wildcards):
+        found = files(wildcards)
+        named = list(found.values()) if isinstance(found, dict) else [found]
+        paths = [path for each in named for path in ([each] if isinstance(each, str) else each)]
+        return hash_files([path for path in paths if is_given(path)])
+
+    return content

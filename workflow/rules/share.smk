@@ -131,7 +131,7 @@ rule assemble_study:
 rule project_samples:
     """Place a new cohort in the embedding of a trained model."""
     input:
-        expression=raw_file("expression"),
+        expression=given(raw_file("expression")),
         model=of_target("model.zip"),
         matrix=of_target_dataset("matrix.h5ad"),
         samples=of_target_dataset("samples.tsv"),
@@ -160,6 +160,7 @@ rule project_samples:
             "roles": STUDY.dataset(target_of(wildcards).dataset)["roles"],
         },
         seed=seed_of("{dataset}", "projection"),
+        content=content_of(raw_file("expression")),
         code=lambda wildcards: code_hash(
             "project_samples",
             *STUDY.modules_of(target_of(wildcards)),

@@ -7,12 +7,13 @@ names and renames the files when it has succeeded; and writes the provenance rec
 asks for one. An output may be a folder, `directory()`: the function makes it under the name that
 it is given, and it is renamed whole.
 
-Three names of a rule are reserved and never reach the function: the parameters `code` (a hash of
-the code, for reruns) and `script` (its file, where rules share all but that), and the output
-`provenance`, which is the adapter's. Three arguments of a function are filled by the adapter and
-named by no rule: `threads`, the rule's threads; `checkpoint`, where and how often to keep an
-unfinished result (see `checkpoint`); and `contrasts_to_check`, those of the dataset, which are
-checked before anything is trained, and of which a change must not train anything again.
+Four names of a rule are reserved and never reach the function: the parameters `code` and `content`
+(hashes of the code and of what is in files of users, for reruns) and `script` (its file, where
+rules share all but that), and the output `provenance`, which is the adapter's. Three arguments of a
+function are filled by the adapter and named by no rule: `threads`, the rule's threads;
+`checkpoint`, where and how often to keep an unfinished result (see `checkpoint`); and
+`contrasts_to_check`, those of the dataset, which are checked before anything is trained, and of
+which a change must not train anything again.
 """
 
 import inspect
@@ -125,7 +126,7 @@ def bind(
             if name in values:
                 raise TypeError(f"rule {snakemake.rule}: {name!r} is named twice")
             values[name] = value
-    for reserved in ("code", "script", "provenance"):
+    for reserved in ("code", "script", "content", "provenance"):
         values.pop(reserved, None)
     accepted = inspect.signature(function).parameters
     if "threads" in accepted:
