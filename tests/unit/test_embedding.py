@@ -47,6 +47,15 @@ def test_a_umap_keeps_groups_and_is_the_same_again(values):
     assert (near // 30 == np.arange(90)[:, None] // 30).mean() > 0.95
 
 
+@pytest.mark.parametrize("other", ["none", "constant"])
+def test_a_code_of_one_live_feature_has_a_umap(values, other):
+    pytest.importorskip("umap")
+    one = values[:, :1]
+    one = one if other == "none" else np.hstack([one, np.ones_like(one)])
+    table = map_table(SAMPLES, one, ["umap"], 7, 1)
+    assert np.isfinite(table[["umap_1", "umap_2"]].to_numpy()).all()
+
+
 def test_umap_says_how_to_get_it(values, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="pip install umap-learn"):

@@ -6,7 +6,12 @@ import pytest
 from shared_study import GENES, RANGE, ROLES, make_study, pca_bundle
 
 from tybalt.analysis.embedding import embed_by_tsne, plane
-from tybalt.analysis.projection import check_values, encode_expression, project_samples
+from tybalt.analysis.projection import (
+    check_values,
+    encode_expression,
+    explain_genes,
+    project_samples,
+)
 from tybalt.jobs.files import read_json, read_table, write_table
 from tybalt.plan.errors import InputError
 from tybalt.training.bundle import feature_table, load_bundle
@@ -170,6 +175,87 @@ def test_symbols_of_a_mouse_are_refused(study, tmp_path):
 )
 def test_what_cannot_be_right_is_refused_with_the_reason(study, tmp_path, change, expected):
     assert expected in refused(study, change(study["raw"]), tmp_path)
+
+
+def test_a_row_of_na_is_a_gene_that_is_missing(study, tmp_path):
+    """As an outer join of two cohorts leaves it: never expression 0."""
+    cohort = study["raw"][study["held_out"]]
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    without = project(study, cohort.drop(GENES[4:8]), tmp_path / "a")
+    for missing in ("mean", "zero"):
+        holes = cohort.copy()
+        holes.iloc[4:8] = np.nan
+        empty = project(study, holes, tmp_path / "b", missing=missing)
+        assert empty[2]["genes_missing"] == 4
+        pd.testing.assert_frame_equal(empty[1], without[1])
+        pd.testing.assert_frame_equal(empty[0], without[0])
+
+
+def test_a_missing_cell_takes_the_training_mean_and_is_counted(study, tmp_path):
+    cohort = study["raw"][study["held_out"]].copy()
+    bundle = load_bundle(study["known"]["model"])
+    filled = cohort.copy()
+    cohort.iloc[4, 0] = np.nan
+    filled.iloc[4, 0] = bundle.genes.loc[GENES[4], "mean"]
+    _, codes, record = project(study, cohort, tmp_path)
+    assert np.abs(codes - encode_expression(bundle, filled.T)).max(axis=None) < 1e-6
+    assert record["missing_share"] == pytest.approx(1 / cohort.size)
+    assert any("of the values of the genes found are missing" in w for w in record["warnings"])
+
+
+def test_a_column_that_describes_genes_is_no_sample(study, tmp_path):
+    cohort = study["raw"][study["held_out"]].copy()
+    cohort.insert(0, "Entrez_Gene_Id", range(len(cohort)))
+    with pytest.raises(InputError, match="Entrez_Gene_Id among the samples"):
+        project(study, cohort, tmp_path)
+
+
+WRONG_FRAMES = {
+    "an array": (lambda raw: raw.to_numpy(), "found ndarray, expected a pandas.DataFrame"),
+    "no rows": (lambda raw: raw.iloc[:0], "found no row"),
+    "a gene twice": (
+        lambda raw: raw.iloc[:, [0, *range(20)]],
+        "1 genes stand there more than once",
+    ),
+    "a sample twice": (lambda raw: raw.iloc[[0, 0]], "1 samples stand there more than once"),
+    "text": (lambda raw: raw.astype(object).replace(raw.iloc[0, 0], "x"), "are no numbers"),
+    "an empty sample": (
+        lambda raw: raw.mask(raw.index == raw.index[0]),
+        "have no value in any gene",
+    ),
+    "infinite": (lambda raw: raw.replace(raw.iloc[0, 0], np.inf), "missing or infinite"),
+    "other genes": (lambda raw: raw.add_prefix("x"), "found 0 of the model's 20 genes"),
+    "numbers for names": (lambda raw: raw.set_axis(range(20), axis=1), "numbers for names"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), WRONG_FRAMES.values(), ids=WRONG_FRAMES)
+def test_whatever_a_user_can_do_wrong_is_an_input_error(study, change, message):
+    with pytest.raises(InputError, match=message):
+        encode_expression(load_bundle(study["known"]["model"]), change(study["raw"].T))
+
+
+def test_numbers_as_objects_and_gaps_are_encoded(study):
+    bundle = load_bundle(study["known"]["model"])
+    raw = study["raw"].T
+    expected = encode_expression(bundle, raw)
+    pd.testing.assert_frame_equal(encode_expression(bundle, raw.astype(object)), expected)
+    gaps = raw.copy()
+    gaps.iloc[0, 0] = np.nan
+    filled = gaps.fillna(bundle.genes["mean"])
+    pd.testing.assert_frame_equal(
+        encode_expression(bundle, gaps), encode_expression(bundle, filled)
+    )
+
+
+def test_versions_and_kinds_of_names_are_told():
+    model = pd.Index([f"ENSG{i:05}" for i in range(4)])
+    versions = [f"{name}.{i}" for i, name in enumerate(model)]
+    message = explain_genes(versions, [], model, "x", 0)
+    assert "4 names differ only in what follows a point (ENSG00000.0" in message
+    assert "the rows have symbols (TP53" in explain_genes(["TP53"], [], model, "x", 0)
+    assert "the model has Ensembl ids (ENSG00000)" in explain_genes(["TP53"], [], model, "x", 0)
 
 
 def test_missing_values_are_refused(study):

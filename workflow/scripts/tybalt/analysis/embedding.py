@@ -29,6 +29,9 @@ EXAGGERATED, NORMAL = 75, 300
 #: time goes into them; with 1.5 an iteration takes half of it, and the embedding is as good.
 INTERVAL = 1.5
 
+#: How far points are shaken along an axis on which all start alike, as a share of their spread.
+FLAT = 1e-3
+
 #: Up to this many samples, comparing all pairs is faster than an index of neighbours, and exact.
 #: Its time grows with the square of the number: 1 s for 10,000 samples, 4 s for 20,000.
 EXACT_NEIGHBOURS = 20_000
@@ -190,9 +193,16 @@ def embed_by_umap(values: np.ndarray, start: np.ndarray, seed: int, threads: int
         )
     from umap import UMAP
 
-    spread = 10 * start / np.abs(start).max()
+    spread = 10 * with_width(start, seed) / np.abs(start).max()
     neighbours = min(15, len(values) - 1)
     return UMAP(n_neighbors=neighbours, init=spread, random_state=seed).fit_transform(values)
+
+
+def with_width(start: np.ndarray, seed: int) -> np.ndarray:
+    """Shake an axis on which all points start alike: UMAP divides by the width of each."""
+    flat = np.ptp(start, axis=0) == 0
+    noise = np.random.default_rng(seed).normal(0, FLAT * start.std(), start.shape)
+    return np.where(flat, start + noise, start)
 
 
 def principal_components(values: np.ndarray, count: int, seed: int) -> np.ndarray:
