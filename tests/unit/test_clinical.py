@@ -134,7 +134,7 @@ def test_of_several_rows_every_column_has_its_first_known_value(tmp_path):
     assert list(obs["age"].fillna(-1)) == [50, 60, -1]
     assert len(caveats) == 1  # none of x, which is no sample
     assert "several rows of one sample contradict each other for 1 of them" in caveats[0]
-    assert "age of b (60.0, 61.0)" in caveats[0]
+    assert "age of b (b: 60.0, 61.0)" in caveats[0]
 
 
 AGES = {

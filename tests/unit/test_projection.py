@@ -221,7 +221,7 @@ WRONG_FRAMES = {
     "a sample twice": (lambda raw: raw.iloc[[0, 0]], "1 samples stand there more than once"),
     "text": (lambda raw: raw.astype(object).replace(raw.iloc[0, 0], "x"), "are no numbers"),
     "an empty sample": (
-        lambda raw: raw.mask(raw.index == raw.index[0]),
+        lambda raw: pd.concat([raw[:1] * np.nan, raw[1:]]),
         "have no value in any gene",
     ),
     "infinite": (lambda raw: raw.replace(raw.iloc[0, 0], np.inf), "missing or infinite"),

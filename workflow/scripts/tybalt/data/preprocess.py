@@ -558,6 +558,11 @@ def check_measured(
         for name, slot in zip(names, slots, strict=True)
         if np.isnan(best.rows([slot])[0, trained]).all()
     ]
+    if len(unseen) == len(names):
+        raise InputError(
+            f"{source.path}: no cell of a training sample has a value, expected numbers; give "
+            "measured values"
+        )
     if unseen:
         fewer = f"choose at most {len(names) - len(unseen)}"
         narrower = f"set {features_key(source.block)}.rank_on: train"

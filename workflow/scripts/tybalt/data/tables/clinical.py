@@ -331,12 +331,12 @@ def _one_row_per_key(
     merged[key] = merged.index
     doubled = table[is_doubled & table[key].isin(wanted)]
     different = doubled.drop(columns=key).groupby(doubled[key], sort=False).nunique() > 1
-    lines = [
-        f"{column} of {some(list(different.index[different[column]]), 3)} "
-        f"({some(list(doubled[column][doubled[key].isin(different.index[different[column]])]), 2)})"
-        for column in different
-        if different[column].any()
-    ]
+    lines = []
+    for column in different:
+        keys = list(different.index[different[column]])
+        if keys:
+            values = some(list(doubled[column][doubled[key] == keys[0]].dropna().unique()))
+            lines.append(f"{column} of {some(keys, 3)} ({keys[0]}: {values})")
     if not lines:
         return merged, []
     n_keys = int(different.any(axis=1).sum())
