@@ -25,7 +25,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tybalt.jobs import accelerator, orphans
+from tybalt.jobs import accelerator, compilations, orphans
 from tybalt.jobs.environment import choose_framework, limit_threads, start_log
 from tybalt.jobs.files import write_json
 from tybalt.jobs.provenance import provenance
@@ -44,6 +44,14 @@ def run(function: Callable[..., None], snakemake: Any) -> None:
         The object that Snakemake puts into a script.
     """
     start_log(str(snakemake.log[0]))
+    try:
+        run_logged(function, snakemake)
+    except compilations.CompilationsError as error:
+        compilations.begin_anew(str(error))
+
+
+def run_logged(function: Callable[..., None], snakemake: Any) -> None:
+    """As `run`, with a log that has been started."""
     choose_framework()
     limit_threads(snakemake.threads)
     started = time.time()
@@ -94,7 +102,8 @@ def make_once(
     )
     with orphans.claim(folder):
         if not orphans.adopt(folder, job, staged):
-            make(function, snakemake, arguments, staged, started)
+            with compilations.reused():
+                make(function, snakemake, arguments, staged, started)
             orphans.keep(folder, job, staged)
 
 
