@@ -94,3 +94,18 @@ rule project:
     input:
         planned("project"),
         planned_names("figures/projection.png"),
+
+
+# Not of a workflow that imports this one, which has handlers of its own.
+
+
+onstart:
+    let_go(workflow)
+
+
+onsuccess:
+    let_go(workflow)
+
+
+onerror:
+    let_go(workflow)

@@ -4,13 +4,12 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-import yaml
-
 sys.path.insert(0, str(Path(str(workflow.current_basedir)).parent / "scripts"))
 
+from tybalt.jobs.driver import let_go
 from tybalt.plan import outputs, reproduction
 from tybalt.plan.code_hash import code_hash
-from tybalt.plan.config import check_config, check_keys, load_schema
+from tybalt.plan.config import check_config, check_keys, load_schema, read_checked
 from tybalt.plan.datasets import kind_of, simulators
 from tybalt.plan.errors import InputError
 from tybalt.plan.experiments import build_study
@@ -30,25 +29,21 @@ def checked(load, what):
         sys.exit(1)
 
 
-def read_checked(path, schema):
-    """Read a YAML file of the workflow and check it against one of its schemas."""
-    content = yaml.safe_load((HOME / path).read_text())
-    return check_config(content, load_schema(HOME / "workflow" / "schemas" / schema))
-
-
 def load_study():
     """Check the config and plan the study."""
     for path in workflow.configfiles:
         check_keys(Path(path))
-    schema = load_schema(HOME / "workflow" / "schemas" / "config.schema.yaml")
+    schema = load_schema(SCHEMAS / "config.schema.yaml")
     study = build_study(check_config(config, schema), SOURCES)
     for name in study.projections:
         blocks_to_project(study, name)
     return study
 
 
+SCHEMAS = HOME / "workflow" / "schemas"
 SOURCES = checked(
-    lambda: read_checked("resources/sources.yaml", "sources.schema.yaml"), "resources/sources.yaml"
+    lambda: read_checked(HOME / "resources" / "sources.yaml", SCHEMAS / "sources.schema.yaml"),
+    "resources/sources.yaml",
 )
 STUDY = checked(load_study, "the config")
 

@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tybalt.jobs.files import checksum
+from tybalt.jobs.checksum import checksum
 from tybalt.jobs.provenance import version_of
 
 #: Where TensorFlow is told of a cache; one that the user has named is left alone.

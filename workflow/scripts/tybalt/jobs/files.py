@@ -1,7 +1,6 @@
 """Reading and writing the workflow's small files: TSV tables and JSON records."""
 
 import gzip
-import hashlib
 import io
 import json
 from collections.abc import Collection, Sequence
@@ -11,12 +10,6 @@ from typing import Any
 import pandas as pd
 
 from tybalt.plan.errors import InputError
-
-
-def checksum(path: str | Path) -> str:
-    """Return the sha256 of a file, in hex digits."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_json(path: str) -> Any:

@@ -20,6 +20,11 @@ def load_schema(path: Path) -> dict[str, Any]:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
+def read_checked(path: Path, schema: Path) -> dict[str, Any]:
+    """Read a YAML file of the workflow and check it against one of its schemas."""
+    return check_config(yaml.safe_load(path.read_text(encoding="utf-8")), load_schema(schema))
+
+
 def check_keys(path: Path) -> None:
     """Refuse a key that stands twice in one map of a config file: YAML keeps the last in silence.
 
