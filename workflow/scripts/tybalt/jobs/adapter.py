@@ -28,6 +28,7 @@ from typing import Any
 from tybalt.jobs import accelerator, compilations, orphans
 from tybalt.jobs.environment import choose_framework, limit_threads, start_log
 from tybalt.jobs.files import write_json
+from tybalt.jobs.own_files import check_has_column
 from tybalt.jobs.provenance import provenance
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,11 @@ def make(
     started: float,
 ) -> None:
     """Call the function and, where the rule asks for it, write the provenance record."""
-    function(**arguments)
+    try:
+        function(**arguments)
+    except KeyError as error:
+        check_has_column(error)
+        raise
     if "provenance" in staged:
         write_json(provenance(snakemake, started), staged["provenance"])
 

@@ -19,9 +19,9 @@ from tybalt.plan.objectives import AT_THE_END, OBJECTIVES, best_epoch, measure, 
 from tybalt.training.bundle import (
     Bundle,
     feature_names,
-    load_bases,
     model_upon,
     read_base_files,
+    read_bases,
     save_bundle,
 )
 from tybalt.training.in_codes import InCodes
@@ -237,7 +237,7 @@ def train(
     choose_backend(training["backend"])
     parts = read_rows(matrix, ["train", "validation"], training["blocks"], training)
     rows = parts["train"]
-    loaded = load_bases(read_base_files(bases, training["bases"]))
+    loaded = read_bases(bases, training["bases"])
     model = model_upon(loaded, training["module"], rows.inputs, hyperparameters, seed)
     seen = {part: model.codes(each) if loaded else each for part, each in parts.items()}
     check_input(matrix, seen, training["module"], model.hp)
