@@ -1,15 +1,11 @@
 # The config, checked; the study it asks for; and functions that name files. No rules.
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
-sys.path.insert(0, str(Path(str(workflow.current_basedir)).parent / "scripts"))
-
-from tybalt.jobs.driver import let_go
 from tybalt.plan import outputs, reproduction
 from tybalt.plan.code_hash import code_hash
-from tybalt.plan.config import check_config, check_keys, load_schema, read_checked
+from tybalt.plan.config import check_config, load_schema, read_checked
 from tybalt.plan.datasets import kind_of, simulators
 from tybalt.plan.errors import InputError
 from tybalt.plan.experiments import build_study
@@ -20,19 +16,10 @@ from tybalt.plan.places import HOME, Places, relative
 from tybalt.plan.projections import blocks_to_project
 
 
-def checked(load, what):
-    """Load something; a mistake of the user's in it ends Snakemake with one message."""
-    try:
-        return load()
-    except InputError as error:
-        print(f"\nERROR in {what}: {error}\n", file=sys.stderr)
-        sys.exit(1)
-
-
 def load_study():
     """Check the config and plan the study."""
     for path in workflow.configfiles:
-        check_keys(Path(path))
+        check_file(Path(path))
     schema = load_schema(SCHEMAS / "config.schema.yaml")
     study = build_study(check_config(config, schema), SOURCES)
     for name in study.projections:

@@ -3,10 +3,22 @@
 It begins as often as a job does, to parse, so this needs the standard library only.
 """
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tybalt.jobs import orphans
+from tybalt.plan.errors import InputError
+
+
+def checked(load: Callable[[], Any], what: str) -> Any:
+    """Load something; a mistake of the user's in it ends Snakemake with one message."""
+    try:
+        return load()
+    except InputError as error:
+        print(f"\nERROR in {what}: {error}\n", file=sys.stderr)
+        sys.exit(1)
 
 
 def let_go(workflow: Any) -> None:
