@@ -19,7 +19,7 @@ if not HERE.is_dir():
     )
 sys.path.insert(0, str(HERE / "workflow" / "scripts"))
 
-from tybalt.jobs.driver import checked, let_go
+from tybalt.jobs.driver import checked, let_go, say_again
 from tybalt.plan.config_files import check_file
 
 # Snakemake would not say what it cannot read. Of files named on its command line it says so before

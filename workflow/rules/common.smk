@@ -14,6 +14,7 @@ from tybalt.plan.models_and_tuners import is_repeatable, load_plugin
 from tybalt.plan.names import experiment_name
 from tybalt.plan.places import HOME, Places, relative
 from tybalt.plan.projections import blocks_to_project
+from tybalt.plan.user_files import check_paths
 
 
 def load_study():
@@ -24,6 +25,7 @@ def load_study():
     study = build_study(check_config(config, schema), SOURCES)
     for name in study.projections:
         blocks_to_project(study, name)
+    check_paths(study)
     return study
 
 
@@ -33,6 +35,7 @@ SOURCES = checked(
     "resources/sources.yaml",
 )
 STUDY = checked(load_study, "the config")
+say_again(workflow, STUDY.files_of_user)
 
 # The adapter reads these here, where a change reruns nothing; the importer's dict stays as it is.
 config = config | {"training": STUDY.config["training"], "contrasts_to_check": STUDY.contrasts()}

@@ -32,6 +32,7 @@ from tybalt.plan.models_and_tuners import (
 from tybalt.plan.objectives import OBJECTIVES, check_dataset
 from tybalt.plan.places import Places
 from tybalt.plan.search import MOST, Slot, configurations, size, slot_name
+from tybalt.plan.user_files import files_of_user
 
 #: The tuner that every config has: one trial, the model's fixed values and defaults.
 UNTUNED = "none"
@@ -250,6 +251,12 @@ class Study:
             for name, entry in self.config["datasets"].items()
             if "project_onto" in entry
         }
+
+    @property
+    def files_of_user(self) -> dict[str, str]:
+        """Files of the user's own that the datasets of the study name: config key -> path."""
+        used = [*self.datasets, *self.projections]
+        return files_of_user({name: self.dataset(name) for name in used})
 
     def target(self, dataset: str) -> Experiment:
         """Return the experiment that a dataset is projected onto; InputError if there is none."""
