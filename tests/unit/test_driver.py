@@ -43,8 +43,16 @@ def test_what_many_jobs_say_alike_is_said_once_and_the_rest_is_counted(tmp_path,
 
 
 def test_a_job_that_succeeded_when_tried_again_is_not_named(tmp_path, capsys):
-    path = log(tmp_path, "a.log", "12:00:00 done in 1.0 s", "an ERROR of somebody else's")
+    path = log(tmp_path, "a.log", "an ERROR of somebody else's", "12:00:00 done in 1.0 s")
     assert say(capsys, record("Error", log=[path]), record("Error", log=["gone.log"])) == []
+
+
+def test_a_job_that_was_killed_is_said_to_be(tmp_path, capsys):
+    path = log(tmp_path, "a.log", "12:00:00 train_trial: demo", "12:00:01 epoch 1: loss 3")
+    (line,) = say(capsys, record("Error", log=[path]))
+    assert line.startswith("ERROR: a job has ended without a word: it was killed")
+    path = log(tmp_path, "b.log", "12:00:00 train_trial: demo", "12:00:01 interrupted")
+    assert say(capsys, record("Error", log=[path])) == []
 
 
 def test_without_errors_nothing_is_said(tmp_path, capsys):

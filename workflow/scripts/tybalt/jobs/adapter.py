@@ -25,13 +25,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tybalt.jobs import accelerator, compilations, orphans
-from tybalt.jobs.environment import choose_framework, limit_threads, start_log
+from tybalt.jobs import accelerator, compilations, ends, orphans
+from tybalt.jobs.environment import choose_framework, limit_threads, report_interrupts, start_log
 from tybalt.jobs.files import write_json
 from tybalt.jobs.own_files import check_has_column
 from tybalt.jobs.provenance import provenance
+from tybalt.plan.errors import InputError
 
 log = logging.getLogger(__name__)
+
+# A script imports this first, and may be interrupted while it imports the rest.
+report_interrupts()
 
 
 def run(function: Callable[..., None], snakemake: Any) -> None:
@@ -49,6 +53,14 @@ def run(function: Callable[..., None], snakemake: Any) -> None:
         run_logged(function, snakemake)
     except compilations.CompilationsError as error:
         compilations.begin_anew(str(error))
+    except InputError:
+        raise
+    except Exception as error:
+        outputs = [str(path) for path in dict(snakemake.output.items()).values()]
+        sentence = ends.in_words(error, outputs, snakemake.resources.get("mem_mb"))
+        if sentence is None:
+            raise
+        raise InputError(sentence) from error
 
 
 def run_logged(function: Callable[..., None], snakemake: Any) -> None:

@@ -104,10 +104,17 @@ def failed_with(logs: Iterable[str]) -> list[str]:
 
 
 def last_error(log: Path) -> str | None:
-    """Return what the last line of a log says that begins with ERROR, behind its time."""
+    """Return what the last line of a log says that begins with ERROR; None of a good end.
+
+    A job that was killed has no last words.
+    """
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return None
-    errors = [line[len(_TIME) :] for line in lines if line[8:].startswith(" ERROR ")]
-    return errors[-1] if errors else None
+    errors = [line[len(_TIME) :] for line in lines if line[8:].startswith(_TIME[8:])]
+    if errors:
+        return errors[-1]
+    if lines and lines[-1][9:].startswith(("done in ", "interrupted")):
+        return None
+    return "a job has ended without a word: it was killed, perhaps for want of memory"

@@ -14,17 +14,40 @@ log = logging.getLogger(__name__)
 def start_log(path: str) -> None:
     """Send log messages and uncaught errors to the rule's log file; errors also to the terminal."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+    handler = LogFile(path, mode="w", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.captureWarnings(True)
 
     def report(kind: type[BaseException], error: BaseException, traceback: Any) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            log.info("interrupted")
+            return
         if issubclass(kind, InputError):
             log.error("ERROR %s", error)
         else:
             log.error("ERROR %s", error, exc_info=(kind, error, traceback))
         print(f"\nERROR: {error}\n(log: {path})\n", file=sys.stderr)
+
+    sys.excepthook = report
+
+
+class LogFile(logging.FileHandler):
+    """A log that a full disk cuts short, without a word for each line that is lost."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
+        """Pass over what cannot be written; see `logging.Handler.handleError`."""
+        if not isinstance(sys.exception(), OSError):
+            super().handleError(record)
+
+
+def report_interrupts() -> None:
+    """End on an interruption (Ctrl-C) without a traceback of wherever the job happened to be."""
+    others = sys.excepthook
+
+    def report(kind: type[BaseException], error: BaseException, traceback: Any) -> None:
+        if not issubclass(kind, KeyboardInterrupt):
+            others(kind, error, traceback)
 
     sys.excepthook = report
 
