@@ -107,6 +107,14 @@ def test_without_a_folder_of_its_own_nothing_is_reused(tmp_path, monkeypatch):
         assert compilations.FLAGS not in os.environ
 
 
+def test_where_little_room_is_left_nothing_is_kept(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(compilations, "ROOM", 1 << 60)
+    with caplog.at_level("INFO"):
+        assert compilations.borrow(tmp_path) is None
+    assert "little room is left on this disk" in caplog.text
+    assert not list(tmp_path.iterdir())
+
+
 def test_folders_of_dead_jobs_are_removed_and_the_oldest_entries_go(tmp_path, monkeypatch):
     monkeypatch.setattr(compilations, "MOST", 2)
     (tmp_path / "job-99999999-abc").mkdir()

@@ -60,6 +60,7 @@ def run(function: Callable[..., None], snakemake: Any) -> None:
         sentence = ends.in_words(error, outputs, snakemake.resources.get("mem_mb"))
         if sentence is None:
             raise
+        log.info("%s: %s", type(error).__name__, error)
         raise InputError(sentence) from error
 
 

@@ -31,6 +31,9 @@ WITHOUT = "TYBALT_WITHOUT_COMPILATIONS"
 #: Entries (some hundred kilobytes each) that are kept; all are read when a training begins.
 MOST = 128
 
+#: Bytes that have to be free; what is compiled must not take the room of what is needed there.
+ROOM = 64 << 20
+
 log = logging.getLogger(__name__)
 
 
@@ -110,6 +113,9 @@ def borrow(shared: Path) -> Path | None:
         for left in shared.glob("job-*"):
             if not Path("/proc", left.name.split("-")[1]).exists():
                 shutil.rmtree(left, ignore_errors=True)
+        if shutil.disk_usage(shared).free < ROOM:
+            log.info("%s: little room is left on this disk; compiling without a cache", shared)
+            return None
         own = Path(tempfile.mkdtemp(prefix=f"job-{os.getpid()}-", dir=shared))
         for entry in entries(shared):
             name, _, digest = entry.name.rpartition(".")
