@@ -19,7 +19,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from tybalt.analysis import associations, findings, gene_set_enrichment, numbers
 from tybalt.analysis import feature_pairs as pairs
-from tybalt.analysis.contrasts import read_known_columns
+from tybalt.data.known_columns import read_known_columns
 from tybalt.data.samples import read_samples, write_samples
 from tybalt.figures import palette, style
 from tybalt.figures import plot_encoding as heat_map

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import pdist
 
-from tybalt.analysis.contrasts import read_known_columns
+from tybalt.data.known_columns import read_known_columns
 from tybalt.data.samples import Samples, read_codes, read_samples
 from tybalt.figures.palette import (
     labels_of,
