@@ -15,6 +15,7 @@ unfinished result (see `checkpoint`); and `contrasts_to_check`, those of the dat
 checked before anything is trained, and of which a change must not train anything again.
 """
 
+import errno
 import inspect
 import logging
 import os
@@ -191,6 +192,7 @@ def put_in_place(made: Path, final: Path) -> None:
     lost, is first renamed to a staged name, so that what stands under the final name is always
     whole.
     """
+    write_through(made)
     if not final.is_dir():
         made.replace(final)
         return
@@ -198,6 +200,23 @@ def put_in_place(made: Path, final: Path) -> None:
     final.rename(older)
     made.replace(final)
     remove(older)
+
+
+def write_through(path: Path) -> None:
+    """Wait until a file, or all files of a folder, are on the disk.
+
+    A name that reaches the disk before the content would, after a power cut, stand for an empty
+    file that looks complete.
+    """
+    for each in (path, *path.rglob("*")) if path.is_dir() else (path,):
+        handle = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a file system that cannot
+                raise
+        finally:
+            os.close(handle)
 
 
 def remove(path: Path) -> None:
