@@ -138,7 +138,7 @@ def test_content_is_on_the_disk_before_the_name(tmp_path, monkeypatch):
     synced = []
 
     def fsync(handle):
-        synced.append(Path(os.readlink(f"/proc/self/fd/{handle}")))
+        synced.append(Path(f"/proc/self/fd/{handle}").readlink())
         assert not (tmp_path / "out.tsv").exists() and not (tmp_path / "clusters").exists()
 
     monkeypatch.setattr(os, "fsync", fsync)

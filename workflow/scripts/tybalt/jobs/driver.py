@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tybalt.jobs import orphans
-from tybalt.plan.errors import InputError
+from tybalt.plan.errors import InputError, printable
 from tybalt.plan.user_files import describe_missing
 
 #: What stands before an error in a log.
@@ -26,7 +26,7 @@ def checked(load: Callable[[], Any], what: str) -> Any:
     try:
         return load()
     except InputError as error:
-        print(f"\nERROR in {what}: {error}\n", file=sys.stderr)
+        print(f"\nERROR in {what}: {printable(error)}\n", file=sys.stderr)
         sys.exit(1)
 
 
@@ -86,7 +86,7 @@ class Failures(logging.Handler):
         """Print what the jobs that failed have said, and which of the user's files are missing."""
         said = [*failed_with(self.logs), *describe_missing(files, self.messages)]
         for sentence in said[:SAID_AGAIN]:
-            print(f"ERROR: {sentence}", file=sys.stderr)
+            print(f"ERROR: {printable(sentence)}", file=sys.stderr)
         if len(said) > SAID_AGAIN:
             print(f"ERROR: (and {len(said) - SAID_AGAIN} others, see above)", file=sys.stderr)
 

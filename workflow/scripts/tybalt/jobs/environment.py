@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tybalt.plan.errors import InputError
+from tybalt.plan.errors import InputError, printable
 
 log = logging.getLogger(__name__)
 
@@ -24,10 +24,10 @@ def start_log(path: str) -> None:
             log.info("interrupted")
             return
         if issubclass(kind, InputError):
-            log.error("ERROR %s", error)
+            log.error("ERROR %s", printable(error))
         else:
-            log.error("ERROR %s", error, exc_info=(kind, error, traceback))
-        print(f"\nERROR: {error}\n(log: {path})\n", file=sys.stderr)
+            log.error("ERROR %s", printable(error), exc_info=(kind, error, traceback))
+        print(f"\nERROR: {printable(error)}\n(log: {path})\n", file=sys.stderr)
 
     sys.excepthook = report
 

@@ -81,7 +81,7 @@ def _reading_order(error: jsonschema.ValidationError) -> tuple:
 
 def _describe(error: jsonschema.ValidationError) -> str:
     key = key_of(error.absolute_path)
-    found = f"found {error.instance!r}"
+    found = f"found {_cut(error.instance)}"
     rule = error.validator_value
     match error.validator:
         case "not":  # a key that the schema refuses for this kind of dataset
@@ -116,6 +116,12 @@ def _describe(error: jsonschema.ValidationError) -> str:
             allowed = " or ".join(_alternative(option) for option in rule)
             return f"{key}: {found}, expected {allowed}"
     return f"{key}: {error.message}"
+
+
+def _cut(value: Any, length: int = 200) -> str:
+    """Write a value as Python does, cut: a list may be long, and a text a whole file."""
+    text = repr(value)
+    return text if len(text) <= length else f"{text[:length]}..."
 
 
 def _way_out(node: Mapping[str, Any]) -> str:
