@@ -3,6 +3,7 @@
 sources -> matrix -> trials -> best -> model -> encoding -> embedding -> findings -> report
 """
 
+import sys
 from pathlib import Path
 
 from snakemake.utils import min_version
@@ -16,6 +17,14 @@ if not HERE.is_dir():
         f"{workflow.current_basedir}: this workflow brings a Python library along, which a remote module does not "
         "fetch; clone the repository and name its Snakefile by a local path"
     )
+sys.path.insert(0, str(HERE / "workflow" / "scripts"))
+
+from tybalt.jobs.driver import checked, let_go, say_again
+from tybalt.plan.config_files import check_file
+
+# Snakemake would not say what it cannot read. Of files named on its command line it says so before
+# this line: tools/check_config.py does better.
+checked(lambda: check_file(HERE / "config" / "config.yaml"), "the config")
 
 
 configfile: str(HERE / "config" / "config.yaml")
@@ -94,3 +103,18 @@ rule project:
     input:
         planned("project"),
         planned_names("figures/projection.png"),
+
+
+# Not of a workflow that imports this one, which has handlers of its own.
+
+
+onstart:
+    let_go(workflow)
+
+
+onsuccess:
+    let_go(workflow)
+
+
+onerror:
+    let_go(workflow)

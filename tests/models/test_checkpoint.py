@@ -312,7 +312,7 @@ def test_the_adapter_says_where_and_removes_it_after_success(tmp_path, quiet_ada
 
     adapter.run(train, job(tmp_path))
     (kept,) = (tmp_path / "checkpoints" / "e0.json").iterdir()
-    assert [path.name for path in kept.iterdir()] == ["trial"]
+    assert sorted(path.name for path in kept.iterdir()) == ["checksums.json", "trial"]
     adapter.run(lambda trials, trial: Path(trial).write_text("read"), reader(tmp_path))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["e0.json", "read.json"]
 
@@ -342,6 +342,27 @@ def test_what_a_job_has_made_is_not_made_again_if_snakemake_forgot_it(tmp_path, 
 
     assert [run(1), run(1), run(2), run(2)] == ["seed 1", "seed 1", "seed 2", "seed 2"]
     assert calls == [1, 2]
+
+
+@pytest.mark.parametrize("spoilt", ["trial", "checksums.json"])
+def test_a_result_that_was_damaged_in_place_is_made_again(spoilt, tmp_path, quiet_adapter, caplog):
+    calls = []
+
+    def train(trial, checkpoint):
+        calls.append(trial)
+        Path(trial).write_text("whole")
+
+    adapter.run(train, job(tmp_path))
+    (kept,) = (tmp_path / "checkpoints" / "e0.json").glob("done-*")
+    assert (kept / "trial").samefile(tmp_path / "e0.json")
+    with (kept / spoilt).open("r+") as file:
+        file.write("xx")
+    (tmp_path / "e0.json").unlink()  # as Snakemake does
+    with caplog.at_level(logging.INFO):
+        adapter.run(train, job(tmp_path))
+    assert f"{kept}: made before, but damaged since; made again" in caplog.text
+    assert len(calls) == 2
+    assert (tmp_path / "e0.json").read_text() == "whole"
 
 
 def test_a_folder_is_kept_without_copying_and_taken_over_whole(tmp_path, quiet_adapter):

@@ -157,6 +157,8 @@ def test_a_diverging_trial_is_a_result(matrix, tmp_path):
     assert record["score"] is None
     assert record["best_epoch"] is None
     assert record["history"]["score"] == []
+    (reason,) = record["warnings"]
+    assert reason.startswith("diverged in epoch ") and "loss" in reason
 
 
 # Best epoch, patience, score: without any model

@@ -134,6 +134,27 @@ def test_a_folder_that_stands_there_is_replaced_whole(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clusters", "logs"]
 
 
+def test_content_is_on_the_disk_before_the_name(tmp_path, monkeypatch):
+    synced = []
+
+    def fsync(handle):
+        synced.append(Path(f"/proc/self/fd/{handle}").readlink())
+        assert not (tmp_path / "out.tsv").exists() and not (tmp_path / "clusters").exists()
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    adapter.put_in_place(written(tmp_path / ".a"), tmp_path / "out.tsv")
+    (tmp_path / "out.tsv").unlink()
+    make_folder(tmp_path / ".clusters")
+    adapter.put_in_place(tmp_path / ".clusters", tmp_path / "clusters")
+    names = [path.name for path in synced]
+    assert names[:2] == [".a", ".clusters"] and {"a.tsv", "b.tsv", "deep"} <= set(names)
+
+
+def written(path):
+    path.write_text("x")
+    return path
+
+
 def test_a_failing_function_leaves_no_folder(tmp_path):
     def toy(clusters):
         make_folder(clusters)

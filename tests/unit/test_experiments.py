@@ -10,6 +10,7 @@ from tybalt.plan import datasets, outputs
 from tybalt.plan.config import check_config, load_schema
 from tybalt.plan.errors import InputError
 from tybalt.plan.experiments import build_study, derive_seed
+from tybalt.plan.models_and_tuners import load_plugin
 from tybalt.plan.search import Slot
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -380,6 +381,17 @@ BAD = {
         {"module": "vae", "space": {"depth": [0, 1], "hidden_dim": [10, 20]}},
         "tuners.band: asks for 5 new trials, but models.deep.space has 3 distinct models",
     ),
+    "a grid without end": (
+        ["models", "vae", "space"],
+        {"epochs": [*range(1, 3001)], "batch_size": [*range(1, 3001)], "depth": [0]},
+        "models.vae.space: tuners.grid would plan 9,000,000 trials (batch_size 3000 x depth 1 x "
+        "epochs 3000), expected at most 100,000; take values out, or draw some",
+    ),
+    "a search without end": (
+        ["tuners", "bayes", "rounds"],
+        10**9,
+        "tuners.bayes.rounds: found 1000000000, expected a whole number from 1 to 100000",
+    ),
     "epochs in a Hyperband space": (
         ["models", "deep"],
         {"module": "vae", "space": {"epochs": [3, 9], "batch_size": [10, 20, 30]}},
@@ -409,6 +421,23 @@ def test_bad_config_gets_one_message_that_names_the_key(case):
     with pytest.raises(InputError) as caught:
         study_of(config)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("grid", {}),
+        ("fixed", {}),
+        ("random", {"trials": 5}),
+        ("bayesian", {"rounds": 3, "trials_per_round": 2}),
+        ("hyperband", {"max_epochs": 27, "factor": 3, "hyperband_iterations": 2}),
+    ],
+)
+def test_a_tuner_counts_what_it_would_plan(name, options):
+    tuner, space = load_plugin("tuners", name, ""), {"a": [1, 2, 3], "b": [1, 2]}
+    chosen = tuner.Options(**options)
+    planned = tuner.plan(space, chosen, 0, "")
+    assert tuner.count(space, chosen) == sum(len(each) for each in planned)
 
 
 @pytest.mark.parametrize("part", ["fixed", "space"])

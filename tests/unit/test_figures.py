@@ -1,5 +1,7 @@
 """Every figure on small tables: the same bytes again, and the right things in the right colours."""
 
+import ast
+import gzip
 import inspect
 import itertools
 import re
@@ -445,6 +447,61 @@ def test_same_bytes_again_whatever_the_users_settings(figure_of, study, monkeypa
     for content in first:
         assert matplotlib.__version__.encode() not in content
         assert b"CreationDate" not in content
+
+
+#: Names that mathematics would choke on, or turn into something else.
+FOREIGN = {"CCC": "$x_{1$", "BBB": "a$b$", "AAA": "_$A_{1}$", "G2": "$G_{2$", "G1": "$G_{1}$"}
+
+
+@pytest.fixture(scope="module")
+def foreign(study, tmp_path_factory):
+    """The same study with names that have dollar signs, braces and underscores."""
+    folder = tmp_path_factory.mktemp("foreign")
+    for path in study.path.iterdir():
+        if path.suffix in (".tsv", ".gz", ".json"):
+            opened = gzip.open if path.suffix == ".gz" else open
+            with opened(path, "rt") as file:
+                text = file.read()
+            for name, other in FOREIGN.items():
+                text = text.replace(name, other)
+            with opened(folder / path.name, "wt") as file:
+                file.write(text)
+    text = repr([study.files, study.own]).replace(str(study.path), str(folder))
+    files, own = ast.literal_eval(text)
+    return SimpleNamespace(path=folder, files=files, own=own)
+
+
+@pytest.mark.parametrize("figure_of", FIGURES, ids=lambda figure: figure.__name__)
+def test_names_of_the_data_are_text_and_no_mathematics(figure_of, foreign):
+    with matplotlib.style.context(["default", style.STYLE]):
+        figure = draw(figure_of, foreign)
+        figure.draw_without_rendering()
+    for text in figure.findobj(Text):
+        if any(name in text.get_text() for name in FOREIGN.values()):
+            assert not text.get_parse_math(), text
+
+
+def test_legends_leave_no_name_out_and_headings_are_bold(foreign):
+    with matplotlib.style.context(["default", style.STYLE]):
+        figure = draw(plot_encoding, foreign)
+    texts = {text.get_text(): text for text in figure.legends[0].get_texts()}
+    assert {"$x_{1$", "a$b$", "_$A_{1}$"} <= set(texts)
+    assert texts["$\\bf{cancer~type}$"].get_parse_math()
+
+
+def test_powers_of_ten_are_still_written_as_such(study, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(style.Figure, "savefig", lambda self, *_, **__: drawn.append(self))
+    plot_history(**arguments_of(plot_history, study), png="history.png", pdf="history.pdf")
+    figure = drawn[0]
+    figure.draw_without_rendering()
+    ticks = [
+        label
+        for axes in figure.axes
+        for label in axes.get_yticklabels()
+        if axes.get_yscale() == "log" and label.get_text()
+    ]
+    assert ticks and all(label.get_parse_math() for label in ticks)
 
 
 @pytest.mark.parametrize("figure_of", FIGURES, ids=lambda figure: figure.__name__)

@@ -21,8 +21,12 @@ MODULES = study.available("models")
     [
         ({"dept": 1}, r"m\.dept: .*did you mean 'depth'"),
         ({"depth": 1.5}, r"m\.depth: found 1\.5, expected a whole number"),
-        ({"depth": -1}, r"m\.depth: found -1, expected a whole number of at least 0"),
+        ({"depth": -1}, r"m\.depth: found -1, expected a whole number from 0 to 100"),
         ({"depth": True}, r"m\.depth: found True"),
+        ({"hidden_dim": 10**30}, r"m\.hidden_dim: found 10*, expected .* from 1 to 100000"),
+        ({"latent_dim": 10**12}, r"m\.latent_dim: found 10*, expected .* from 1 to 100000"),
+        ({"epochs": 10**18}, r"m\.epochs: found 10*, expected .* from 1 to 1000000"),
+        ({"learning_rate": float("inf")}, r"m\.learning_rate: found inf"),
         ({"kappa": 0}, r"m\.kappa: found 0, expected a number greater than 0 and at most 1"),
         ({"learning_rate": "fast"}, r"m\.learning_rate: found 'fast', expected a number"),
         ({"learning_rate": "nan"}, r"m\.learning_rate: found 'nan'"),

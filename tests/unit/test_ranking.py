@@ -6,6 +6,7 @@ import math
 import pytest
 
 from tybalt.jobs.files import read_json, read_table
+from tybalt.plan.errors import InputError
 from tybalt.tuning.ranking import rank_trials, score_at
 
 
@@ -219,6 +220,15 @@ def test_a_setting_whose_warm_up_has_not_ended_says_so(tmp_path):
     }
 
 
-def test_nothing_to_rank_is_an_error(tmp_path):
-    with pytest.raises(RuntimeError, match="every training diverged"):
-        rank(tmp_path, {"a": [record([], status="diverged")]}, {"a": [[1, 1]]})
+def test_a_search_that_diverged_altogether_is_named_with_what_to_lower(tmp_path):
+    gone = record([], status="diverged", learning_rate=0.1, beta=1e300, depth=1)
+    gone["warnings"] = ["diverged in epoch 1: not finite: loss"]
+    other = {**gone, "hyperparameters": {**gone["hyperparameters"], "learning_rate": 10.0}}
+    with pytest.raises(InputError) as caught:
+        rank(tmp_path, {"a": [gone], "b": [other]}, {"a": [[1, 1]], "b": [[1, 1]]})
+    message = str(caught.value)
+    assert message == (
+        f"{tmp_path.parent}: every training diverged (diverged in epoch 1: not finite: loss); no "
+        "setting has a finite score: lower learning_rate (0.1, 10) or beta (1e+300), or take "
+        "another optimizer"
+    )

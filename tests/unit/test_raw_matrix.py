@@ -315,3 +315,11 @@ def test_real_files_are_read_as_by_pandas_cell_by_cell(name):
     assert names == list(expected.index) and read_header(path) == list(expected.columns)
     assert n_missing == expected.isna().to_numpy().sum()
     assert same_bits(values, expected.fillna(0).to_numpy())
+
+
+@pytest.mark.parametrize("kind", ["folder", "loop"])
+def test_what_cannot_be_opened_is_named(kind, tmp_path):
+    path = tmp_path / "expression.tsv"
+    path.mkdir() if kind == "folder" else path.symlink_to(path)
+    with pytest.raises(InputError, match=f"{path}: cannot be opened .*, expected a file"):
+        read_header(str(path))

@@ -133,6 +133,42 @@ def test_without_a_config_of_the_importer_ours_is_read_and_overlaid(pristine, tm
     assert job_counts(output)["tybalt_read_dataset"] == 2
 
 
+LOCAL = {
+    **WHOLE,
+    "datasets": {
+        "tiny": {
+            "kind": "local",
+            "files": {"expression": "own/matrix/a.txt", "clinical": "own/clinical/a.txt"},
+            "clinical": {"columns": {"sample": "sample", "cancer_type": "type"}},
+        }
+    },
+}
+
+
+def test_files_of_a_dataset_may_be_made_by_rules_of_an_importing_workflow(pristine, tmp_path):
+    importer(tmp_path, pristine.path("Snakefile"), 'config["tybalt"]', {"tybalt": LOCAL})
+    counts = job_counts(snakemake(tmp_path, "-n", "--quiet", "rules", "--", MODEL))
+    assert counts["before"] == 2 and counts["tybalt_read_dataset"] == 1
+
+
+@pytest.mark.parametrize("imported", [False, True])
+def test_a_missing_file_of_a_dataset_is_named_by_its_key_at_the_very_end(
+    imported, pristine, tmp_path
+):
+    files = {"expression": "data/none.tsv", "clinical": "data/none.tsv"}
+    content = {**LOCAL, "datasets": {"tiny": {**LOCAL["datasets"]["tiny"], "files": files}}}
+    importer(tmp_path, pristine.path("Snakefile"), 'config["tybalt"]', {"tybalt": content})
+    options = ["-n"]
+    if not imported:
+        (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
+        options += ["-s", str(pristine.path("Snakefile")), "--configfile", "mine.yaml"]
+    output = snakemake(tmp_path, *options, "--", MODEL, check=False)
+    assert "MissingInputException" in output
+    *_, before, last = output.strip().splitlines()
+    for line, table in ((before, "clinical"), (last, "expression")):
+        assert line.startswith(f"ERROR: datasets.tiny.files.{table}: found 'data/none.tsv', but ")
+
+
 @pytest.mark.parametrize("config", ["", "    config: {}\n"], ids=["no config", "config"])
 def test_a_remote_module_is_refused_in_one_sentence(pristine, tmp_path, config):
     """Git is told to take the repository of GitHub from a folder, so no network is asked."""

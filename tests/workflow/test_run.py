@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import TINY
+from conftest import TINY, Workflow
 
 from tybalt.data.matrix import read_obs, read_values
 from tybalt.jobs.files import read_json, read_table
@@ -139,6 +139,19 @@ def test_a_run_killed_in_a_trial_is_finished_by_the_next(workflow, finished):
     done = workflow.snakemake("--rerun-incomplete", "--", "tune")
     assert "simulate_dataset" not in done.stdout
     assert digest(workflow.path(f"{VAE}/best.json")) == digest(finished.path(f"{VAE}/best.json"))
+
+
+def test_a_damaged_model_is_trained_again_when_that_is_asked(finished, tmp_path):
+    subprocess.run(["cp", "-a", f"{finished.folder}/.", tmp_path], check=True)
+    workflow = Workflow(tmp_path)
+    model = workflow.path(f"{VAE}/model.zip")
+    before = digest(model)
+    with model.open("r+b") as file:  # in place: a linked copy would be damaged too
+        file.seek(5000)
+        file.write(b"xxxx")
+    workflow.snakemake("--forcerun", "train_model", "--", str(model.relative_to(tmp_path)))
+    assert digest(model) == before
+    assert not list(tmp_path.rglob("done-*")), "no later job had to read it"
 
 
 def wait_for_epoch(folder: Path, seconds: float = 120) -> None:

@@ -1,16 +1,11 @@
 # The config, checked; the study it asks for; and functions that name files. No rules.
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
-import yaml
-
-sys.path.insert(0, str(Path(str(workflow.current_basedir)).parent / "scripts"))
-
 from tybalt.plan import outputs, reproduction
 from tybalt.plan.code_hash import code_hash
-from tybalt.plan.config import check_config, check_keys, load_schema
+from tybalt.plan.config import check_config, load_schema, read_checked
 from tybalt.plan.datasets import kind_of, simulators
 from tybalt.plan.errors import InputError
 from tybalt.plan.experiments import build_study
@@ -19,38 +14,28 @@ from tybalt.plan.models_and_tuners import is_repeatable, load_plugin
 from tybalt.plan.names import experiment_name
 from tybalt.plan.places import HOME, Places, relative
 from tybalt.plan.projections import blocks_to_project
-
-
-def checked(load, what):
-    """Load something; a mistake of the user's in it ends Snakemake with one message."""
-    try:
-        return load()
-    except InputError as error:
-        print(f"\nERROR in {what}: {error}\n", file=sys.stderr)
-        sys.exit(1)
-
-
-def read_checked(path, schema):
-    """Read a YAML file of the workflow and check it against one of its schemas."""
-    content = yaml.safe_load((HOME / path).read_text())
-    return check_config(content, load_schema(HOME / "workflow" / "schemas" / schema))
+from tybalt.plan.user_files import check_paths
 
 
 def load_study():
     """Check the config and plan the study."""
     for path in workflow.configfiles:
-        check_keys(Path(path))
-    schema = load_schema(HOME / "workflow" / "schemas" / "config.schema.yaml")
+        check_file(Path(path))
+    schema = load_schema(SCHEMAS / "config.schema.yaml")
     study = build_study(check_config(config, schema), SOURCES)
     for name in study.projections:
         blocks_to_project(study, name)
+    check_paths(study)
     return study
 
 
+SCHEMAS = HOME / "workflow" / "schemas"
 SOURCES = checked(
-    lambda: read_checked("resources/sources.yaml", "sources.schema.yaml"), "resources/sources.yaml"
+    lambda: read_checked(HOME / "resources" / "sources.yaml", SCHEMAS / "sources.schema.yaml"),
+    "resources/sources.yaml",
 )
 STUDY = checked(load_study, "the config")
+say_again(workflow, STUDY.files_of_user)
 
 # The adapter reads these here, where a change reruns nothing; the importer's dict stays as it is.
 config = config | {"training": STUDY.config["training"], "contrasts_to_check": STUDY.contrasts()}

@@ -10,6 +10,7 @@ import pandas as pd
 
 from tybalt.data.samples import read_codes, read_samples
 from tybalt.jobs.files import read_table, write_table
+from tybalt.jobs.own_files import own_file
 from tybalt.training.metrics import correlations
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ def measure_planted_factors(
         log.info("%s: mean R2 %.3f (linear)", group, rows["r2_linear"].mean())
 
 
+@own_file
 def read_factors(planted: str) -> pd.DataFrame:
     """Read the planted factors: samples x factors, the angle as cosine and sine."""
     world = anndata.read_h5ad(planted)

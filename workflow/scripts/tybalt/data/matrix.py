@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from tybalt.jobs.own_files import own_file
 from tybalt.plan.errors import InputError, suggest
 from tybalt.plan.names import SOLE_BLOCK
 
@@ -25,6 +26,7 @@ PARTS = ("train", "validation", "test")
 _ROWS_PER_READ = 1024
 
 
+@own_file
 def read_values(matrix: str, blocks: Sequence[str] | None = None) -> np.ndarray:
     """Read all values, or those of some blocks.
 
@@ -37,6 +39,7 @@ def read_values(matrix: str, blocks: Sequence[str] | None = None) -> np.ndarray:
         return _read_columns(file, "X", blocks)
 
 
+@own_file
 def read_observed(matrix: str, blocks: Sequence[str] | None = None) -> np.ndarray | None:
     """Read which values were measured: bool, as `read_values`; None if all were."""
     with h5py.File(matrix, "r") as file:
@@ -50,6 +53,7 @@ def _read_columns(file: h5py.File, name: str, blocks: Sequence[str] | None) -> n
     return file[name][:] if blocks is None else file[name][:][:, _columns_of(file, blocks)]
 
 
+@own_file
 def read_blocks(matrix: str) -> dict[str, int]:
     """Read the blocks in the order of their columns, with the number of features of each."""
     with h5py.File(matrix, "r") as file:
@@ -69,6 +73,7 @@ def _columns_of(file: h5py.File, blocks: Sequence[str]) -> np.ndarray:
     return np.isin(names, list(blocks))
 
 
+@own_file
 def read_parts(
     matrix: str, parts: Iterable[str] | None = None, blocks: Sequence[str] | None = None
 ) -> dict[str, np.ndarray]:
@@ -114,6 +119,7 @@ def _read_rows_by_part(
     return arrays
 
 
+@own_file
 def read_ids(matrix: str) -> np.ndarray:
     """Read the ids of the samples alone, without AnnData."""
     with h5py.File(matrix, "r") as file:
@@ -121,6 +127,7 @@ def read_ids(matrix: str) -> np.ndarray:
         return obs[obs.attrs["_index"]].asstr()[:]
 
 
+@own_file
 def read_column(matrix: str, name: str) -> np.ndarray:
     """Read one column of the table of samples, without AnnData.
 
@@ -153,6 +160,7 @@ def read_var(matrix: str, blocks: Sequence[str] | None = None) -> pd.DataFrame:
     return var if blocks is None else var[var["block"].isin(list(blocks))]
 
 
+@own_file
 def read_features(matrix: str, blocks: Sequence[str] | None = None) -> list[str]:
     """Read the names of the features alone, in rank order, without AnnData."""
     with h5py.File(matrix, "r") as file:
@@ -161,6 +169,7 @@ def read_features(matrix: str, blocks: Sequence[str] | None = None) -> list[str]
         return list(names if blocks is None else names[_columns_of(file, blocks)])
 
 
+@own_file
 def read_notes(matrix: str) -> dict[str, Any]:
     """Read `uns["tybalt"]`: how the matrix was made, in plain values."""
     from anndata.io import read_elem
@@ -169,6 +178,7 @@ def read_notes(matrix: str) -> dict[str, Any]:
         return read_elem(file["uns/tybalt"])
 
 
+@own_file
 def _read_frame(matrix: str, name: str) -> pd.DataFrame:
     from anndata.io import read_elem
 

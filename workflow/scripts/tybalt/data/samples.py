@@ -17,7 +17,8 @@ from tybalt.data.matrix import held_out_part
 from tybalt.data.tables.clinical import CARRIED, played_columns
 from tybalt.data.tables.harmonise import TEXT_COLUMNS
 from tybalt.jobs.files import read_table, read_texts, rows_of, write_table
-from tybalt.plan.errors import InputError, suggest
+from tybalt.jobs.own_files import cure, own_file
+from tybalt.plan.errors import InputError, shown, suggest
 from tybalt.plan.names import in_words
 
 #: The least number of different labels that make it worth asking for them.
@@ -89,6 +90,7 @@ class Samples:
         return in_words(self.roles.get("label") or "label")
 
 
+@own_file
 def read_samples(path: str, roles: Mapping[str, Any]) -> Samples:
     """Read `samples.tsv`.
 
@@ -128,10 +130,25 @@ def read_codes(path: str, known: Samples) -> tuple[Samples, pd.DataFrame]:
         If a sample has no code although no block of it is missing.
     """
     codes = read_table(path, index="sample")
+    check_codes(codes, path)
     without = known.index.difference(codes.index)
     if len(without) and "blocks" in known.table:
         known = known.only(known.index[known.index.isin(codes.index)])
     return known, rows_of(codes, known.index, path)
+
+
+def check_codes(codes: pd.DataFrame, path: str) -> None:
+    """Refuse codes of which a feature or a value was lost; raise InputError."""
+    expected = [f"z{number}" for number in range(1, codes.shape[1] + 1)]
+    if list(codes.columns) != expected:
+        lost = next(each for each in [*expected, "z1"] if each not in codes)
+        raise InputError(f"{path}: the column {lost} is missing; {cure(path)}")
+    wrong = codes.index[~np.isfinite(codes.to_numpy(np.float64)).all(axis=1)]
+    if len(wrong):
+        raise InputError(
+            f"{path}: sample {shown(wrong[0])} has a code that is not a number (and "
+            f"{len(wrong) - 1} others); {cure(path)}"
+        )
 
 
 def _numbers_if_all(column: pd.Series) -> pd.Series:

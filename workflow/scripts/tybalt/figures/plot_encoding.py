@@ -25,6 +25,7 @@ from tybalt.figures.palette import (
 from tybalt.figures.style import (
     GREY,
     SMALL,
+    Heading,
     legend_beside,
     new_figure,
     saves_figure,
@@ -255,7 +256,7 @@ def _handles(bars: dict[str, tuple[pd.Series, dict[str, str]]]) -> list[Patch]:
     """Make one legend of all bars, each under its heading."""
     handles = []
     for name, (_, palette) in reversed(bars.items()):
-        handles.append(Patch(alpha=0, label=f"$\\bf{{{name.replace(' ', '~')}}}$"))
+        handles.append(Heading(name))
         handles += [
             patch_handle(textwrap.fill(label, 22), colour) for label, colour in palette.items()
         ]

@@ -4,13 +4,15 @@ import functools
 import inspect
 import math
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import matplotlib.style
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.text import Annotation
+from matplotlib.ticker import LogFormatterMathtext
 
 #: Width and height in inches of a 16:9 slide. The same drawing set 183 mm wide, the double column
 #: of a journal, is scaled by 0.54: its smallest text (`SMALL`) is then 5.4 points and most of it
@@ -58,6 +60,8 @@ STYLE = {
     "axes.formatter.useoffset": False,
     "axes.formatter.limits": (-4, 6),
     "grid.color": PALE,
+    # Names of genes, samples and classes are text, whatever dollar signs they have.
+    "text.parse_math": False,
     "pdf.fonttype": 42,  # text stays text, to be edited
     "svg.hashsalt": "tybalt",
 }
@@ -80,6 +84,7 @@ def saves_figure(draw: Callable[..., Figure]) -> Callable[..., None]:
     def save(*args: object, png: str, pdf: str, **kwargs: object) -> None:
         with matplotlib.style.context(["default", STYLE]):
             figure = draw(*args, **kwargs)
+            _show_powers(figure)
             figure.savefig(png, dpi=PNG_DPI, metadata=_PNG_METADATA)
             figure.set_layout_engine("none")  # settled: the PDF is the same drawing
             figure.savefig(pdf, dpi=PDF_DPI, metadata=_PDF_METADATA)
@@ -94,6 +99,30 @@ def saves_figure(draw: Callable[..., Figure]) -> Callable[..., None]:
     )
     save.__annotations__ = {**draw.__annotations__, "png": str, "pdf": str, "return": None}
     return save
+
+
+def _show_powers(figure: Figure) -> None:
+    """Let logarithmic axes show powers: matplotlib writes their tick labels as mathematics."""
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            for formatter, ticks in (
+                (axis.get_major_formatter(), axis.get_major_ticks),
+                (axis.get_minor_formatter(), axis.get_minor_ticks),
+            ):
+                if isinstance(formatter, LogFormatterMathtext):
+                    formatter.format_ticks = _as_mathematics(formatter.format_ticks, ticks)
+
+
+def _as_mathematics(format_ticks: Callable, ticks: Callable) -> Callable:
+    """Mark the labels of ticks just before they are written, when all of them are there."""
+
+    def format_marked(locations: Sequence[float]) -> list[str]:
+        for tick in ticks(len(locations)):
+            tick.label1.set_parse_math(True)
+            tick.label2.set_parse_math(True)
+        return format_ticks(locations)
+
+    return format_marked
 
 
 def new_figure(heading: str, title: str, size: tuple[float, float] = SLIDE) -> Figure:
@@ -124,6 +153,13 @@ def add_note(figure: Figure, text: str) -> None:
     figure.supxlabel(lines, fontsize=SMALL, color="#555555", x=0.01, ha="left")
 
 
+class Heading(Patch):
+    """A heading among the handles of a legend: the name of one of our columns, in bold."""
+
+    def __init__(self, name: str):
+        super().__init__(alpha=0, label=f"$\\bf{{{name.replace(' ', '~')}}}$")
+
+
 def legend_beside(
     figure: Figure, handles: Iterable[Artist], title: str | None = None, rows: int = 26
 ) -> None:
@@ -132,6 +168,7 @@ def legend_beside(
     columns = -(-len(handles) // rows)
     legend = figure.legend(
         handles=handles,
+        labels=["label"] * len(handles),  # a label that begins with _ would be left out
         title=title,
         loc="outside right upper",
         ncols=columns,
@@ -143,6 +180,8 @@ def legend_beside(
         alignment="left",
     )
     legend.get_title().set_fontweight("bold")
+    for text, handle in zip(legend.get_texts(), handles, strict=True):
+        text.set(text=handle.get_label(), parse_math=isinstance(handle, Heading))
 
 
 def say_instead(figure: Figure, message: str) -> None:

@@ -16,6 +16,7 @@ function are filled by the adapter and named by no rule: `threads`, the rule's t
 which a change must not train anything again.
 """
 
+import errno
 import inspect
 import logging
 import os
@@ -26,12 +27,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tybalt.jobs import accelerator, orphans
-from tybalt.jobs.environment import choose_framework, limit_threads, start_log
+from tybalt.jobs import accelerator, compilations, ends, orphans
+from tybalt.jobs.environment import choose_framework, limit_threads, report_interrupts, start_log
 from tybalt.jobs.files import write_json
+from tybalt.jobs.own_files import check_has_column
 from tybalt.jobs.provenance import provenance
+from tybalt.plan.errors import InputError
 
 log = logging.getLogger(__name__)
+
+# A script imports this first, and may be interrupted while it imports the rest.
+report_interrupts()
 
 
 def run(function: Callable[..., None], snakemake: Any) -> None:
@@ -45,6 +51,23 @@ def run(function: Callable[..., None], snakemake: Any) -> None:
         The object that Snakemake puts into a script.
     """
     start_log(str(snakemake.log[0]))
+    try:
+        run_logged(function, snakemake)
+    except compilations.CompilationsError as error:
+        compilations.begin_anew(str(error))
+    except InputError:
+        raise
+    except Exception as error:
+        outputs = [str(path) for path in dict(snakemake.output.items()).values()]
+        sentence = ends.in_words(error, outputs, snakemake.resources.get("mem_mb"))
+        if sentence is None:
+            raise
+        log.info("%s: %s", type(error).__name__, error)
+        raise InputError(sentence) from error
+
+
+def run_logged(function: Callable[..., None], snakemake: Any) -> None:
+    """As `run`, with a log that has been started."""
     choose_framework()
     limit_threads(snakemake.threads)
     started = time.time()
@@ -76,7 +99,11 @@ def make(
     started: float,
 ) -> None:
     """Call the function and, where the rule asks for it, write the provenance record."""
-    function(**arguments)
+    try:
+        function(**arguments)
+    except KeyError as error:
+        check_has_column(error)
+        raise
     if "provenance" in staged:
         write_json(provenance(snakemake, started), staged["provenance"])
 
@@ -95,7 +122,8 @@ def make_once(
     )
     with orphans.claim(folder):
         if not orphans.adopt(folder, job, staged):
-            make(function, snakemake, arguments, staged, started)
+            with compilations.reused():
+                make(function, snakemake, arguments, staged, started)
             orphans.keep(folder, job, staged)
 
 
@@ -165,6 +193,7 @@ def put_in_place(made: Path, final: Path) -> None:
     lost, is first renamed to a staged name, so that what stands under the final name is always
     whole.
     """
+    write_through(made)
     if not final.is_dir():
         made.replace(final)
         return
@@ -172,6 +201,23 @@ def put_in_place(made: Path, final: Path) -> None:
     final.rename(older)
     made.replace(final)
     remove(older)
+
+
+def write_through(path: Path) -> None:
+    """Wait until a file, or all files of a folder, are on the disk.
+
+    A name that reaches the disk before the content would, after a power cut, stand for an empty
+    file that looks complete.
+    """
+    for each in (path, *path.rglob("*")) if path.is_dir() else (path,):
+        handle = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a file system that cannot
+                raise
+        finally:
+            os.close(handle)
 
 
 def remove(path: Path) -> None:

@@ -1,16 +1,12 @@
 """What a job runs in: its log, its threads, the framework under Keras."""
 
-import hashlib
 import logging
 import os
-import stat
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from tybalt.jobs.provenance import version_of
-from tybalt.plan.errors import InputError
+from tybalt.plan.errors import InputError, printable
 
 log = logging.getLogger(__name__)
 
@@ -18,17 +14,40 @@ log = logging.getLogger(__name__)
 def start_log(path: str) -> None:
     """Send log messages and uncaught errors to the rule's log file; errors also to the terminal."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+    handler = LogFile(path, mode="w", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.captureWarnings(True)
 
     def report(kind: type[BaseException], error: BaseException, traceback: Any) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            log.info("interrupted")
+            return
         if issubclass(kind, InputError):
-            log.error("ERROR %s", error)
+            log.error("ERROR %s", printable(error))
         else:
-            log.error("ERROR %s", error, exc_info=(kind, error, traceback))
-        print(f"\nERROR: {error}\n(log: {path})\n", file=sys.stderr)
+            log.error("ERROR %s", printable(error), exc_info=(kind, error, traceback))
+        print(f"\nERROR: {printable(error)}\n(log: {path})\n", file=sys.stderr)
+
+    sys.excepthook = report
+
+
+class LogFile(logging.FileHandler):
+    """A log that a full disk cuts short, without a word for each line that is lost."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
+        """Pass over what cannot be written; see `logging.Handler.handleError`."""
+        if not isinstance(sys.exception(), OSError):
+            super().handleError(record)
+
+
+def report_interrupts() -> None:
+    """End on an interruption (Ctrl-C) without a traceback of wherever the job happened to be."""
+    others = sys.excepthook
+
+    def report(kind: type[BaseException], error: BaseException, traceback: Any) -> None:
+        if not issubclass(kind, KeyboardInterrupt):
+            others(kind, error, traceback)
 
     sys.excepthook = report
 
@@ -43,29 +62,6 @@ def choose_framework() -> None:
     os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
     # XLA calls it an error that what it compiled on this very machine has its own tuning flags.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if folder := compilations():
-        flags = f"--tf_xla_persistent_cache_directory={folder}"
-        os.environ.setdefault("TF_XLA_FLAGS", f"{flags} --tf_xla_persistent_cache_device_types=CPU")
-
-
-def compilations() -> Path | None:
-    """Make a folder in which XLA keeps what it compiles for this machine's kind of CPU.
-
-    A trial whose network has the shape of an earlier one need not compile it again, which takes
-    longer than a short training; the numbers are the same to the last bit. The folder is this
-    user's alone; None if it cannot be.
-    """
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        kind = sorted({line for line in lines if line.startswith(("model name", "flags"))})
-        text = "\n".join([*kind, *(str(version_of(name)) for name in ("tensorflow", "keras"))])
-        name = f"tybalt-xla-{os.getuid()}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-        folder = Path(tempfile.gettempdir(), name)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        own = folder.lstat()
-    except OSError:
-        return None
-    return folder if stat.S_ISDIR(own.st_mode) and own.st_uid == os.getuid() else None
 
 
 def limit_threads(threads: int) -> None:

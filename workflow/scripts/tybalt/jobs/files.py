@@ -9,9 +9,11 @@ from typing import Any
 
 import pandas as pd
 
+from tybalt.jobs.own_files import own_file
 from tybalt.plan.errors import InputError
 
 
+@own_file
 def read_json(path: str) -> Any:
     """Read a JSON file."""
     return json.loads(Path(path).read_text(encoding="utf-8"))
@@ -49,6 +51,7 @@ NAMES = frozenset(
 )
 
 
+@own_file
 def read_table(path: str, index: str | None = None, text: Collection[str] = NAMES) -> pd.DataFrame:
     """Read a TSV or TSV.gz table of ours.
 
@@ -68,9 +71,11 @@ def read_table(path: str, index: str | None = None, text: Collection[str] = NAME
         path, sep="\t", float_precision="round_trip", dtype=dtypes, keep_default_na=False,
         na_values=[""],
     )  # fmt: skip
+    table.attrs["path"] = str(path)
     return table if index is None else table.set_index(index)
 
 
+@own_file
 def read_texts(path: str) -> pd.DataFrame:
     """Read a table of ours all cells of which are text; an empty one is missing."""
     return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, na_values=[""])

@@ -4,8 +4,14 @@ When Snakemake is killed, its jobs live on, here or in SLURM. Started again, it 
 were making for incomplete, deletes it and runs the jobs anew. When a SLURM job that bundles several
 of its jobs is lost, it runs all of them anew, also those that had ended. So a training claims its
 output while it lives: a second one for the same output waits. And it keeps its result aside until a
-job that reads it begins, which says that Snakemake has taken note: a second training of the same
-code, parameters, inputs and threads takes this result and is done.
+job that reads it begins, or Snakemake ends, which say that Snakemake has taken note: a second
+training of the same code, parameters, inputs and threads takes this result and is done.
+
+An order to train again (``--forcerun``, or a deleted output) is followed for the same reason: when
+Snakemake starts, it lets go of what is kept of every output that is there and not marked as
+incomplete. (Not where another workflow imports ours, whose handlers are its own, until a job has
+read the output. There the order may bring back the bytes that were made before; damaged ones never,
+as the checksums tell.)
 
 All of it lies in ``checkpoints/{output}/`` beside the output, which no rule declares.
 """
@@ -21,6 +27,11 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from tybalt.jobs.checksum import checksum
+
+#: The file of the checksums, beside the outputs that are kept.
+SUMS = "checksums.json"
 
 log = logging.getLogger(__name__)
 
@@ -86,11 +97,16 @@ def _is_the_file(file: Any, path: Path) -> bool:
 
 
 def keep(folder: Path, job: str, staged: Mapping[str, str]) -> None:
-    """Keep complete outputs (name -> path) aside, without copying, and drop the checkpoints."""
+    """Keep complete outputs (name -> path) aside, without copying, and drop the checkpoints.
+
+    A linked file shares its bytes with the output, and so damage: checksums are kept beside it.
+    """
     unfinished = folder / f".{uuid.uuid4().hex[:6]}.part"
     unfinished.mkdir(parents=True)
     for name, path in staged.items():
         _link(path, unfinished / name)
+    sums = json.dumps({name: _checksums(Path(path)) for name, path in staged.items()})
+    (unfinished / SUMS).write_text(sums, encoding="utf-8")
     done = folder / f"done-{job}"
     shutil.rmtree(done, ignore_errors=True)
     unfinished.rename(done)
@@ -101,7 +117,11 @@ def keep(folder: Path, job: str, staged: Mapping[str, str]) -> None:
 def adopt(folder: Path, job: str, staged: Mapping[str, str]) -> bool:
     """Take over what the same job has made before, if it has; tell whether."""
     done = folder / f"done-{job}"
-    if not all((done / name).exists() for name in staged):
+    if not done.exists():
+        return False
+    if not _is_whole(done, staged):
+        log.info("%s: made before, but damaged since; made again", done)
+        shutil.rmtree(done, ignore_errors=True)
         return False
     for name, path in staged.items():
         _link(done / name, path)
@@ -109,12 +129,35 @@ def adopt(folder: Path, job: str, staged: Mapping[str, str]) -> bool:
     return True
 
 
-def release(inputs: Iterable[str]) -> None:
-    """Remove what was kept of the files that a job reads: Snakemake knows that they are there."""
-    for folder in map(folder_of, inputs):
-        if any(folder.glob("done-*")):
+def _is_whole(done: Path, names: Iterable[str]) -> bool:
+    """Tell whether all that was kept is still as it was made."""
+    try:
+        sums = json.loads((done / SUMS).read_text(encoding="utf-8"))
+        return sums == {name: _checksums(done / name) for name in names}
+    except (OSError, ValueError):
+        return False
+
+
+def _checksums(path: Path) -> dict[str, str]:
+    """Compute the checksum of a file, or of every file in a folder by its place in it."""
+    return {str(file.relative_to(path)): checksum(file) for file in _files_of(path)}
+
+
+def release(paths: Iterable[str]) -> None:
+    """Remove what was kept of files that a job reads, or of which Snakemake has taken note."""
+    for folder in map(folder_of, paths):
+        if _holds_results(folder):
             shutil.rmtree(folder, ignore_errors=True)
             _remove_if_empty(folder.parent)
+
+
+def are_kept(outputs: Iterable[str]) -> bool:
+    """Tell whether something was kept of the outputs of a job."""
+    return any(map(_holds_results, map(folder_of, outputs)))
+
+
+def _holds_results(folder: Path) -> bool:
+    return any(folder.glob("done-*"))
 
 
 def _link(source: str | Path, target: str | Path) -> None:

@@ -30,6 +30,7 @@ class HParams:
         1,
         "Hidden layers of the encoder, mirrored in the decoder; 0 = none, and all is linear.",
         low=0,
+        high=common.DEEPEST,
         unit="layers",
         source="Hinton and Salakhutdinov 2006",
     )
@@ -37,6 +38,7 @@ class HParams:
         300,
         "Units of each hidden layer.",
         low=1,
+        high=common.WIDEST,
         unit="units",
         source="https://github.com/greenelab/tybalt, two-layer models",
         matters=lambda hp: hp.depth > 0,

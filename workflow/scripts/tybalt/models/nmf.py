@@ -60,6 +60,7 @@ class HParams:
         200,
         "Iterations at most; fewer if the error has stopped falling.",
         low=1,
+        high=common.LONGEST,
         unit="iterations",
         source=_SKLEARN,
     )

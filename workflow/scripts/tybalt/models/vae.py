@@ -30,6 +30,7 @@ class HParams:
         0,
         "Hidden layers of the encoder, mirrored in the decoder; 0 = none.",
         low=0,
+        high=common.DEEPEST,
         unit="layers",
         source="Way and Greene 2018",
     )
@@ -37,6 +38,7 @@ class HParams:
         100,
         "Units of each hidden layer.",
         low=1,
+        high=common.WIDEST,
         unit="units",
         source="Way and Greene 2018",
         matters=lambda hp: hp.depth > 0,

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tybalt.jobs.own_files import own_file
+
 #: Templates, style sheets and scripts; `workflow/rules/share.smk` hashes them as code.
 PAGES = Path(__file__).resolve().parents[3] / "pages"
 
@@ -52,6 +54,7 @@ def script_data(record: Any) -> Any:
     return Markup(text.replace("<", "\\u003c"))
 
 
+@own_file
 def inline_image(path: str, width: int) -> str:
     """Return a PNG, scaled down to a width in pixels, as an address that holds the image itself."""
     from PIL import Image

@@ -18,7 +18,7 @@ from tybalt.data.samples import Samples, read_samples
 from tybalt.jobs.files import read_json, read_table
 from tybalt.pages.html import asset, inline_image, render
 from tybalt.plan.controls import Control, controls_of
-from tybalt.plan.errors import some
+from tybalt.plan.errors import InputError, shown, some
 from tybalt.plan.gene_sets import SMALLEST_SHARE, read_gmt, share_of_known
 from tybalt.plan.names import SOLE_BLOCK, experiment_name, in_words, plural
 from tybalt.plan.places import HOME
@@ -472,7 +472,7 @@ def costs(folder: Path, dataset: str) -> list[dict[str, str]]:
     rows = []
     for rule in sorted(path for path in folder.glob("*") if path.is_dir()):
         files = [rule / f"{dataset}.tsv", *(rule / dataset).rglob("*.tsv")]
-        tables = [read_table(str(path)) for path in files if path.exists()]
+        tables = [read_cost(str(path)) for path in files if path.exists()]
         if tables:
             jobs = pd.concat(tables)
             rows.append((rule.name, len(jobs), jobs["s"].sum(), jobs["max_rss"].max()))
@@ -488,6 +488,23 @@ def costs(folder: Path, dataset: str) -> list[dict[str, str]]:
         {"rule": name, "jobs": f"{n:,}", "time": duration(s), "memory": f"{mib / 1024:.1f} GiB"}
         for name, n, s, mib in shown
     ]
+
+
+def read_cost(path: str) -> pd.DataFrame:
+    """Read what a job took, as Snakemake has written it; InputError if there are no numbers."""
+    table = read_table(path)
+    try:
+        return pd.DataFrame({name: _numbers(table[name]) for name in ("s", "max_rss")})
+    except (KeyError, ValueError) as error:
+        raise InputError(
+            f"{path}: cannot be read ({shown(error)}), expected what a job took; delete it and run "
+            "again: nothing but the table of costs depends on it"
+        ) from None
+
+
+def _numbers(column: pd.Series) -> pd.Series:
+    """Turn a column of a benchmark into numbers; what could not be measured is written NA or -."""
+    return column.replace({"NA": None, "-": None}).astype("float64")
 
 
 def duration(seconds: float) -> str:

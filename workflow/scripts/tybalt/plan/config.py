@@ -5,7 +5,8 @@ Used while parsing: besides the standard library only what Snakemake itself brin
 """
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,46 +21,9 @@ def load_schema(path: Path) -> dict[str, Any]:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
-def check_keys(path: Path) -> None:
-    """Refuse a key that stands twice in one map of a config file: YAML keeps the last in silence.
-
-    Raises
-    ------
-    InputError
-        Naming the file, both lines and the key.
-    """
-    if not path.is_file():  # named relative to a folder that a `workdir` has left
-        return
-    try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except yaml.YAMLError:  # JSON with tabs, which Snakemake reads all the same
-        return
-    for key, line, first in _repeated_keys(root, (), set()):
-        raise InputError(
-            f"{path}, line {line}: the key {key} stands here again (first in line {first}), and "
-            "only the last would count; take one out, or give it another name"
-        )
-
-
-def _repeated_keys(
-    node: yaml.Node | None, place: tuple[Any, ...], seen: set[int]
-) -> Iterator[tuple[str, int, int]]:
-    """Give key, line and first line of every key that its map has before, in the file's order."""
-    if id(node) in seen:  # an alias, perhaps of the map that it stands in
-        return
-    seen.add(id(node))
-    if isinstance(node, yaml.SequenceNode):
-        for number, item in enumerate(node.value):
-            yield from _repeated_keys(item, (*place, number), seen)
-    if isinstance(node, yaml.MappingNode):
-        first: dict[tuple[str, str], int] = {}
-        for name, value in node.value:
-            key = (*place, str(name.value))
-            line, known = name.start_mark.line + 1, (name.tag, str(name.value))
-            if known in first:
-                yield key_of(key), line, first[known]
-            first.setdefault(known, line)
-            yield from _repeated_keys(value, key, seen)
+def read_checked(path: Path, schema: Path) -> dict[str, Any]:
+    """Read a YAML file of the workflow and check it against one of its schemas."""
+    return check_config(yaml.safe_load(path.read_text(encoding="utf-8")), load_schema(schema))
 
 
 def check_config(config: Mapping[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
@@ -70,10 +34,21 @@ def check_config(config: Mapping[str, Any], schema: dict[str, Any]) -> dict[str,
     InputError
         Naming the first offending key, what was found, what is allowed, and the nearest valid name.
     """
+    check_numbers(config, ())
     errors = list(jsonschema.Draft202012Validator(schema).iter_errors(config))
     if errors:
         raise InputError(_describe(min(errors, key=_reading_order)))
     return fill_defaults(copy.deepcopy(dict(config)), schema, schema)
+
+
+def check_numbers(value: Any, place: tuple[Any, ...]) -> None:
+    """Refuse numbers that are not finite, which no bound would stop; raise InputError."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"{key_of(place)}: found {value}, expected a finite number")
+    items = value.items() if isinstance(value, Mapping) else ()
+    items = enumerate(value) if isinstance(value, list | tuple) else items
+    for key, each in items:
+        check_numbers(each, (*place, key))
 
 
 def fill_defaults(value: Any, node: dict[str, Any], schema: dict[str, Any]) -> Any:
@@ -106,7 +81,7 @@ def _reading_order(error: jsonschema.ValidationError) -> tuple:
 
 def _describe(error: jsonschema.ValidationError) -> str:
     key = key_of(error.absolute_path)
-    found = f"found {error.instance!r}"
+    found = f"found {_cut(error.instance)}"
     rule = error.validator_value
     match error.validator:
         case "not":  # a key that the schema refuses for this kind of dataset
@@ -141,6 +116,12 @@ def _describe(error: jsonschema.ValidationError) -> str:
             allowed = " or ".join(_alternative(option) for option in rule)
             return f"{key}: {found}, expected {allowed}"
     return f"{key}: {error.message}"
+
+
+def _cut(value: Any, length: int = 200) -> str:
+    """Write a value as Python does, cut: a list may be long, and a text a whole file."""
+    text = repr(value)
+    return text if len(text) <= length else f"{text[:length]}..."
 
 
 def _way_out(node: Mapping[str, Any]) -> str:

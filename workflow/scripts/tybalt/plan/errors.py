@@ -42,3 +42,18 @@ def some(names: Collection[object], count: int = 5) -> str:
     """Write the first few of several names, as `shown` does but without quotes."""
     first = ", ".join(shown(name)[1:-1] for name, _ in zip(names, range(count), strict=False))
     return f"{first}, ..." if len(names) > count else first
+
+
+def printable(message: object, length: int = 2000) -> str:
+    """Write a message for a terminal: cut, and nothing in it that a terminal would obey.
+
+    Messages quote foreign text by `shown`; this is for what they have from elsewhere (libraries,
+    keys of a config), where they leave the workflow.
+    """
+    text = str(message)
+    if len(text) > length:
+        text = f"{text[:length]}... ({len(text):,} characters)"
+    return "".join(
+        letter if letter.isprintable() or letter in "\n\t" else repr(letter)[1:-1]
+        for letter in text
+    )

@@ -31,7 +31,8 @@ from tybalt.plan.models_and_tuners import (
 )
 from tybalt.plan.objectives import OBJECTIVES, check_dataset
 from tybalt.plan.places import Places
-from tybalt.plan.search import Slot, configurations, size, slot_name
+from tybalt.plan.search import MOST, Slot, configurations, size, slot_name
+from tybalt.plan.user_files import files_of_user
 
 #: The tuner that every config has: one trial, the model's fixed values and defaults.
 UNTUNED = "none"
@@ -251,6 +252,12 @@ class Study:
             if "project_onto" in entry
         }
 
+    @property
+    def files_of_user(self) -> dict[str, str]:
+        """Files of the user's own that the datasets of the study name: config key -> path."""
+        used = [*self.datasets, *self.projections]
+        return files_of_user({name: self.dataset(name) for name in used})
+
     def target(self, dataset: str) -> Experiment:
         """Return the experiment that a dataset is projected onto; InputError if there is none."""
         if dataset not in self.projections:
@@ -383,6 +390,7 @@ def build_experiment(config: Mapping[str, Any], dataset: str, model: str, tuner:
     space = coerce_space(module.HParams, entry["space"], f"{where}.space")
     options = tuner_options(tuner, tuner_entry)
     seed = derive_seed(config["seed"], dataset, model, tuner)
+    check_count(tuner_module.count(space, options), where, tuner, space)
     plan = tuner_module.plan(space, options, seed, f"tuners.{tuner}")
     first = {name: values[0] for name, values in space.items()}
     described = config["datasets"][dataset]
@@ -427,6 +435,16 @@ def build_experiment(config: Mapping[str, Any], dataset: str, model: str, tuner:
         blocks=blocks,
         tasks=tuple(tasks_of(module, described["tasks"], where)),
     )
+
+
+def check_count(count: int, where: str, tuner: str, space: Mapping[str, Sequence[Any]]) -> None:
+    """Refuse a search that could not be planned, before it is; raise InputError."""
+    if count > MOST:
+        product = " x ".join(f"{name} {len(values)}" for name, values in space.items())
+        raise InputError(
+            f"{where}.space: tuners.{tuner} would plan {count:,} trials ({product}), expected at "
+            f"most {MOST:,}; take values out, or draw some with the tuner random"
+        )
 
 
 def choose_blocks(

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tybalt.plan.errors import InputError
+from tybalt.plan.user_files import check_path
 
 WORKFLOW = Path(__file__).resolve().parents[4]
 
@@ -32,6 +33,7 @@ def locate(path: str, where: str = "gene_sets") -> Path:
     InputError
         If it is in neither place.
     """
+    check_path(path, where)
     places = [Path(path), WORKFLOW / path]
     for place in places:
         if place.is_file():

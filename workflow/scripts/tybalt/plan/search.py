@@ -12,6 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+#: Trials of one search: Snakemake plans so many jobs in some minutes and some gigabytes.
+MOST = 100_000
+
 
 @dataclass(frozen=True)
 class Slot:

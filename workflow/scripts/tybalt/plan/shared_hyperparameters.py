@@ -7,6 +7,17 @@ from typing import Any
 
 from tybalt.plan.hyperparameters import hyperparameter
 
+#: Features of a code, units of a layer, samples of a minibatch: more than any matrix has columns or
+#: a device has memory for (of 100,000 units the weights to 20,000 genes take 8 GB).
+WIDEST = 100_000
+
+#: Layers of a network without shortcuts: 56 already train worse than 20 (He 2016,
+#: https://doi.org/10.1109/CVPR.2016.90, figure 1).
+DEEPEST = 100
+
+#: Passes over the samples: a day of training, if each takes a tenth of a second.
+LONGEST = 1_000_000
+
 _SWEEP = "https://github.com/greenelab/tybalt, parameter sweep"
 
 
@@ -16,6 +27,7 @@ def latent_dim(default: int = 100) -> Any:
         default,
         "Number of features of the code.",
         low=1,
+        high=WIDEST,
         unit="features",
         source="Way and Greene 2018, https://doi.org/10.1142/9789813235533_0008",
     )
@@ -34,6 +46,7 @@ def batch_size(default: int = 50) -> Any:
         default,
         "Samples of a minibatch; the last minibatch of an epoch may be smaller.",
         low=1,
+        high=WIDEST,
         unit="samples",
         source=_SWEEP,
     )
@@ -42,7 +55,12 @@ def batch_size(default: int = 50) -> Any:
 def epochs(default: int) -> Any:
     """Declare the number of passes over the training samples."""
     return hyperparameter(
-        default, "Passes over the training samples.", low=1, unit="epochs", source=_SWEEP
+        default,
+        "Passes over the training samples.",
+        low=1,
+        high=LONGEST,
+        unit="epochs",
+        source=_SWEEP,
     )
 
 

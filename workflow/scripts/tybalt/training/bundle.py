@@ -27,6 +27,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pandas as pd
 
+from tybalt.jobs.own_files import own_file
 from tybalt.training.in_codes import InCodes, inputs_of_codes
 from tybalt.training.layer_graph import compute
 from tybalt.training.model import Model, make_model
@@ -107,12 +108,14 @@ def save_bundle(bundle: Bundle, path: str) -> None:
             _add(archive, f"bases/{name}.zip", content)
 
 
+@own_file
 def read_record(path: str | BinaryIO) -> dict[str, Any]:
     """Read what a bundle says of its model, without building the model."""
     with zipfile.ZipFile(path) as archive:
         return json.loads(archive.read("model.json"))
 
 
+@own_file
 def load_bundle(path: str | BinaryIO) -> Bundle:
     """Read a bundle; the model is built anew and given its weights."""
     with zipfile.ZipFile(path) as archive:
@@ -134,6 +137,11 @@ def load_bundle(path: str | BinaryIO) -> Bundle:
 def read_base_files(paths: Sequence[str], names: Sequence[str]) -> dict[str, bytes]:
     """Read the model files that another model builds on: name -> content."""
     return {name: Path(path).read_bytes() for name, path in zip(names, paths, strict=True)}
+
+
+def read_bases(paths: Sequence[str], names: Sequence[str]) -> dict[str, Bundle]:
+    """Load the models that another model builds on from their files."""
+    return {name: load_bundle(path) for name, path in zip(names, paths, strict=True)}
 
 
 def load_bases(files: Mapping[str, bytes]) -> dict[str, Bundle]:
@@ -173,10 +181,8 @@ def compute_layers(path: str | BinaryIO, part: str, values: np.ndarray) -> np.nd
     KeyError
         If the model, or one that it builds on, has no such part that is made of layers.
     """
-    with zipfile.ZipFile(path) as archive:
-        record = json.loads(archive.read("model.json"))
-        steps, arrays = record[part], _read_arrays(archive, "")
-        bases = [io.BytesIO(archive.read(f"bases/{name}.zip")) for name in record["bases"]]
+    record, arrays, bases = _read_for_layers(path)
+    steps = record[part]
     if not bases:
         return compute(steps, arrays, values)
     columns = [_columns_of_base(record["blocks"], read_record(base)["blocks"]) for base in bases]
@@ -192,6 +198,17 @@ def compute_layers(path: str | BinaryIO, part: str, values: np.ndarray) -> np.nd
         decoded[:, chosen] = compute_layers(base, part, codes[:, start : start + width])
         start += width
     return decoded
+
+
+@own_file
+def _read_for_layers(
+    path: str | BinaryIO,
+) -> tuple[dict[str, Any], dict[str, np.ndarray], list[BinaryIO]]:
+    """Read the record, all arrays and the models of the bases, unread."""
+    with zipfile.ZipFile(path) as archive:
+        record = json.loads(archive.read("model.json"))
+        bases = [io.BytesIO(archive.read(f"bases/{name}.zip")) for name in record["bases"]]
+        return record, _read_arrays(archive, ""), bases
 
 
 def _columns_of_base(whole: Mapping[str, int], own: Mapping[str, int]) -> np.ndarray:
@@ -215,12 +232,17 @@ def _add_arrays(archive: zipfile.ZipFile, folder: str, arrays: Mapping[str, np.n
 
 def _read_arrays(archive: zipfile.ZipFile, folder: str) -> dict[str, np.ndarray]:
     return {
-        name.removeprefix(folder).removesuffix(".npy"): np.load(
-            io.BytesIO(archive.read(name)), allow_pickle=False
-        )
+        name.removeprefix(folder).removesuffix(".npy"): _read_array(archive, name)
         for name in archive.namelist()
         if name.startswith(folder) and name.endswith(".npy")
     }
+
+
+def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    array = np.load(io.BytesIO(archive.read(name)), allow_pickle=False)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} holds values that are no numbers")
+    return array
 
 
 def _table(table: pd.DataFrame, index: str) -> bytes:

@@ -19,9 +19,9 @@ from tybalt.plan.objectives import AT_THE_END, OBJECTIVES, best_epoch, measure, 
 from tybalt.training.bundle import (
     Bundle,
     feature_names,
-    load_bases,
     model_upon,
     read_base_files,
+    read_bases,
     save_bundle,
 )
 from tybalt.training.in_codes import InCodes
@@ -43,11 +43,14 @@ class Training:
         Column -> one value per epoch.
     best_epoch
         The epoch whose weights the model now has; None if the training diverged.
+    lost
+        What was not finite in the epoch in which it diverged.
     """
 
     status: str
     history: dict[str, list]
     best_epoch: int | None
+    lost: tuple[str, ...] = ()
 
     @property
     def score(self) -> float | None:
@@ -170,14 +173,18 @@ def train_model(
 
     Raises
     ------
-    RuntimeError
+    InputError
         If the training diverges.
     """
     winner = read_json(best)
     trained = train(matrix, bases, winner["hyperparameters"], training, winner["seed"], checkpoint)
     result = trained.result
     if result.status != "ok":
-        raise RuntimeError(f"{best}: the training of the winner diverged; see {history}")
+        raise InputError(
+            f"{best}: the training of the winner diverged, although its trial did not: they were "
+            "not made by the same code, data and machine; delete the folder `trials` beside it "
+            "and run again"
+        )
     codes = pd.DataFrame(index=trained.samples)  # of a model that cannot encode
     if "encode" in load_module(training["module"]).VERBS:
         values = trained.model.encode(trained.rows.X)
@@ -237,7 +244,7 @@ def train(
     choose_backend(training["backend"])
     parts = read_rows(matrix, ["train", "validation"], training["blocks"], training)
     rows = parts["train"]
-    loaded = load_bases(read_base_files(bases, training["bases"]))
+    loaded = read_bases(bases, training["bases"])
     model = model_upon(loaded, training["module"], rows.inputs, hyperparameters, seed)
     seen = {part: model.codes(each) if loaded else each for part, each in parts.items()}
     check_input(matrix, seen, training["module"], model.hp)
@@ -332,8 +339,9 @@ def fit_and_keep_best(
             record["score"] = score_epoch(record, objective, model, train, validation, seed)
             values += [] if record["score"] is None else [record["score"]]
         if not all(map(math.isfinite, values)):
-            log.info("epoch %d: diverged", record["epoch"])
-            return Training("diverged", history or {column: [] for column in record}, None)
+            lost = tuple(name for name, value in record.items() if not _is_finite(value))
+            log.info("epoch %d: diverged (%s)", record["epoch"], ", ".join(lost))
+            return Training("diverged", history or {column: [] for column in record}, None, lost)
         log.info("epoch %d: %s", record["epoch"], describe(record))
         note(progress, record, model, objective)
         if patience and progress.since_best >= patience:
@@ -347,6 +355,10 @@ def fit_and_keep_best(
     if OBJECTIVES[objective].when == AT_THE_END:
         history["score"][kept - 1] = measure(objective, model, train, validation, seed)
     return Training("ok", history, kept)
+
+
+def _is_finite(value: float | None) -> bool:
+    return value is None or math.isfinite(value)
 
 
 def score_epoch(
@@ -402,7 +414,8 @@ def is_unfinished(model: Model, progress: Progress) -> bool:
 def find_warnings(result: Training, hp: Any) -> list[str]:
     """Say what a reader of the result should know: collapse, dead features, no settled epoch."""
     if result.best_epoch is None:
-        return []
+        epoch = len(result.history.get("epoch", [])) + 1
+        return [f"diverged in epoch {epoch}: not finite: {', '.join(result.lost)}"]
     i = result.best_epoch - 1
     warnings = []
     if "active_units" in result.history:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tybalt.plan.hyperparameters import hyperparameter
-from tybalt.plan.search import History, Proposal, Slot
+from tybalt.plan.search import MOST, History, Proposal, Slot
 
 #: More rounds, or other sizes of later rounds, leave what was proposed before as it is.
 PLAN_ONLY = ("rounds", "trials_per_round")
@@ -24,12 +24,13 @@ log = logging.getLogger(__name__)
 class Options:
     """Options of Bayesian optimisation; the last three have the names they have in KerasTuner."""
 
-    rounds: int = hyperparameter(10, "Rounds, one after another.", low=1)
+    rounds: int = hyperparameter(10, "Rounds, one after another.", low=1, high=MOST)
     trials_per_round: int = hyperparameter(
         5,
         "Trials of a round, which run at the same time; rounds x trials_per_round is KerasTuner's "
         "max_trials.",
         low=1,
+        high=MOST,
     )
     num_initial_points: int = hyperparameter(
         0,
@@ -51,6 +52,11 @@ class Options:
         low=0,
         source=_KERAS_TUNER,
     )
+
+
+def count(space: Mapping[str, Sequence[Any]], options: Options) -> int:
+    """Count the trials."""
+    return options.rounds * options.trials_per_round
 
 
 def plan(

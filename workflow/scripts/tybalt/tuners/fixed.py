@@ -10,6 +10,11 @@ class Options:
     """There is nothing to choose."""
 
 
+def count(space: Mapping[str, Sequence[Any]], options: Options) -> int:
+    """Count one trial."""
+    return 1
+
+
 def plan(
     space: Mapping[str, Sequence[Any]], options: Options, seed: int, where: str
 ) -> list[list[dict[str, Any]]]:

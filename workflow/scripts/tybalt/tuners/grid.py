@@ -4,12 +4,17 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tybalt.plan.search import configurations
+from tybalt.plan.search import configurations, size
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
     """There is nothing to choose."""
+
+
+def count(space: Mapping[str, Sequence[Any]], options: Options) -> int:
+    """Count the configurations of the space."""
+    return size(space)
 
 
 def plan(

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tybalt.plan.hyperparameters import hyperparameter
-from tybalt.plan.search import History, Proposal, Slot
+from tybalt.plan.search import MOST, History, Proposal, Slot
+from tybalt.plan.shared_hyperparameters import LONGEST
 
 PLAN_ONLY = ()
 
@@ -28,14 +29,26 @@ class Options:
         27,
         "Epochs of a setting that passes every rung; takes the place of the model's `epochs`.",
         low=2,
+        high=LONGEST,
         unit="epochs",
     )
     factor: int = hyperparameter(
         3,
         "From rung to rung there are so many times fewer settings, with so many times the epochs.",
         low=2,
+        high=LONGEST,
     )
-    hyperband_iterations: int = hyperparameter(1, "How often all brackets are run.", low=1)
+    hyperband_iterations: int = hyperparameter(
+        1, "How often all brackets are run.", low=1, high=MOST
+    )
+
+
+def count(space: Mapping[str, Sequence[Any]], options: Options) -> int:
+    """Count the trials on all rungs of all brackets."""
+    planned = brackets(options.max_epochs, options.factor)
+    return options.hyperband_iterations * sum(
+        settings for rungs in planned for settings, _ in rungs
+    )
 
 
 def plan(

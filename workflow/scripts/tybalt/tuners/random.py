@@ -6,14 +6,21 @@ from typing import Any
 
 from tybalt.plan.errors import InputError
 from tybalt.plan.hyperparameters import hyperparameter
-from tybalt.plan.search import draw, size
+from tybalt.plan.search import MOST, draw, size
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
     """Options of the random tuner."""
 
-    trials: int = hyperparameter(10, "Configurations to draw, without repetition.", low=1)
+    trials: int = hyperparameter(
+        10, "Configurations to draw, without repetition.", low=1, high=MOST
+    )
+
+
+def count(space: Mapping[str, Sequence[Any]], options: Options) -> int:
+    """Count the trials."""
+    return options.trials
 
 
 def plan(

@@ -3,19 +3,25 @@
 import dataclasses
 import logging
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tybalt.jobs.files import group_by_trial, write_json, write_table
+from tybalt.plan.errors import InputError
 from tybalt.plan.hyperparameters import coerce, effective
 from tybalt.plan.objectives import best_epoch
 from tybalt.training.model import load_module
 
 #: Columns of whole numbers that are missing where nothing was trained, or a training diverged.
 WHOLE_NUMBERS = ("best_epoch", "parameters", "cost", "configurations", "seed", "run_epochs")
+
+#: A hyperparameter above this is named when all trainings diverge: weights of terms are near 1.
+LARGE = 1000.0
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +67,7 @@ def rank_trials(
 
     Raises
     ------
-    RuntimeError
+    InputError
         If no setting has a finite score.
     """
     records = group_by_trial(trials)
@@ -75,13 +81,33 @@ def rank_trials(
     table = table.astype(dict.fromkeys(WHOLE_NUMBERS, "Int64"))
     table = add_effort(one_row_each(table, records), records)
     if not np.isfinite(table["mean"]).any():
-        raise RuntimeError(
-            "no setting has a finite score: every training diverged; lower learning_rate"
-        )
+        raise InputError(describe_divergence(trials, records))
     table = choose(order(table))
     write_table(table, ranking)
     inert = inert_hyperparameters(table, space)
     write_json(winner(table, records, configurations, inert), best)
+
+
+def describe_divergence(
+    trials: Sequence[str], records: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> str:
+    """Say of which experiment all trainings diverged, and what was tried that may be too large."""
+    trained = [each for several in records.values() for each in several if each["hyperparameters"]]
+    reasons = Counter(warning for record in trained for warning in record["warnings"])
+    tried: dict[str, set[float]] = {}
+    for record in trained:
+        for name, value in record["hyperparameters"].items():
+            if name == "learning_rate" or (isinstance(value, float) and value > LARGE):
+                tried.setdefault(name, set()).add(value)
+    named = [
+        f"{name} ({', '.join(f'{value:g}' for value in sorted(values)[:5])})"
+        for name, values in tried.items()
+    ]
+    often = f" ({reasons.most_common(1)[0][0]})" if reasons else ""
+    return (
+        f"{Path(trials[0]).parents[3]}: every training diverged{often}; no setting has a finite "
+        f"score: lower {' or '.join(named) or 'the weights of its loss'}, or take another optimizer"
+    )
 
 
 def row(

@@ -72,6 +72,10 @@ def _first_bytes(path: str) -> bytes:
             start = file.read(_LOOKED_AT)
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None
+    except OSError as error:  # a folder, a link to itself, somebody else's
+        raise InputError(
+            f"{path}: cannot be opened ({error.strerror}), expected a file that may be read"
+        ) from None
     if not start:
         raise InputError(f"{path}: the file is empty")
     if start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype", b"<html", b"<?xml")):

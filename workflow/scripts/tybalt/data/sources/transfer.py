@@ -260,7 +260,7 @@ def _read_note(part: Path, url: str) -> dict | None:
     """Read what `part` is a part of; None (and no part left) if that is unknown."""
     try:
         note = read_json(str(_note_of(part)))
-    except (OSError, ValueError):
+    except InputError:
         note = None
     if note is None or note["url"] != url or not part.exists():
         discard(part)

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse
 
+from tybalt.jobs.own_files import own_file
+
 
 class Events(NamedTuple):
     """Which sample has an event in which gene.
@@ -56,6 +58,7 @@ def write_events(events: Events, path: str) -> None:
     ).write_h5ad(path)
 
 
+@own_file
 def read_events(path: str) -> Events:
     """Read a table that `write_events` wrote."""
     import anndata
