@@ -1,4 +1,4 @@
-"""Names that look like numbers, missing words or markup go through every table whole."""
+"""Names that look like numbers, missing words, markup or mathematics stay what they are."""
 
 import anndata
 import numpy as np
@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 ODD = ["0001", "1", "1E5", "TRUE", "NA", "null", "None", "N/A", "nan", "inf", "1.10", "1.1", "-1"]
-ODD += ["a b", "Pät/α", "<b>x</b>", 'it"s', "it's", "=1+1", "@x", "#x", "1_0", "0x1F"]
-LABELS = ["1", "y_{2", "NA-like"]
+ODD += ["a b", "Pät/α", "<b>x</b>", "$x_{1$", 'it"s', "it's", "=1+1", "@x", "#x", "1_0", "0x1F"]
+LABELS = ["1", "$y_{2$", "NA-like"]
 
 HOSTILE = {
     "datasets": {
