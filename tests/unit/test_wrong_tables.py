@@ -95,6 +95,22 @@ def test_a_column_whose_values_dwarf_the_rest_is_refused(tmp_path):
         run(tmp_path, values)
 
 
+def test_a_sample_of_another_scale_is_refused(tmp_path):
+    values = values_of()
+    values["S007"] = (2 ** values["S007"]).round()
+    with pytest.raises(InputError, match=r"column S007 have values of another kind \(typically"):
+        run(tmp_path, values)
+
+
+def test_a_sample_without_any_signal_is_told(tmp_path):
+    values = values_of()
+    values["S007"] = 0.0
+    assert caveats_of(run(tmp_path, values)) == [
+        "1 samples have one and the same value in all chosen features (S007), as failed "
+        "measurements do; take them out if they are."
+    ]
+
+
 def test_a_sample_without_clinical_row_stays_and_is_told(tmp_path):
     matrix = run(tmp_path, values_of(), clinical_of().iloc[:-1])
     assert len(read_obs(matrix)) == N_SAMPLES

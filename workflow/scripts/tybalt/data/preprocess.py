@@ -18,7 +18,13 @@ from tybalt.data.matrix import write_matrix
 from tybalt.data.readers.best_rows import BestRows
 from tybalt.data.readers.raw_matrix import TRANSFORMS, read_header, read_row_names
 from tybalt.data.samples import check_contrasts, check_roles, write_samples
-from tybalt.data.sanity import copies_of, refuse_annotations, refuse_dwarfing, scale_caveats
+from tybalt.data.sanity import (
+    copies_of,
+    refuse_annotations,
+    refuse_other_scales,
+    sample_caveats,
+    scale_caveats,
+)
 from tybalt.data.scaling import SCALERS, fit_scaler, gene_statistics, is_constant, scale
 from tybalt.data.split import split_samples
 from tybalt.data.tables.clinical import (
@@ -207,10 +213,7 @@ def prepare(
     obs = described.table
     check_roles(obs, roles, clinical)
     obs["split"] = split_samples(obs, split, roles, seed)
-    read = [
-        read_block(source, obs, blocks[source.block], threads, described.has_row)
-        for source in sources
-    ]
+    read = [read_block(source, obs, blocks[source.block], threads) for source in sources]
     check_names(read)
     X = read[0].X if len(read) == 1 else np.concatenate([each.X for each in read], axis=1)
     var = pd.concat([each.var for each in read])
@@ -232,8 +235,10 @@ def prepare(
     transforms = {name: block["transform"] for name, block in blocks.items()}
     if set(transforms.values()) != {"none"}:
         notes["transform"] = transforms
+    observed = join_masks(read)
     caveats = [*described.caveats, *(line for each in read for line in each.caveats)]
-    return Prepared(X, obs, var, notes, join_masks(read), described.carried, caveats)
+    caveats += sample_caveats(X, obs.index, observed)
+    return Prepared(X, obs, var, notes, observed, described.carried, caveats)
 
 
 def describe(
@@ -432,7 +437,7 @@ class ReadBlock:
 
 
 def read_block(
-    source: Source, obs: pd.DataFrame, block: Mapping[str, Any], threads: int, has_label: np.ndarray
+    source: Source, obs: pd.DataFrame, block: Mapping[str, Any], threads: int
 ) -> ReadBlock:
     """Choose the features of one block, describe, scale and fill them.
 
@@ -446,8 +451,6 @@ def read_block(
         ``features``, ``transform``, ``scaling`` and ``prefix``, as of `preprocess_expression`.
     threads
         For parsing.
-    has_label
-        bool: which of the samples have a clinical row.
 
     Raises
     ------
@@ -484,7 +487,10 @@ def read_block(
     names, statistic, slots = best.ranked(features["count"])
     if keep_missing:
         check_measured(source, names, best, slots, trained, features["rank_on"])
-    check_values(source, best, slots, columns, has_label)
+    used = columns[has_row]
+    refuse_other_scales(
+        best.rows(slots[:_GENES_PER_BLOCK])[:, used], [source.header[i] for i in used], source.path
+    )
     of_samples = OfSamples(columns, trained, ranked, fitted)
     X, var, observed, n_clipped = _scale_best(
         best, slots, of_samples, scaling["method"], keep_missing
@@ -503,19 +509,6 @@ def read_block(
     var = var.assign(block=source.block)
     measured = np.full(len(X), True) if observed is None else observed.any(axis=1)
     return ReadBlock(source.block, X, var, observed, measured, n_clipped, counts, caveats)
-
-
-def check_values(
-    source: Source, best: BestRows, slots: list[int], columns: np.ndarray, has_label: np.ndarray
-) -> None:
-    """Refuse columns of the file without a label whose values are of another kind."""
-    known = columns >= 0
-    refuse_dwarfing(
-        best.rows(slots[:_GENES_PER_BLOCK])[:, columns[known]],
-        [source.header[i] for i in columns[known]],
-        ~has_label[known],
-        source.path,
-    )
 
 
 def check_varied(source: Source, var: pd.DataFrame) -> None:

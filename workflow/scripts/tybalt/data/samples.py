@@ -99,10 +99,10 @@ def read_samples(path: str, roles: Mapping[str, Any]) -> Samples:
     """
     table = read_texts(path)
     text = {"sample", "split", *TEXT_COLUMNS, *played_columns(roles)}
-    for name in table.columns.difference(list(text)):
+    carried = [name for name in table if name.startswith(CARRIED)]
+    for name in table.columns.difference([*text, *carried]):
         table[name] = _numbers_if_all(table[name])
     table = table.set_index("sample")
-    carried = [name for name in table if name.startswith(CARRIED)]
     names = {name: name.removeprefix(CARRIED) for name in carried}
     return Samples(table.drop(columns=carried), roles, table[carried].rename(columns=names))
 

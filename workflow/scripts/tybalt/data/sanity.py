@@ -22,15 +22,15 @@ width
 #: Names, in lower case without separators, of columns that annotate genes and measure nothing.
 ANNOTATIONS = frozenset(_ANNOTATIONS.split())
 
-#: A sample without clinical row whose typical value is this many times the largest value of all
-#: others is none.
-DWARFS = 10
+#: A sample whose typical value is this many times the largest value of most others is none, or has
+#: other units.
+DWARFS = 3
 
 #: No logarithm of a measurement to the base of 2 is larger: 2^64 is beyond any count.
 LARGEST_LOGARITHM = 64
 
-#: With fewer features than this, equal columns may be chance.
-FEATURES_OF_COPIES = 20
+#: With fewer features than this, equal columns and far values may be chance.
+FEW_FEATURES = 20
 
 #: A larger share of copies says that samples are hard to tell apart, not that columns stand twice.
 MANY_COPIES = 0.5
@@ -77,38 +77,49 @@ def is_annotation(name: str) -> bool:
     return plain in ANNOTATIONS or name.startswith("Unnamed: ")
 
 
-def refuse_dwarfing(
-    values: np.ndarray, samples: Sequence[str], unknown: np.ndarray, path: str
-) -> None:
-    """Refuse samples without clinical row whose values dwarf those of all others.
+def refuse_other_scales(values: np.ndarray, samples: Sequence[str], path: str) -> None:
+    """Refuse columns whose typical value is far beyond the largest of most others.
+
+    They are annotations of genes, or samples in other units, and everything else would be scaled to
+    next to nothing beside them.
 
     Parameters
     ----------
     values
         Genes x samples, NaN where missing; the columns of `samples`.
-    unknown
-        bool: which samples have no clinical row.
+
+    Raises
+    ------
+    InputError
+        Naming the columns.
     """
-    if not unknown.any() or unknown.all():
+    if len(values) < FEW_FEATURES:
         return
-    largest = np.nanmax(np.abs(values[:, ~unknown]))
-    with np.errstate(all="ignore"):
-        typical = np.array([_median(np.abs(values[:, i])) for i in np.flatnonzero(unknown)])
-    strange = np.flatnonzero(unknown)[typical > DWARFS * largest]
+    sizes = np.abs(np.where(np.isnan(values), 0, values))
+    typical, usual = np.median(sizes, axis=0), np.median(sizes.max(axis=0))
+    strange = np.flatnonzero(typical > DWARFS * usual)
     if len(strange):
-        worst = int(strange[0])
         raise InputError(
             f"{path}: the column{'s' if len(strange) > 1 else ''} "
-            f"{some([samples[i] for i in strange])} without a clinical row have values of another "
-            f"kind (typically {_median(np.abs(values[:, worst])):.4g}, all others at most "
-            f"{largest:.4g}): they seem to describe genes; take them out, or give their samples a "
-            "clinical row"
+            f"{some([samples[i] for i in strange])} have values of another kind (typically "
+            f"{typical[strange[0]]:.4g}, the largest of most samples is {usual:.4g}): they "
+            "describe genes, or have other units; take them out, or bring them to the scale of the "
+            "others"
         )
 
 
-def _median(values: np.ndarray) -> float:
-    known = values[~np.isnan(values)]
-    return float(np.median(known)) if len(known) else 0.0
+def sample_caveats(X: np.ndarray, samples: Sequence[str], observed: np.ndarray | None) -> list[str]:
+    """Say which samples have the same value in every feature, as failed measurements do."""
+    constant = X.max(axis=1) == X.min(axis=1)
+    if observed is not None:
+        constant &= observed.any(axis=1)
+    found = [samples[i] for i in np.flatnonzero(constant)]
+    if not found:
+        return []
+    return [
+        f"{len(found)} samples have one and the same value in all chosen features ({some(found)}), "
+        "as failed measurements do; take them out if they are."
+    ]
 
 
 def name_caveats(genes: Collection[str], path: str) -> list[str]:
@@ -164,9 +175,9 @@ def copies_of(X: np.ndarray, samples: Sequence[str]) -> dict[str, str]:
     -------
     dict
         Copy -> the sample that it repeats. Empty where chance may do it: few features
-        (`FEATURES_OF_COPIES`), a constant row, or copies everywhere (`MANY_COPIES`).
+        (`FEW_FEATURES`), a constant row, or copies everywhere (`MANY_COPIES`).
     """
-    if X.shape[1] < FEATURES_OF_COPIES:
+    if X.shape[1] < FEW_FEATURES:
         return {}
     first: dict[bytes, str] = {}
     copies = {}

@@ -236,7 +236,7 @@ def read_clinical(
     text
         Columns that stay text; see `tybalt.data.tables.harmonise.harmonise` for the others.
     carry
-        Whether the other columns are read too, as text or numbers.
+        Whether the other columns are read too, as text.
 
     Returns
     -------
@@ -254,9 +254,7 @@ def read_clinical(
         for name in columns
     }
     table = pd.DataFrame({name: each.values for name, each in harmonised.items()})
-    others = {
-        name: _numbers_if_all(missing_words(raw[name])) for name in raw if name not in columns
-    }
+    others = {name: missing_words(raw[name]) for name in raw if name not in columns}
     caveats = [line for each in harmonised.values() for line in each.caveats]
     carried = pd.DataFrame(others, index=raw.index)
     return Described(table, carried, np.ones(len(table), bool), caveats)
@@ -277,12 +275,6 @@ def _read_text(path: str, columns: Mapping[str, str], carry: bool) -> pd.DataFra
         for number, cells in rows
     ]
     return pd.DataFrame(found, columns=list(positions), dtype=object)
-
-
-def _numbers_if_all(words: pd.Series) -> pd.Series:
-    numbers = pd.to_numeric(words, errors="coerce")
-    is_number = np.isfinite(numbers).sum() == words.notna().sum()
-    return numbers.astype("float64") if is_number else words
 
 
 def played_columns(roles: Mapping[str, Any]) -> list[str]:
