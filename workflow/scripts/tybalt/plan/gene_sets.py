@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tybalt.plan.errors import InputError
+from tybalt.plan.errors import InputError, shown, some
 from tybalt.plan.user_files import check_path
 
 WORKFLOW = Path(__file__).resolve().parents[4]
@@ -61,12 +61,14 @@ def read_gmt(path: Path) -> dict[str, tuple[str, ...]]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: found bytes that are no text ({error}), expected GMT") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be opened ({error.strerror}), expected GMT") from None
     gene_sets: dict[str, tuple[str, ...]] = {}
     for number, line in enumerate(lines, start=1):
         if line.strip():
             name, genes = parse_line(line, f"{path}, line {number}")
             if name in gene_sets:
-                raise InputError(f"{path}, line {number}: the set {name!r} is there twice")
+                raise InputError(f"{path}, line {number}: the set {shown(name)} is there twice")
             gene_sets[name] = genes
     if not gene_sets:
         raise InputError(f"{path}: found no gene set, expected one a line")
@@ -85,7 +87,7 @@ def parse_line(line: str, where: str) -> tuple[str, tuple[str, ...]]:
         raise InputError(f"{where}: the name of the set is empty")
     genes = rest[1:]
     if "" in genes:
-        raise InputError(f"{where}: gene {genes.index('') + 1} of the set {name!r} is empty")
+        raise InputError(f"{where}: gene {genes.index('') + 1} of the set {shown(name)} is empty")
     return name, tuple(dict.fromkeys(genes))
 
 
@@ -135,8 +137,8 @@ def link(
     log.info("%s: %s", where, share)
     if found < SMALLEST_SHARE * len(listed):
         raise InputError(
-            f"{where}: {share}; it has no {', '.join(missing[:5])} but, for example, "
-            f"{', '.join(genes[:5])}; use a file with the names of the matrix"
+            f"{where}: {share}; it has no {some(missing)} but, for example, {some(genes)}; use a "
+            "file with the names of the matrix"
         )
     present = {
         name: [number[gene] for gene in members if gene in number]
@@ -146,8 +148,8 @@ def link(
     if not kept:
         largest = max(present, key=lambda name: len(present[name]))
         raise InputError(
-            f"{where}: no set has {minimum} genes in the matrix (the largest, {largest!r}, has "
-            f"{len(present[largest])}); choose a smaller minimum_genes or larger sets"
+            f"{where}: no set has {minimum} genes in the matrix (the largest, {shown(largest)}, "
+            f"has {len(present[largest])}); choose a smaller minimum_genes or larger sets"
         )
     if len(kept) < len(present):
         left_out = [name for name in present if name not in set(kept)]
