@@ -44,6 +44,26 @@ def test_gene_in_two_rows_has_an_event_if_one_of_them_has(tmp_path):
     np.testing.assert_array_equal(loss.X.toarray()[:, 2], [1, 0, 0])
 
 
+AS_WRITTEN = {
+    "quotes": '"Sample"\t'
+    + "\t".join(f'"{s}"' for s in SAMPLES)
+    + '\n"MYC"\t2\t-1\t0\n"EGFR"\t1\t-2\t2\n'
+    '"ABC1"\t"0"\t0\t0\n',
+    "R's header": SMALL.removeprefix("Sample\t"),
+    "a byte-order mark": "\ufeff" + SMALL,
+    "old Macintosh": SMALL.replace("\n", "\r"),
+    "tabs at the ends": SMALL.replace("\n", "\t\n"),
+    "blanks": SMALL.replace("EGFR", " EGFR "),
+}
+
+
+@pytest.mark.parametrize("text", AS_WRITTEN.values(), ids=AS_WRITTEN)
+def test_tables_as_other_programs_write_them_read_alike(tmp_path, text):
+    for found, expected in zip(call(tmp_path, text), call(tmp_path, SMALL), strict=True):
+        assert found.genes == expected.genes and found.samples == expected.samples
+        np.testing.assert_array_equal(found.X.toarray(), expected.X.toarray())
+
+
 FORMS = {
     -2: ["-2", "-2.0", "-2.000"],
     -1: ["-1", "-1.0"],

@@ -40,6 +40,11 @@ def test_what_is_not_gmt_is_refused_with_its_line(text, message, tmp_path):
         read_gmt(gmt(tmp_path, text))
 
 
+def test_quotes_and_a_byte_order_mark_are_no_part_of_names(tmp_path):
+    text = '\ufeff"B"\t"d"\t"g1"\tg2\n'
+    assert read_gmt(gmt(tmp_path, text)) == {"B": ("g1", "g2")}
+
+
 def test_links_are_pairs_of_gene_and_set():
     assert link(SETS, GENES, 1, "f") == (["a", "b", "c"], [(1, 0), (2, 0), (2, 1), (3, 1), (3, 2)])
 

@@ -46,6 +46,26 @@ def tabulate(tmp_path):
     return run
 
 
+AS_WRITTEN = {
+    "a byte-order mark": "\ufeff" + SMALL,
+    "quotes": "\n".join(
+        "\t".join(f'"{cell}"' for cell in line.split("\t")) for line in SMALL.splitlines()
+    ),
+    "a version before it, as MAF files have": "#version 2.4\n" + SMALL.removeprefix("#"),
+    "blanks": SMALL.replace("TP53", " TP53 "),
+    "old Macintosh": SMALL.replace("\n", "\r"),
+}
+
+
+@pytest.mark.parametrize("text", AS_WRITTEN.values(), ids=AS_WRITTEN)
+def test_tables_as_other_programs_write_them_read_alike(tabulate, text):
+    events, burden = tabulate(text)
+    expected, known = tabulate(SMALL)
+    assert (events.genes, events.samples) == (expected.genes, expected.samples)
+    np.testing.assert_array_equal(events.X.toarray(), expected.X.toarray())
+    pd.testing.assert_frame_equal(burden, known)
+
+
 def test_small_table_by_hand(tabulate):
     events, burden = tabulate(SMALL)
     assert events.samples == ["TCGA-ZZ-0001-01", "TCGA-ZZ-0002-01"]

@@ -114,7 +114,7 @@ def _read_cells(row: bytes, samples: list[str], where: str) -> np.ndarray:
 
 def _read_cell(cell: bytes, where: str, sample: str) -> int:
     try:
-        value = float(cell)
+        value = float(cell.strip(b'"'))
     except ValueError:
         value = None
     if value not in _CALLS:
