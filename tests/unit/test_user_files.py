@@ -96,36 +96,30 @@ def test_files_are_listed_with_their_keys():
 
 
 @pytest.mark.parametrize(
-    ("path", "may_be_made", "problem"),
+    ("path", "problem"),
     [
-        ("results/{dataset}", True, "Snakemake takes braces for wildcards"),
-        ("data/expression.tsv", True, "data/expression.tsv is no folder: take it away"),
-        ("data/expression.tsv/x", True, "data/expression.tsv is no folder: take it away"),
-        ("loop.tsv/x", True, "loop.tsv is no folder"),
-        ("none", False, "there is none: make it"),
+        ("results/{dataset}", "Snakemake takes braces for wildcards"),
+        ("data/expression.tsv", "data/expression.tsv is no folder: take it away"),
+        ("data/expression.tsv/x", "data/expression.tsv is no folder: take it away"),
+        ("loop.tsv/x", "loop.tsv is no folder"),
     ],
 )
-def test_folders_that_cannot_be_are_refused(here, path, may_be_made, problem):
+def test_folders_that_cannot_be_are_refused(here, path, problem):
     with pytest.raises(
         InputError, match=f"results_dir: found '.*', expected a folder; .*{problem}"
     ):
-        check_folder(path, "results_dir", may_be_made)
+        check_folder(path, "results_dir")
 
 
 @pytest.mark.parametrize("path", ["results", "data", "data/a/b", "data/../new", "/tmp/x/y"])
 def test_folders_that_are_or_may_be_made_pass(here, path):
-    check_folder(path, "results_dir", may_be_made=True)
+    check_folder(path, "results_dir")
 
 
-def test_the_folder_of_sources_must_be_there_if_a_dataset_has_a_source(here):
-    def study(entry):
-        return SimpleNamespace(
-            files_of_user={},
-            config={"results_dir": "results", "sources_dir": "none"},
-            datasets=["tcga"],
-            dataset=lambda name: entry,
-        )
-
-    check_paths(study({}))
-    with pytest.raises(InputError, match="sources_dir: found 'none', expected a folder"):
-        check_paths(study({"source": "pancan-2016"}))
+def test_paths_of_a_study_are_checked(here):
+    study = SimpleNamespace(files_of_user={KEY: "loop.tsv"}, config={"results_dir": "results"})
+    with pytest.raises(InputError, match=f"{KEY}: found 'loop.tsv'"):
+        check_paths(study)
+    study = SimpleNamespace(files_of_user={}, config={"results_dir": "loop.tsv"})
+    with pytest.raises(InputError, match="results_dir: found 'loop.tsv', expected a folder"):
+        check_paths(study)

@@ -47,10 +47,7 @@ def check_paths(study: Any) -> None:
     """
     for key, path in study.files_of_user.items():
         check_path(path, key)
-    check_folder(study.config["results_dir"], "results_dir", may_be_made=True)
-    sources = study.config["sources_dir"]
-    if sources is not None and any("source" in study.dataset(name) for name in study.datasets):
-        check_folder(sources, "sources_dir", may_be_made=False)
+    check_folder(study.config["results_dir"], "results_dir")
 
 
 def check_path(path: str, key: str) -> None:
@@ -65,8 +62,8 @@ def check_path(path: str, key: str) -> None:
         raise InputError(f"{key}: found {shown(path, 200)}, expected a file; {problem}")
 
 
-def check_folder(path: str, key: str, may_be_made: bool) -> None:
-    """Refuse a path under which there can be no folder, or is none and none may be made.
+def check_folder(path: str, key: str) -> None:
+    """Refuse a path under which there is no folder and none could be made.
 
     Raises
     ------
@@ -79,8 +76,6 @@ def check_folder(path: str, key: str, may_be_made: bool) -> None:
     )
     if not problem and there is not None and not there.is_dir():
         problem = f"{there} is no folder: take it away, or name another"
-    if not problem and not may_be_made and not Path(path).is_dir():
-        problem = "there is none: make it, or name another"
     if problem:
         raise InputError(f"{key}: found {shown(path, 200)}, expected a folder; {problem}")
 
