@@ -197,7 +197,7 @@ def test_every_dataset_is_summed_up_in_three_files(pristine):
 def test_parsing_imports_nothing_heavy():
     code = (
         "import sys; sys.path.insert(0, 'workflow/scripts');"
-        "import yaml, tybalt.plan.config, tybalt.plan.code_hash;"
+        "import yaml, tybalt.plan.config, tybalt.plan.code_hash, tybalt.jobs.driver;"
         "from tybalt.plan.experiments import build_study; from tybalt.plan.config import *;"
         "from pathlib import Path;"
         "schema = load_schema(Path('workflow/schemas/config.schema.yaml'));"
