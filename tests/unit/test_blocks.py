@@ -293,6 +293,14 @@ def test_blocks_without_a_sample_in_common_are_refused(tmp_path):
         assert "blocks are joined by sample id: give both files the same ids" in message
 
 
+def test_ids_that_a_program_has_changed_are_explained(tmp_path):
+    other = CPG.rename(columns={name: name.upper() for name in CPG.columns[:10]})
+    message = refused(tmp_path, tables=[RNA, CPG.rename(columns=str.upper)])
+    assert "differ only in upper and lower case" in message
+    told = read_notes(run(tmp_path, (RNA, other), rows="any"))["caveats"]
+    assert any("of the ids differ only in upper and lower case" in line for line in told)
+
+
 def test_three_blocks_that_only_share_samples_in_pairs_are_refused(tmp_path):
     thirds = [SAMPLES[:20], SAMPLES[10:30], [*SAMPLES[25:], *SAMPLES[:5]]]
     tables = [

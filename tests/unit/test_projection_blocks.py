@@ -287,3 +287,16 @@ def test_blocks_that_the_model_does_not_see_are_refused(blocks, models, message)
     with pytest.raises(InputError) as caught:
         planned(blocks, models)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [({}, "log2"), ({"transform": "none"}, "none"), ({"transform": "log2"}, "log2")],
+)
+def test_the_transform_is_that_of_the_new_samples_if_they_say_one(monkeypatch, own, expected):
+    trained = copy.deepcopy(TRAINED)
+    trained["blocks"]["methylation"]["transform"] = "log2"
+    monkeypatch.setitem(globals(), "TRAINED", trained)
+    found = planned({"methylation": {"file": "a.tsv", **own}})
+    assert found["methylation"]["transform"] == expected
+    assert planned({"rna": {"file": "a.tsv"}})["rna"]["transform"] == "none"

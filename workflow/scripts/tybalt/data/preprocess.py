@@ -34,6 +34,7 @@ from tybalt.data.tables.clinical import (
     read_sample_ids,
     refuse_transposed,
 )
+from tybalt.data.tables.overlap import explain_ids
 from tybalt.plan.errors import InputError, some, suggest
 from tybalt.plan.names import SOLE_BLOCK
 
@@ -237,7 +238,7 @@ def prepare(
         notes["transform"] = transforms
     observed = join_masks(read)
     caveats = [*described.caveats, *(line for each in read for line in each.caveats)]
-    caveats += sample_caveats(X, obs.index, observed)
+    caveats += [*id_caveats(sources), *sample_caveats(X, obs.index, observed)]
     return Prepared(X, obs, var, notes, observed, described.carried, caveats)
 
 
@@ -317,9 +318,10 @@ def join_rows(sources: Sequence[Source], rows: str) -> tuple[list[str], dict[str
                     f"{some(sorted(each.ids), _SHOWN)}"
                     for each in (first, second)
                 )
+                reason = explain_ids(sets[first.block], sets[second.block])
                 raise InputError(
                     f"blocks: {first.block} and {second.block} have no sample in common ({known}); "
-                    "blocks are joined by sample id: give both files the same ids"
+                    f"blocks are joined by sample id: give both files the same ids{reason}"
                 )
     kept = set.intersection(*sets.values()) if rows == "all" else set.union(*sets.values())
     if not kept:
@@ -341,6 +343,20 @@ def join_rows(sources: Sequence[Source], rows: str) -> tuple[list[str], dict[str
                 *found.values(),
             )
     return sorted(kept), counts
+
+
+def id_caveats(sources: Sequence[Source]) -> list[str]:
+    """Say of blocks how ids of samples that only one of them has differ from those of another."""
+    lines = []
+    for i, first in enumerate(sources):
+        for second in sources[i + 1 :]:
+            alone = set(first.samples) - set(second.samples)
+            others = set(second.samples) - set(first.samples)
+            if reason := explain_ids(alone, others):
+                lines.append(
+                    f"{len(alone)} samples of {first.block} are not in {second.block}{reason}."
+                )
+    return lines
 
 
 def check_rows(obs: pd.DataFrame, read: Sequence["ReadBlock"]) -> None:

@@ -148,12 +148,17 @@ def check_blocks(where: str, dataset: Mapping[str, Any]) -> None:
 def blocks_of(dataset: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the blocks of a dataset by name (features, transform, scaling, prefix).
 
-    One that names none has a sole one.
+    One that names none has a sole one. Where new samples do not say how they are transformed
+    (None), the model's dataset does.
     """
+    transform = None if "project_onto" in dataset else "none"
     if "blocks" in dataset:
-        return {name: dict(block) for name, block in dataset["blocks"].items()}
-    sole = {"features": dataset["genes"], "prefix": ""}
-    return {SOLE_BLOCK: sole | {key: dataset[key] for key in ("transform", "scaling")}}
+        return {
+            name: {"transform": transform, **block} for name, block in dataset["blocks"].items()
+        }
+    sole = {"features": dataset["genes"], "transform": transform, "prefix": ""}
+    sole |= {key: dataset[key] for key in ("transform", "scaling") if key in dataset}
+    return {SOLE_BLOCK: sole}
 
 
 def check_split(where: str, split: Mapping[str, Any]) -> None:

@@ -18,10 +18,10 @@ def blocks_to_project(study: Study, name: str) -> dict[str, dict[str, Any]]:
     Returns
     -------
     dict
-        Block of the model -> ``duplicates``, as the dataset says, and ``missing``, ``transform``
-        and ``prefix`` of the dataset that the model was trained on, as new samples must look like
-        its own. A dataset without `blocks` has the only one that the model sees, whatever that is
-        called.
+        Block of the model -> ``duplicates`` and ``transform``, as the dataset says; ``missing`` and
+        ``prefix`` (and ``transform``, if it says nothing) of the dataset that the model was trained
+        on, as new samples must look like its own. A dataset without `blocks` has the only one that
+        the model sees, whatever that is called.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def blocks_to_project(study: Study, name: str) -> dict[str, dict[str, Any]]:
         block: {
             "duplicates": own["features"]["duplicates"],
             "missing": trained[block]["features"]["missing"],
-            "transform": trained[block]["transform"],
+            "transform": own["transform"] or trained[block]["transform"],
             "prefix": trained[block]["prefix"],
         }
         for block, own in blocks.items()
