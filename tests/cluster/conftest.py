@@ -45,7 +45,16 @@ def slurm():
     cluster.start()
     yield cluster
     cluster.stop()
-    assert not cluster.processes(), "left running"
+    wait_for(lambda: not cluster.processes(), "the end of all processes", 60)
+
+
+@pytest.fixture(autouse=True)
+def whole(slurm):
+    """Every test finds the cluster whole; one that leaves it otherwise fails, and it alone."""
+    slurm.mend()
+    yield
+    found = slurm.mend()
+    assert not found, f"not left as it was found, and mended: {'; '.join(found)}"
 
 
 class Site:
