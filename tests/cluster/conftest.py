@@ -93,13 +93,28 @@ def slurm():
     wait_for(lambda: not cluster.processes(), "the end of all processes", 60)
 
 
+#: Whether a test has passed, for the fixtures that end after it.
+PASSED = pytest.StashKey[bool]()
+
+
 @pytest.fixture(autouse=True)
-def whole(slurm):
+def whole(slurm, request):
     """Every test finds the cluster whole; one that leaves it otherwise fails, and it alone."""
     slurm.mend()
     yield
     found = slurm.mend()
-    assert not found, f"not left as it was found, and mended: {'; '.join(found)}"
+    # One that failed, or was interrupted, need not say so twice.
+    if request.node.stash.get(PASSED, False):
+        assert not found, f"not left as it was found, and mended: {'; '.join(found)}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Keep whether a test has passed."""
+    report = yield
+    if report.when == "call":
+        item.stash[PASSED] = report.passed
+    return report
 
 
 class Site:
