@@ -1,4 +1,8 @@
-"""A SLURM for all tests of this folder, and working copies whose jobs it runs."""
+"""A SLURM for all tests of this folder, and working copies whose jobs it runs.
+
+A fault has to strike at a certain moment. No test hopes to hit it: it has the moment held, strikes,
+and lets go (`Site.hold_trainings`, `Site.hold`).
+"""
 
 import shutil
 import subprocess
@@ -33,6 +37,47 @@ TINY = {
     "split": {"validation": 0.2, "test": 0.25},
 }
 
+#: Stands before scripts/train_trial.py in a copy whose trainings are held: none gets past epoch 100
+#: once as many have finished as the file `hold` allows.
+HELD_TRAINING = """
+import logging
+import os
+import time
+from pathlib import Path
+
+
+def may_go_on():
+    try:
+        allowed = int(Path("hold").read_text())
+    except FileNotFoundError:
+        return True
+    return len(list(Path().glob("results/*/*/*/trials/*/*/e*.json"))) < allowed
+
+
+def wait_at_epoch_100(record):
+    if record.getMessage().startswith("epoch 100:") and not may_go_on():
+        Path("held", os.environ["SLURM_JOB_ID"]).touch()
+        while not may_go_on():
+            time.sleep(0.2)
+    return True
+
+
+logging.getLogger("tybalt.training.train").addFilter(wait_at_epoch_100)
+"""
+
+#: Stands in front of a SLURM program that a driver calls: waits while it is held, then calls it,
+#: and notes how that ended.
+STAND_IN = """#!/bin/sh
+if [ -e "{folder}/hold-{name}" ]; then
+    : >"{folder}/held/{name}"
+    while [ -e "{folder}/hold-{name}" ]; do sleep 0.2; done
+fi
+{program} "$@"
+status=$?
+echo "$status" >>"{folder}/calls-{name}"
+exit "$status"
+"""
+
 
 @pytest.fixture(scope="session")
 def slurm():
@@ -45,7 +90,31 @@ def slurm():
     cluster.start()
     yield cluster
     cluster.stop()
-    assert not cluster.processes(), "left running"
+    wait_for(lambda: not cluster.processes(), "the end of all processes", 60)
+
+
+#: Whether a test has passed, for the fixtures that end after it.
+PASSED = pytest.StashKey[bool]()
+
+
+@pytest.fixture(autouse=True)
+def whole(slurm, request):
+    """Every test finds the cluster whole; one that leaves it otherwise fails, and it alone."""
+    slurm.mend()
+    yield
+    found = slurm.mend()
+    # One that failed, or was interrupted, need not say so twice.
+    if request.node.stash.get(PASSED, False):
+        assert not found, f"not left as it was found, and mended: {'; '.join(found)}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Keep whether a test has passed."""
+    report = yield
+    if report.when == "call":
+        item.stash[PASSED] = report.passed
+    return report
 
 
 class Site:
@@ -58,11 +127,13 @@ class Site:
         self.link = folder.with_name(f"{folder.name}-link")
         self.link.symlink_to(folder)
         self.overlay = "config/demo.yaml"
+        (folder / "held").mkdir(exist_ok=True)
+        (folder / "stand-ins").mkdir(exist_ok=True)
         python = str(Path(sys.executable).parent)
         # The GPUs are stand-ins; the adapter would rightly refuse to train on them.
         self.env = {
             **slurm.env,
-            "PATH": f"{slurm.folder}/bin:{python}:{slurm.env['PATH']}",
+            "PATH": f"{folder}/stand-ins:{slurm.folder}/bin:{python}:{slurm.env['PATH']}",
             "TYBALT_GPU_CHECK": "off",
         }
 
@@ -78,12 +149,59 @@ class Site:
         assert old in text, f"{name}: {old}"
         path.write_text(text.replace(old, new))
 
+    def ask_for(self, rule: str, **resources: str) -> None:
+        """Have the profile ask for other resources for a rule."""
+        path = self.path("profiles/biowulf/config.yaml")
+        profile = yaml.safe_load(path.read_text())
+        profile["set-resources"][rule] = {**profile["set-resources"][rule], **resources}
+        path.write_text(yaml.safe_dump(profile))
+
+    def hold_trainings(self, finished: int = 0) -> None:
+        """Let trainings come to epoch 100 and no further, but for the first ones to finish."""
+        script = self.path("workflow/scripts/train_trial.py")
+        script.write_text(HELD_TRAINING + script.read_text())
+        self.path("hold").write_text(str(finished))
+
+    def held(self, count: int = 1) -> list[str]:
+        """Wait until so many jobs have a training that is held; return their numbers."""
+
+        def found() -> list[str]:
+            numbers = [path.name for path in self.path("held").glob("[0-9]*")]
+            return numbers if len(numbers) >= count else []
+
+        return sorted(wait_for(found, f"{count} held trainings"), key=int)
+
+    def release_trainings(self) -> None:
+        """Let all trainings go on, also later ones."""
+        self.path("hold").unlink()
+
+    def stand_in(self, name: str) -> None:
+        """Put a stand-in before a SLURM program that the driver calls."""
+        program = self.slurm.folder / "bin" / name
+        path = self.path(f"stand-ins/{name}")
+        path.write_text(STAND_IN.format(folder=self.folder, name=name, program=program))
+        path.chmod(0o755)
+
+    def hold(self, name: str) -> None:
+        """Have the driver's next calls of a program that has a stand-in wait."""
+        self.path(f"hold-{name}").touch()
+
+    def release(self, name: str) -> None:
+        """Let them go on."""
+        self.path(f"hold-{name}").unlink()
+
+    def calls(self, name: str) -> list[str]:
+        """How the driver's calls of a program that has a stand-in have ended, oldest first."""
+        path = self.path(f"calls-{name}")
+        return path.read_text().split() if path.exists() else []
+
     def path(self, name: str) -> Path:
         return self.folder / name
 
     def submit(self, *arguments: str) -> str:
         """Submit the driver, as users do; return its number."""
-        command = ["sbatch", "--parsable", "profiles/biowulf/submit.sh"]
+        sbatch = f"{self.slurm.folder}/bin/sbatch"  # not the driver's, which may be held
+        command = [sbatch, "--parsable", "profiles/biowulf/submit.sh"]
         command += [*self._configfile(), *IMPATIENT, *arguments]
         return self._run(*command, folder=self.link).stdout.strip()
 
@@ -102,14 +220,19 @@ class Site:
         """Wait until accounting knows how a job ended; return its state."""
 
         def ended() -> str | None:
-            state = {job["JobID"]: job["State"] for job in self.slurm.accounted()}.get(number)
+            state = self.state(number)
             return state if state not in (None, "PENDING", "RUNNING", "COMPLETING") else None
 
         return wait_for(ended, f"the end of job {number}", seconds)
 
+    def state(self, number: str) -> str | None:
+        """How accounting says that a job is; None while it does not know it."""
+        return {job["JobID"]: job["State"] for job in self.slurm.accounted()}.get(number)
+
     def log(self, number: str) -> str:
-        """What the driver printed."""
-        return self.path(f"tybalt-{number}.log").read_text()
+        """What the driver has printed."""
+        path = self.path(f"tybalt-{number}.log")
+        return path.read_text() if path.exists() else ""
 
     def jobs(self, since: str = "0") -> list[dict[str, str]]:
         """Jobs of this copy but drivers, from accounting, oldest first; see `name_of`."""

@@ -1,13 +1,15 @@
 """A whole SLURM on this machine: accounting, controller and a node with four stand-in GPUs.
 
 Everything it writes lies in a folder of its own, every port is a free one on loopback, and `stop`
-ends whatever was started from it. SLURM itself comes from Debian's packages.
+ends whatever was started from it. What a test has left broken, `mend` brings back. SLURM itself
+comes from Debian's packages.
 """
 
 import contextlib
 import ctypes
 import functools
 import os
+import random
 import re
 import secrets
 import shutil
@@ -16,6 +18,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 PACKAGES = ("munge", "mariadb-server", "slurm-client", "slurmctld", "slurmd", "slurmdbd")
@@ -25,6 +28,9 @@ PROGRAMS = (
 
 #: What the node claims, whatever the machine has. Few CPUs, so that few jobs run at a time.
 CPUS, MEMORY_MB, GPUS, LSCRATCH_GB = 10, 200_000, 4, 400
+
+#: Seconds that no step of this SLURM takes, however busy the machine is.
+PATIENCE = 300
 
 #: Debian's installer asks this script whether it may start what it installs.
 POLICY = Path("/usr/sbin/policy-rc.d")
@@ -198,14 +204,12 @@ class Slurm:
         """Start everything and wait for the node; raise `RuntimeError` if that fails."""
         try:
             self._write_files()
-            self._start_munge()
-            self._start_database()
-            self._daemon("slurmdbd", "-D")
-            self._wait("slurmdbd", lambda: answers(self.values["accounting_port"]))
+            self._start_daemon("munged")
+            self._make_database()
             # The controller registers its cluster with accounting; then there can be accounts.
-            self.start_controller()
-            self._daemon("slurmd", "-D", "-N", "node1")
-            self._wait("node1", lambda: "idle" in self.run("sinfo", "-h", "-o", "%T"))
+            for name in ("slurmdbd", "slurmctld", "slurmd"):
+                self._start_daemon(name)
+            self._wait("the node", self._node_is_idle)
             self._wait("tybalt", lambda: "tybalt" in self.run("sacctmgr", "-n", "list", "cluster"))
             self.run("sacctmgr", "-i", "add", "account", "lab")
             self.run("sacctmgr", "-i", "add", "user", "root", "account=lab")
@@ -215,14 +219,38 @@ class Slurm:
 
     def stop(self) -> None:
         """End all jobs, all daemons and every process they left; remove the folder."""
-        if "slurmd" in self.daemons and self.daemons["slurmctld"].poll() is None:
-            self.run("scancel", "--user=root", check=False)
-        for name in reversed(self.daemons):
-            end(self.daemons[name])
+        if self._lives("slurmctld"):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.run("scancel", "--user=root", check=False)
+        for name in reversed(self._daemons()):
+            if name in self.daemons:
+                end(self.daemons.pop(name))
         for pid in self.processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def mend(self) -> list[str]:
+        """Bring it back to what `start` made: every daemon, an empty queue, an idle node.
+
+        Return what was not so; raise `RuntimeError` if it cannot be brought back.
+        """
+        away = [name for name in self._daemons() if not self._lives(name)]
+        for name in away:
+            self._start_daemon(name)
+        left = self.living("PENDING", "RUNNING")  # and not those that are just ending
+        if left:
+            self.run("scancel", *left, check=False)
+        self._wait("the end of all jobs", lambda: not self.living())
+        drained = "drain" in self._node()
+        if drained:
+            self.run("scontrol", "update", "nodename=node1", "state=resume")
+        self._wait("the node", self._node_is_idle)
+        return [
+            *(f"{name} was away" for name in away),
+            *(f"job {number} was left" for number in left),
+            *(["the node was drained"] if drained else []),
+        ]
 
     def processes(self) -> list[int]:
         """Every process but this one that was started with this SLURM's configuration."""
@@ -234,32 +262,39 @@ class Slurm:
 
         `scancel` would ask first.
         """
+        pids = self.processes_of(number, only)
+        assert pids, f"job {number} has no process {only}"
+        while pids:  # until none is left: one may have started another meanwhile
+            for pid in sorted(pids):  # the script before what it started: it cannot tidy up
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.1)
+            pids = self.processes_of(number, only)
+
+    def processes_of(self, number: str, only: str = "") -> list[int]:
+        """The processes of a job: all, or those of one program."""
         marks = {f"SLURM_JOB_ID={number}".encode(), f"SLURM_CONF={self.folder}/slurm.conf".encode()}
-        pids = [
+        return [
             pid
             for pid, text in environments()
             if marks <= set(text.split(b"\0")) and only.encode() in command_of(pid)
         ]
-        assert pids, f"job {number} has no process {only}"
-        for pid in sorted(pids):  # the script before what it started, so that it cannot tidy up
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
 
-    def start_controller(self) -> None:
-        """Start slurmctld and wait until it answers."""
-        self._daemon("slurmctld", "-D")
-        self._wait("slurmctld", lambda: "UP" in self.run("scontrol", "ping", check=False))
-
-    def stop_controller(self) -> None:
-        """End slurmctld as an administrator would; what it knows is saved."""
+    @contextlib.contextmanager
+    def without_controller(self) -> Iterator[None]:
+        """End slurmctld, as an administrator would, which saves what it knows; start it again."""
         end(self.daemons.pop("slurmctld"))
+        try:
+            yield
+        finally:
+            self._start_daemon("slurmctld")
 
     # Use
 
     def run(self, *command: str, check: bool = True) -> str:
         """Run a SLURM command and return what it prints."""
         done = subprocess.run(
-            command, env=self.env, text=True, capture_output=True, timeout=60, check=False
+            command, env=self.env, text=True, capture_output=True, timeout=PATIENCE, check=False
         )
         if check and done.returncode:
             raise RuntimeError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
@@ -276,11 +311,48 @@ class Slurm:
         names = lines[0].split("|")
         return [dict(zip(names, line.split("|"), strict=True)) for line in lines[1:]]
 
-    def living(self) -> list[str]:
-        """Numbers of the jobs that wait or run."""
-        return self.run("squeue", "-h", "-o", "%i").split()
+    def living(self, *states: str) -> list[str]:
+        """Numbers of the jobs that wait or run, or of those in certain states."""
+        chosen = ["-t", ",".join(states)] if states else []
+        return self.run("squeue", "-h", "-o", "%i", *chosen).split()
 
     # Parts
+
+    def _daemons(self) -> dict[str, tuple[list[str], Callable[[], bool]]]:
+        """The daemons in the order of starting: their arguments, and whether they answer."""
+        folder, port = self.folder, self.values["database_port"]
+        return {
+            "munged": (
+                [
+                    "--foreground", f"--key-file={folder}/munge.key",
+                    f"--socket={folder}/munge.socket", f"--pid-file={folder}/munge.pid",
+                    f"--log-file={folder}/munge.log", f"--seed-file={folder}/munge.seed",
+                    "--force",  # over the socket of one that was killed
+                ],
+                lambda: answers(str(folder / "munge.socket")),
+            ),
+            "mariadbd": (
+                [
+                    "--no-defaults", f"--datadir={folder}/database",
+                    f"--socket={folder}/database.socket", "--user=root", f"--port={port}",
+                    "--bind-address=127.0.0.1", f"--pid-file={folder}/mariadbd.pid",
+                    "--innodb-flush-log-at-trx-commit=0", "--innodb-lock-wait-timeout=900",
+                ],
+                lambda: answers(port),
+            ),
+            "slurmdbd": (["-D"], lambda: answers(self.values["accounting_port"])),
+            "slurmctld": (["-D"], lambda: "UP" in self.run("scontrol", "ping", check=False)),
+            "slurmd": (["-D", "-N", "node1"], lambda: answers(self.values["node_port"])),
+        }  # fmt: skip
+
+    def _lives(self, name: str) -> bool:
+        return name in self.daemons and self.daemons[name].poll() is None
+
+    def _node(self) -> str:
+        return self.run("sinfo", "-h", "-N", "-p", "norm", "-o", "%T").strip()
+
+    def _node_is_idle(self) -> bool:
+        return self._node() == "idle"
 
     def _write_files(self) -> None:
         for name, text, mode in (
@@ -293,6 +365,9 @@ class Slurm:
             path = self.folder / name
             path.write_text(text.format(**self.values).lstrip())
             path.chmod(mode)
+        key = self.folder / "munge.key"
+        key.write_bytes(secrets.token_bytes(128))
+        key.chmod(0o600)
         for name in ("bin", "state", "spool", "database", "lscratch"):
             (self.folder / name).mkdir()
         for name in CLIENTS:
@@ -300,43 +375,24 @@ class Slurm:
             path.write_text(CLIENT.format(folder=self.folder, program=program))
             path.chmod(0o755)
 
-    def _start_munge(self) -> None:
-        key = self.folder / "munge.key"
-        key.write_bytes(secrets.token_bytes(128))
-        key.chmod(0o600)
-        files = [
-            f"--{name}={self.folder}/munge.{suffix}"
-            for name, suffix in (
-                ("key-file", "key"), ("socket", "socket"), ("pid-file", "pid"),
-                ("log-file", "log"), ("seed-file", "seed"),
-            )
-        ]  # fmt: skip
-        self._daemon("munged", "--foreground", *files)
-        self._wait("munged", (self.folder / "munge.socket").exists)
-
-    def _start_database(self) -> None:
-        data = f"--datadir={self.folder}/database"
+    def _make_database(self) -> None:
         self.run(
-            "mariadb-install-db", "--no-defaults", data, "--user=root", "--skip-test-db",
-            "--auth-root-authentication-method=normal",
+            "mariadb-install-db", "--no-defaults", f"--datadir={self.folder}/database",
+            "--user=root", "--skip-test-db", "--auth-root-authentication-method=normal",
         )  # fmt: skip
-        door = f"--socket={self.folder}/database.socket"
-        port = self.values["database_port"]
-        self._daemon(
-            "mariadbd", "--no-defaults", data, door, "--user=root", f"--port={port}",
-            "--bind-address=127.0.0.1", f"--pid-file={self.folder}/mariadbd.pid",
-            "--innodb-flush-log-at-trx-commit=0", "--innodb-lock-wait-timeout=900",
-        )  # fmt: skip
-        self._wait("mariadbd", lambda: answers(port))
+        self._start_daemon("mariadbd")
         statements = (
             f"create user slurm@'127.0.0.1' identified by '{self.values['password']}';"
             f"create user slurm@localhost identified by '{self.values['password']}';"
             "grant all on accounting.* to slurm@'127.0.0.1';"
             "grant all on accounting.* to slurm@localhost;"
         )
+        door = f"--socket={self.folder}/database.socket"
         self.run("mariadb", "--no-defaults", door, "--user=root", "-e", statements)
 
-    def _daemon(self, name: str, *arguments: str) -> None:
+    def _start_daemon(self, name: str) -> None:
+        """Start a daemon and wait until it answers."""
+        arguments, ready = self._daemons()[name]
         with (self.folder / f"{name}.out").open("ab") as out:
             self.daemons[name] = subprocess.Popen(
                 [name, *arguments],
@@ -348,9 +404,10 @@ class Slurm:
                 start_new_session=True,  # Ctrl-C reaches the tests, which then end the daemons
                 preexec_fn=functools.partial(die_with_parent),
             )
+        self._wait(name, ready)
 
-    def _wait(self, name: str, ready, seconds: float = 60) -> None:
-        deadline = time.monotonic() + seconds
+    def _wait(self, name: str, ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             with contextlib.suppress(RuntimeError):
                 if ready():
@@ -360,7 +417,7 @@ class Slurm:
                 break
             time.sleep(0.2)
         logs = "".join(path.read_text(errors="replace") for path in self._logs())
-        raise RuntimeError(f"{name} did not start: {logs[-2000:]}")
+        raise RuntimeError(f"{name} did not come: {logs[-2000:]}")
 
     def _logs(self) -> list[Path]:
         return sorted([*self.folder.glob("*.out"), *self.folder.glob("slurm*.log")])
@@ -384,10 +441,10 @@ def command_of(pid: int) -> bytes:
 
 
 def end(process: subprocess.Popen) -> None:
-    """Ask a daemon to end; kill it if it has not within ten seconds."""
+    """Ask a daemon to end, which saves what it knows; kill it if it does not."""
     process.terminate()
     try:
-        process.wait(10)
+        process.wait(60)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
@@ -399,19 +456,29 @@ def die_with_parent() -> None:
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
-def answers(port: int) -> bool:
-    """Tell whether something listens on a port of loopback."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def answers(door: int | str) -> bool:
+    """Tell whether something listens on a port of loopback, or on a socket in a folder."""
+    kind = socket.AF_INET if isinstance(door, int) else socket.AF_UNIX
+    with socket.socket(kind) as probe:
+        return probe.connect_ex(("127.0.0.1", door) if isinstance(door, int) else door) == 0
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nothing listens on."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    """Ports of loopback that nothing listens on, also after a daemon was away.
+
+    They are none of those that the kernel gives to connections, which would take a port meanwhile.
+    """
+    limits = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    first, last = map(int, limits)
+    outside = [*range(5000, first), *range(last + 1, 65536)]
+    found: list[int] = []
+    for port in random.SystemRandom().sample(outside, len(outside)):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise RuntimeError("no free ports")
 
 
 def gpus(job: dict[str, str]) -> int:

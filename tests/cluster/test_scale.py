@@ -15,11 +15,13 @@ import time
 
 time.sleep({seconds})
 score = float(snakemake.params.hyperparameters["learning_rate"])
+training = snakemake.params.training
 record = {{
-    "status": "ok", "score": score, "objective": "elbo", "module": snakemake.params.module,
-    "hyperparameters": snakemake.params.hyperparameters, "seed": snakemake.params.seed,
-    "epochs": 4, "best_epoch": 4, "parameters": 1, "warnings": [], "proposal": None,
+    "status": "ok", "score": score, "objective": training["objective"],
+    "module": training["module"], "hyperparameters": snakemake.params.hyperparameters,
+    "seed": snakemake.params.seed, "epochs": 4, "best_epoch": 4, "parameters": 1, "warnings": [],
     "history": {{"epoch": [1, 2, 3, 4], "score": [score] * 4, "eligible": [True] * 4}},
+    "proposal": None,
 }}
 with open(snakemake.output.trial, "w") as file:
     json.dump(record, file)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from .conftest import IMPATIENT, ROOT, name_of, study_of, vae
+from .conftest import IMPATIENT, ROOT, name_of, study_of, vae, wait_for
 from .slurm import gpus
 
 pytestmark = pytest.mark.cluster
@@ -43,7 +43,7 @@ def test_every_job_ends_and_every_figure_is_there(study):
     assert "(100%) done" in study.end
     for name in ("figures/leaderboard.png", "demo-vae/grid/figures/embedding.png"):
         assert study.path(f"results/demo/{name}").stat().st_size > 1000
-    assert not study.slurm.living()
+    wait_for(lambda: not study.slurm.living(), "an empty queue")
     assert "Nothing to be done" in study.snakemake("-n").stdout
 
 
@@ -111,8 +111,13 @@ def test_a_search_is_one_job_with_one_gpu_and_the_time_of_all_its_trials(study):
 
 def test_four_trainings_hold_four_gpus_and_a_fifth_waits(tiny):
     names = [f"vae{number}" for number in range(5)]
-    tiny.configure(study_of({name: vae(500) for name in names}, tuner="none"))
-    tiny.finish("tune")
+    tiny.configure(study_of({name: vae(200) for name in names}, tuner="none"))
+    tiny.hold_trainings()
+    driver = tiny.submit("tune")
+    tiny.held(4)
+    wait_for(lambda: len(tiny.slurm.living("PENDING")) == 1, "the fifth in the queue")
+    tiny.release_trainings()
+    assert tiny.wait(driver) == "COMPLETED", tiny.log(driver)[-4000:]
     jobs = [job for job in tiny.jobs() if job["Partition"] == "gpu"]
     assert len(jobs) == 5
     begun = sorted(jobs, key=lambda job: job["Start"])
