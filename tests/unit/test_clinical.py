@@ -102,12 +102,13 @@ def test_values_that_are_not_understood_are_missing_and_told(tmp_path):
         ("a", "Male ", "50.5", "white"),
         ("b", "not reported", "old", "Not Reported"),
         ("c", "1", "", "--"),
+        ("d", "F", "50", ""),
     )
     columns = {"sample": "s", "sex": "sex", "age": "age", "race": "race"}
-    obs, *_, caveats = describe_samples(["a", "b", "c"], clinical, columns, "none")
-    assert list(obs["sex"].fillna("")) == ["male", "", ""]
-    assert list(obs["age"].fillna(-1)) == [50.5, -1, -1]
-    assert list(obs["race"].fillna("")) == ["white", "", ""]
+    obs, *_, caveats = describe_samples(list("abcd"), clinical, columns, "none")
+    assert list(obs["sex"].fillna("")) == ["male", "", "", "female"]
+    assert list(obs["age"].fillna(-1)) == [50.5, -1, -1, 50]
+    assert list(obs["race"].fillna("")) == ["white", "", "", ""]
     assert [line.partition("clinical.tsv, ")[2] for line in caveats] == [
         "column sex: 1 values are not understood (expected female or male (f, m)) and count as "
         "missing: 1.",
@@ -158,7 +159,7 @@ def test_ages_are_years(tmp_path, words, years, told):
 def test_years_among_days_are_refused(tmp_path):
     clinical = write(tmp_path, ("s", "age"), ("a", "50"), ("b", "-1"), ("c", "20000"))
     with pytest.raises(InputError, match=r"column age: found 2 of 3 ages outside.*\(-1, 20000\)"):
-        describe_samples(["a"], clinical, {"sample": "s", "age": "age"}, "none")
+        describe_samples(list("abc"), clinical, {"sample": "s", "age": "age"}, "none")
 
 
 SEXES = ["M", "F", "man", "Woman", "XY", "xx", "MALE", "female"]
@@ -174,7 +175,7 @@ def test_sexes_are_read_in_all_usual_words(tmp_path):
 def test_a_column_of_which_nothing_is_understood_is_refused(tmp_path):
     clinical = write(tmp_path, ("s", "g"), ("a", "1"), ("b", "2"))
     with pytest.raises(InputError, match=r"column g: none of its 2 values is understood \(1, 2\)"):
-        describe_samples(["a"], clinical, {"sample": "s", "sex": "g"}, "none")
+        describe_samples(["a", "b"], clinical, {"sample": "s", "sex": "g"}, "none")
 
 
 def test_an_odd_word_among_numbers_is_missing_and_told(tmp_path):
@@ -223,6 +224,81 @@ def test_ids_that_a_program_has_changed_are_explained(tmp_path, table, matrix, w
         describe_samples(samples, clinical, {"sample": "s"}, "none", 0.9)
 
 
+WRONG_AGES = {
+    "years of birth": ["1961", "1975", "1988"],
+    "months": ["600", "720", "960"],
+    "hours": ["438000", "520000", "700000"],
+    "dates": ["19610101", "19750304", "19881231"],
+    "a code for unknown": ["50", "61", "999"],
+}
+
+
+@pytest.mark.parametrize("words", WRONG_AGES.values(), ids=WRONG_AGES)
+def test_other_numbers_are_no_ages(tmp_path, words):
+    clinical = write(tmp_path, ("s", "age"), *zip("abc", words, strict=True))
+    with pytest.raises(InputError, match="column age: found .* ages outside of 0 to 130"):
+        describe_samples(list("abc"), clinical, {"sample": "s", "age": "age"}, "none")
+
+
+def test_sexes_in_another_language_are_refused(tmp_path):
+    """Spanish M is mujer, a woman: half a table understood is worse than none."""
+    clinical = write(tmp_path, ("s", "sex"), ("a", "M"), ("b", "H"), ("c", "M"))
+    with pytest.raises(InputError, match="only those for male are understood, and 1 are not"):
+        describe_samples(list("abc"), clinical, {"sample": "s", "sex": "sex"}, "none")
+
+
+def test_rows_of_other_samples_are_nobodys_loss(tmp_path):
+    clinical = write(
+        tmp_path, ("s", "age", "n"), ("a", "50", "1"), ("b", "61", "2"), ("x", "-1", "odd")
+    )
+    columns = {"sample": "s", "age": "age", "n": "n"}
+    obs, *_, caveats = describe_samples(["a", "b"], clinical, columns, "none")
+    assert not caveats and list(obs["n"]) == [1, 2]
+
+
+@pytest.mark.parametrize("codes", ["001 002 010", "1_1 11 12", "1 2 9007199254740993"])
+def test_codes_are_no_numbers(tmp_path, codes):
+    clinical = write(tmp_path, ("s", "code"), *zip("abc", codes.split(), strict=True))
+    obs = describe_samples(list("abc"), clinical, {"sample": "s", "code": "code"}, "none").table
+    assert list(obs["code"]) == codes.split()
+
+
+def test_spellings_that_make_classes_of_their_own_are_told(tmp_path):
+    words = ["Brca", "BRCA", "x  y", "x y", "caf\u00e9", "cafe\u0301"]
+    clinical = write(tmp_path, ("s", "type"), *zip("abcdef", words, strict=True))
+    *_, caveats = describe_samples(
+        list("abcdef"), clinical, {"sample": "s", "type": "type"}, "none"
+    )
+    assert len(caveats) == 1 and "'BRCA' and 'Brca'" in caveats[0]
+    assert "'x  y' and 'x y'" in caveats[0]
+
+
+def test_a_row_without_a_patient_is_refused(tmp_path):
+    """As merged cells of a spreadsheet leave it: the split would part a patient's samples."""
+    clinical = write(tmp_path, ("s", "p"), ("a", "P1"), ("b", ""), ("c", "P2"))
+    columns = {"sample": "s", "patient": "p"}
+    with pytest.raises(InputError, match=r"column p: 1 samples have no patient \(b\)"):
+        describe_samples(list("abc"), clinical, columns, "none")
+    obs = describe_samples(["a", "z"], clinical, columns, "none").table
+    assert list(obs["patient"]) == ["P1", "z"]
+
+
+def test_headers_of_cbioportal_are_comments(tmp_path):
+    rows = [("#Sample", "Sex"), ("#Id of it", "Its sex"), ("#STRING", "STRING"), ("#1", "1")]
+    clinical = write(tmp_path, *rows, ("SAMPLE_ID", "SEX"), ("a", "Male"), ("b", "Female"))
+    columns = {"sample": "SAMPLE_ID", "sex": "SEX"}
+    assert list(describe_samples(["b", "a"], clinical, columns, "none").table["sex"]) == [
+        "female",
+        "male",
+    ]
+
+
+def test_no_carried_column_is_lost(tmp_path):
+    clinical = write(tmp_path, ("s", "n", "n", ""), ("a", "1", "2", "3"))
+    carried = describe_samples(["a"], clinical, {"sample": "s"}, "none", carry=True).carried
+    assert carried.iloc[0].to_dict() == {"carried:n": "1", "carried:n.1": "2", "carried:4": "3"}
+
+
 def test_columns_that_are_not_named_are_carried_along(tmp_path):
     clinical = write(
         tmp_path, ("s", "split", "n/m", "sex"), ("a", "x", "1", "M"), ("b", "NA", "2", "F")
@@ -232,7 +308,7 @@ def test_columns_that_are_not_named_are_carried_along(tmp_path):
     assert list(table) == ["patient", "sex"]
     assert carried.fillna("").to_dict("list") == {
         "carried:split": ["", "x"],
-        "carried:n_m": ["2", "1"],
+        "carried:n/m": ["2", "1"],
     }
 
 

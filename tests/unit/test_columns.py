@@ -95,7 +95,10 @@ def test_a_column_of_which_nothing_is_understood_is_refused(tmp_path):
 
 def test_a_contrast_without_a_positive_sample_is_refused(tmp_path):
     declared = {"old": {"covariate": "cancer_type", "positive": ["a"]}}
-    with pytest.raises(InputError, match=r"no sample has cancer_type \['a'\].*allowed: A, B"):
+    with pytest.raises(InputError, match=r"no sample has cancer_type 'a'.*allowed: A, B"):
+        run(tmp_path, declared)
+    declared = {"both": {"covariate": "cancer_type", "positive": ["A", "C"]}}
+    with pytest.raises(InputError, match=r"contrasts.both: no sample has cancer_type 'C'"):
         run(tmp_path, declared)
 
 

@@ -98,17 +98,55 @@ def test_a_column_whose_values_dwarf_the_rest_is_refused(tmp_path):
 def test_a_sample_of_another_scale_is_refused(tmp_path):
     values = values_of()
     values["S007"] = (2 ** values["S007"]).round()
-    with pytest.raises(InputError, match=r"column S007 have values of another kind \(typically"):
+    with pytest.raises(InputError, match=r"column S007 has values of another kind \(typically"):
         run(tmp_path, values)
 
 
 def test_a_sample_without_any_signal_is_told(tmp_path):
     values = values_of()
-    values["S007"] = 0.0
-    assert caveats_of(run(tmp_path, values)) == [
-        "1 samples have one and the same value in all chosen features (S007), as failed "
-        "measurements do; take them out if they are."
-    ]
+    values["S007"] = 7.0
+    assert "1 samples have one and the same value" in caveats_of(run(tmp_path, values))[0]
+
+
+def test_events_and_copy_numbers_are_what_they_are(tmp_path):
+    """Samples without an event, alike ones and those of many events are no mistakes."""
+    rng = np.random.default_rng(3)
+    events = pd.DataFrame((rng.random((N_GENES, N_SAMPLES)) < 0.06).astype(int), GENES, SAMPLES)
+    matrix = run(tmp_path, events, method="none")
+    assert len(read_obs(matrix)) == N_SAMPLES and not caveats_of(matrix)
+    segments = np.repeat(rng.choice([-2, -1, 1, 1, 2], (N_GENES // 8, N_SAMPLES)), 8, axis=0)
+    calls = pd.DataFrame(np.where(rng.random(N_SAMPLES) < 0.65, 0, segments), GENES, SAMPLES)
+    matrix = run(tmp_path, calls, method="none")
+    assert len(read_obs(matrix)) == N_SAMPLES and not caveats_of(matrix)
+
+
+def test_of_copies_the_one_with_labels_stays(tmp_path):
+    values = values_of()
+    values.insert(0, "AAA_copy", values["S000"])
+    matrix = run(tmp_path, values)
+    assert list(read_obs(matrix).index) == SAMPLES
+    assert "AAA_copy of S000" in caveats_of(matrix)[-1]
+
+
+def test_many_copies_are_left_out_and_contradictions_named(tmp_path):
+    values = pd.concat([values_of().iloc[:, :15]] * 4, axis=1).set_axis(SAMPLES, axis=1)
+    clinical = clinical_of().assign(type=["BRCA", "LUAD", "SKCM"] * 20)
+    clinical.loc[15, "type"] = "LUAD"
+    matrix = run(tmp_path, values, clinical)
+    assert list(read_obs(matrix).index) == SAMPLES[:15]
+    assert "45 samples have the values of another one" in caveats_of(matrix)[-1]
+    assert (
+        "The labels of 1 contradict those of the sample that stays: S015."
+        in (caveats_of(matrix)[-1])
+    )
+
+
+def test_genes_that_stand_in_many_rows_are_told_where_they_are_dropped(tmp_path):
+    values = values_of()
+    both = pd.concat([values, values.iloc[:10] + 1])
+    told = caveats_of(run(tmp_path, both))
+    assert "10 of 80 genes stand in several rows and were dropped (GENE0" in told[0]
+    assert not caveats_of(run(tmp_path, both, duplicates="mean"))
 
 
 def test_a_sample_without_clinical_row_stays_and_is_told(tmp_path):

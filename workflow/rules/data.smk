@@ -99,7 +99,7 @@ rule simulate_methylation:
 rule read_dataset:
     """Read, clean, scale and split a matrix, as the kind of its dataset does."""
     input:
-        unpack(given(read_from)),
+        unpack(given(read_from, f"{DATASET}/matrix.h5ad")),
     output:
         matrix=f"{DATASET}/matrix.h5ad",
         samples=f"{DATASET}/samples.tsv",
@@ -159,7 +159,7 @@ rule describe_columns:
 rule tabulate_clinical:
     """Select and harmonise the clinical columns."""
     input:
-        table=given(raw_file("clinical")),
+        table=given(raw_file("clinical"), f"{DATASET}/clinical.tsv"),
     output:
         clinical=f"{DATASET}/clinical.tsv",
     log:
@@ -185,7 +185,7 @@ rule tabulate_clinical:
 rule tabulate_mutations:
     """Turn a list of mutations into a table of samples and genes, and count them."""
     input:
-        table=given(raw_file("mutations")),
+        table=given(raw_file("mutations"), f"{DATASET}/mutations.h5ad"),
     output:
         mutations=f"{DATASET}/mutations.h5ad",
         burden=f"{DATASET}/mutation_burden.tsv",
@@ -211,7 +211,7 @@ rule tabulate_mutations:
 rule call_copy_number:
     """Turn thresholded copy number into tables of gains and losses."""
     input:
-        table=given(raw_file("copy_number")),
+        table=given(raw_file("copy_number"), f"{DATASET}/copy_number_gain.h5ad"),
     output:
         gain=f"{DATASET}/copy_number_gain.h5ad",
         loss=f"{DATASET}/copy_number_loss.h5ad",
@@ -239,7 +239,7 @@ rule combine_status:
         mutations=f"{DATASET}/mutations.h5ad",
         gain=f"{DATASET}/copy_number_gain.h5ad",
         loss=f"{DATASET}/copy_number_loss.h5ad",
-        genetypes=given(raw_file("gene_types")),
+        genetypes=given(raw_file("gene_types"), f"{DATASET}/status.h5ad"),
     output:
         status=f"{DATASET}/status.h5ad",
     log:

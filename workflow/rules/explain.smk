@@ -106,7 +106,7 @@ rule find_gene_sets:
     """List the genes behind every feature, and the gene sets among them."""
     input:
         gene_weights=f"{EXPERIMENT}/gene_weights.tsv.gz",
-        gmt=given(lambda wildcards: gene_set_files()),
+        gmt=given(lambda wildcards: gene_set_files(), f"{EXPERIMENT}/gene_sets.tsv"),
     output:
         high_weight_genes=f"{EXPERIMENT}/high_weight_genes.tsv",
         gene_sets=f"{EXPERIMENT}/gene_sets.tsv",

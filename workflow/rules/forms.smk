@@ -3,6 +3,7 @@
 
 import re
 
+from snakemake.io import IOFile
 from tybalt.plan.file_hashes import hash_files
 
 
@@ -51,11 +52,21 @@ def is_given(path):
     return not ours and not any(rule.is_producer(path) for rule in workflow.rules)
 
 
-def given(files):
-    """An input function with the files of users marked: their content decides, not their time."""
+def is_recorded(path):
+    """Whether Snakemake knows by which params a file was made; of copied results it does not."""
+    return bool(workflow.persistence.metadata(IOFile(path)))
+
+
+def given(files, output):
+    """An input function with the files of users marked: their content decides, not their time.
+
+    That holds where Snakemake remembers what the content was when `output` was made.
+    """
 
     def marked(wildcards):
         found = files(wildcards)
+        if not is_recorded(output.format(**wildcards)):
+            return found
         if isinstance(found, dict):
             return {name: mark_given(paths) for name, paths in found.items()}
         return mark_given(found)

@@ -131,7 +131,7 @@ rule assemble_study:
 rule project_samples:
     """Place a new cohort in the embedding of a trained model."""
     input:
-        expression=given(raw_file("expression")),
+        expression=given(raw_file("expression"), f"{DATASET}/projection.tsv"),
         model=of_target("model.zip"),
         matrix=of_target_dataset("matrix.h5ad"),
         samples=of_target_dataset("samples.tsv"),

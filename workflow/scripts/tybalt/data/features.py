@@ -23,6 +23,9 @@ UNNAMED = ("?", "---", "")
 #: Names of genes that, in several rows, say that nobody knows the name.
 _NOT_KNOWN = frozenset({"NA", "N/A", "#N/A", "nan", "NaN", "null", "NULL", "None"})
 
+#: A larger share of doubled genes that are dropped is said; TCGA has one of 20,501.
+MANY_DOUBLED = 0.001
+
 _SPARE_ROWS = 64  # kept beyond the asked-for number, for doubled genes that are found late
 
 
@@ -193,6 +196,12 @@ def _stream(
         caveats.append(
             f"{path}: {read['summary_rows']} rows that sum up reads outside of genes (as HTSeq and "
             "STAR write them) were dropped."
+        )
+    doubled = [gene for gene, n in rows_seen.items() if n > 1]
+    if duplicates == "drop" and len(doubled) > MANY_DOUBLED * len(rows_seen):
+        caveats.append(
+            f"{path}: {len(doubled)} of {len(rows_seen)} genes stand in several rows and were "
+            f"dropped ({some(doubled)}); duplicates: mean or first would keep them."
         )
     if not_known:
         caveats.append(f"{path}: the rows named {some(not_known)} were dropped: no gene is known.")

@@ -19,10 +19,10 @@ from tybalt.data.readers.best_rows import BestRows
 from tybalt.data.readers.raw_matrix import TRANSFORMS, read_header, read_row_names
 from tybalt.data.samples import check_contrasts, check_roles, write_samples
 from tybalt.data.sanity import (
+    constant_samples,
     copies_of,
     refuse_annotations,
     refuse_other_scales,
-    sample_caveats,
     scale_caveats,
 )
 from tybalt.data.scaling import SCALERS, fit_scaler, gene_statistics, is_constant, scale
@@ -158,20 +158,38 @@ def preprocess_expression(
         read_source(name, path, barcodes)
         for name, path in zip(settings["blocks"], paths, strict=True)
     ]
-    prepared = prepare(sources, clinical, settings, seed, threads)
-    check_contrasts(prepared.obs, contrasts_to_check)
-    check_ordered(prepared.obs, read_known_columns(known_columns))
-    if copies := copies_of(prepared.X, prepared.obs.index):
-        pairs = some([f"{copy} of {original}" for copy, original in copies.items()], 3)
-        found = f"{len(copies)} samples have the values of another one and were left out: {pairs}."
+    prepared = prepare(
+        sources, clinical, settings, seed, contrasts_to_check, known_columns, threads
+    )
+    if copies := copies_of(prepared.X, prepared.obs.index, prepared.is_described):
+        told = copy_caveat(copies, prepared.obs)
         sources = [source.without(set(copies)) for source in sources]
-        prepared = prepare(sources, clinical, settings, seed, threads)
-        prepared.caveats.append(f"{', '.join(paths)}: {found}")
+        prepared = prepare(
+            sources, clinical, settings, seed, contrasts_to_check, known_columns, threads
+        )
+        prepared.caveats.append(f"{', '.join(paths)}: {told}")
     for caveat in prepared.caveats:
         LOG.warning("%s", caveat)
     notes = {**prepared.notes, **({"caveats": prepared.caveats} if prepared.caveats else {})}
     write_matrix(matrix, prepared.X, prepared.obs, prepared.var, notes, prepared.observed)
     write_samples(prepared.obs.join(prepared.carried), samples)
+
+
+def copy_caveat(copies: Mapping[str, str], obs: pd.DataFrame) -> str:
+    """Say which samples repeat others, and where their labels contradict each other."""
+    pairs = some([f"{copy} of {original}" for copy, original in copies.items()], 3)
+    said = f"{len(copies)} samples have the values of another one and were left out: {pairs}."
+    columns = obs.columns.difference(["patient", "split", "blocks"])
+    ours, theirs = obs.loc[list(copies), columns], obs.loc[list(copies.values()), columns]
+    differ = ours.notna().to_numpy() & theirs.notna().to_numpy()
+    differ &= ours.astype(str).to_numpy() != theirs.astype(str).to_numpy()
+    unlike = [
+        copy for copy, any_differ in zip(copies, differ.any(axis=1), strict=True) if any_differ
+    ]
+    if unlike:
+        said += f" The labels of {len(unlike)} contradict those of the sample that stays: "
+        said += f"{some(unlike)}."
+    return said
 
 
 class Prepared(NamedTuple):
@@ -183,6 +201,8 @@ class Prepared(NamedTuple):
         As of `tybalt.data.matrix.write_matrix`.
     carried
         Further columns of the samples.
+    is_described
+        bool: of which samples the clinical table has a row.
     caveats
         What was lost or looks wrong, a sentence each.
     """
@@ -193,6 +213,7 @@ class Prepared(NamedTuple):
     notes: dict[str, Any]
     observed: np.ndarray | None
     carried: pd.DataFrame
+    is_described: np.ndarray
     caveats: list[str]
 
 
@@ -205,7 +226,13 @@ def read_source(name: str, path: str, barcodes: str) -> Source:
 
 
 def prepare(
-    sources: Sequence[Source], clinical: str, settings: Mapping[str, Any], seed: int, threads: int
+    sources: Sequence[Source],
+    clinical: str,
+    settings: Mapping[str, Any],
+    seed: int,
+    contrasts_to_check: Mapping[str, Mapping[str, Any]],
+    known_columns: Sequence[str],
+    threads: int,
 ) -> Prepared:
     """Join, split, choose, scale and fill; as `preprocess_expression`, but nothing is written."""
     blocks, split, roles = (settings[key] for key in ("blocks", "split", "roles"))
@@ -213,6 +240,8 @@ def prepare(
     described = describe(kept, sources, clinical, settings)
     obs = described.table
     check_roles(obs, roles, clinical)
+    check_contrasts(obs, contrasts_to_check)
+    check_ordered(obs, read_known_columns(known_columns))
     obs["split"] = split_samples(obs, split, roles, seed)
     read = [read_block(source, obs, blocks[source.block], threads) for source in sources]
     check_names(read)
@@ -238,8 +267,8 @@ def prepare(
         notes["transform"] = transforms
     observed = join_masks(read)
     caveats = [*described.caveats, *(line for each in read for line in each.caveats)]
-    caveats += [*id_caveats(sources), *sample_caveats(X, obs.index, observed)]
-    return Prepared(X, obs, var, notes, observed, described.carried, caveats)
+    caveats += id_caveats(sources)
+    return Prepared(X, obs, var, notes, observed, described.carried, described.has_row, caveats)
 
 
 def describe(
@@ -504,9 +533,9 @@ def read_block(
     if keep_missing:
         check_measured(source, names, best, slots, trained, features["rank_on"])
     used = columns[has_row]
-    refuse_other_scales(
-        best.rows(slots[:_GENES_PER_BLOCK])[:, used], [source.header[i] for i in used], source.path
-    )
+    some_values = best.rows(slots[:_GENES_PER_BLOCK])[:, used]
+    looked_at = some_values, [source.header[i] for i in used], source.path
+    refuse_other_scales(*looked_at)
     of_samples = OfSamples(columns, trained, ranked, fitted)
     X, var, observed, n_clipped = _scale_best(
         best, slots, of_samples, scaling["method"], keep_missing
@@ -519,6 +548,7 @@ def read_block(
     check_varied(source, var)
     caveats = [
         *caveats,
+        *constant_samples(*looked_at),
         *missing_caveats(source, counts["missing_cells"], observed, keep_missing),
         *scale_caveats(var["maximum"].max(), var["minimum"].min(), block["transform"], source.path),
     ]

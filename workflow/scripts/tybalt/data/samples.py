@@ -15,7 +15,7 @@ import pandas as pd
 
 from tybalt.data.matrix import held_out_part
 from tybalt.data.tables.clinical import CARRIED, played_columns
-from tybalt.data.tables.harmonise import TEXT_COLUMNS
+from tybalt.data.tables.harmonise import TEXT_COLUMNS, numbers_if_all
 from tybalt.jobs.files import read_table, read_texts, rows_of, write_table
 from tybalt.jobs.own_files import cure, own_file
 from tybalt.plan.errors import InputError, shown, suggest
@@ -101,7 +101,7 @@ def read_samples(path: str, roles: Mapping[str, Any]) -> Samples:
     text = {"sample", "split", *TEXT_COLUMNS, *played_columns(roles)}
     carried = [name for name in table if name.startswith(CARRIED)]
     for name in table.columns.difference([*text, *carried]):
-        table[name] = _numbers_if_all(table[name])
+        table[name] = numbers_if_all(table[name])
     table = table.set_index("sample")
     names = {name: name.removeprefix(CARRIED) for name in carried}
     return Samples(table.drop(columns=carried), roles, table[carried].rename(columns=names))
@@ -151,14 +151,6 @@ def check_codes(codes: pd.DataFrame, path: str) -> None:
         )
 
 
-def _numbers_if_all(column: pd.Series) -> pd.Series:
-    try:
-        numbers = column.astype("float64")
-    except ValueError:
-        return column
-    return numbers if np.isfinite(numbers.dropna()).all() else column
-
-
 def write_samples(table: pd.DataFrame, path: str) -> None:
     """Write `samples.tsv`: the index as `sample`, then all columns."""
     write_table(table.rename_axis("sample").reset_index(), path)
@@ -197,7 +189,7 @@ def find_positive(
     Raises
     ------
     InputError
-        If no sample has a positive value: as a rule it is misspelt.
+        If no sample has one of the positive values: as a rule it is misspelt.
     """
     column = contrast["covariate"]
     values = texts(table, column)
@@ -207,17 +199,17 @@ def find_positive(
         positive = [
             _number_as_text(number) or word for number, word in zip(numbers, positive, strict=True)
         ]
-    if not np.isin(values, positive).any():
+    if unknown := [word for word in positive if word not in set(values)]:
         known = sorted(set(values) - {""})
         raise InputError(
-            f"contrasts.{name}: no sample has {column} {contrast['positive']}; "
-            f"{suggest(positive[0], known[:_SHOWN_VALUES])}"
+            f"contrasts.{name}: no sample has {column} {unknown[0]!r}; "
+            f"{suggest(unknown[0], known[:_SHOWN_VALUES])}"
         )
     return values, positive
 
 
 def check_contrasts(table: pd.DataFrame, contrasts: Mapping[str, Mapping[str, Any]]) -> None:
-    """Check that every contrast of the config has a positive sample; raise InputError."""
+    """Check that samples have all positive values of the config's contrasts; raise InputError."""
     for name, contrast in contrasts.items():
         find_positive(table, name, contrast)
 

@@ -11,7 +11,8 @@ import numpy as np
 from tybalt.plan.errors import InputError, some
 
 _ANNOTATIONS = """
-accession band biotype chr chrom chromosome class cytoband description end ensembl ensemblgeneid
+accession band biotype chr chrom chromosome class cytoband description effectivelength end
+ensembl ensemblgeneid
 ensemblid entrez entrezgene entrezgeneid entrezid exon exoncount exonlength gc gccontent
 geneassignment genebiotype genedescription geneend geneid genelength genename genestart genesymbol
 genetype hgncid hgncsymbol hugosymbol index length locus locuslink locustag mediantxlength probe
@@ -29,11 +30,8 @@ DWARFS = 3
 #: No logarithm of a measurement to the base of 2 is larger: 2^64 is beyond any count.
 LARGEST_LOGARITHM = 64
 
-#: With fewer features than this, equal columns and far values may be chance.
+#: With fewer features or different values than this, equal columns and far values may be chance.
 FEW_FEATURES = 20
-
-#: A larger share of copies says that samples are hard to tell apart, not that columns stand twice.
-MANY_COPIES = 0.5
 
 #: Rows that programs add below the genes.
 #: Source: HTSeq (https://htseq.readthedocs.io, htseq-count: "special counters"), STAR 2.7 manual,
@@ -78,10 +76,10 @@ def is_annotation(name: str) -> bool:
 
 
 def refuse_other_scales(values: np.ndarray, samples: Sequence[str], path: str) -> None:
-    """Refuse columns whose typical value is far beyond the largest of most others.
+    """Refuse a few columns whose typical value is far beyond the largest of most others.
 
     They are annotations of genes, or samples in other units, and everything else would be scaled to
-    next to nothing beside them.
+    next to nothing beside them. Values that may be logarithms or copy numbers are left alone.
 
     Parameters
     ----------
@@ -97,29 +95,46 @@ def refuse_other_scales(values: np.ndarray, samples: Sequence[str], path: str) -
         return
     sizes = np.abs(np.where(np.isnan(values), 0, values))
     typical, usual = np.median(sizes, axis=0), np.median(sizes.max(axis=0))
-    strange = np.flatnonzero(typical > DWARFS * usual)
-    if len(strange):
+    strange = np.flatnonzero(typical > max(DWARFS * usual, LARGEST_LOGARITHM))
+    if 0 < len(strange) < len(samples) / 2:
+        columns = "columns" if len(strange) > 1 else "column"
         raise InputError(
-            f"{path}: the column{'s' if len(strange) > 1 else ''} "
-            f"{some([samples[i] for i in strange])} have values of another kind (typically "
-            f"{typical[strange[0]]:.4g}, the largest of most samples is {usual:.4g}): they "
-            "describe genes, or have other units; take them out, or bring them to the scale of the "
-            "others"
+            f"{path}: the {columns} {some([samples[i] for i in strange])} "
+            f"{'have' if len(strange) > 1 else 'has'} values of another kind (typically "
+            f"{typical[strange[0]]:.4g}, the largest of most samples is {usual:.4g}): as "
+            "annotations of genes or other units have; take them out, or bring them to the scale "
+            "of the others"
         )
 
 
-def sample_caveats(X: np.ndarray, samples: Sequence[str], observed: np.ndarray | None) -> list[str]:
-    """Say which samples have the same value in every feature, as failed measurements do."""
-    constant = X.max(axis=1) == X.min(axis=1)
-    if observed is not None:
-        constant &= observed.any(axis=1)
-    found = [samples[i] for i in np.flatnonzero(constant)]
-    if not found:
+def constant_samples(values: np.ndarray, samples: Sequence[str], path: str) -> list[str]:
+    """Say which samples have one and the same value everywhere, as failed measurements do.
+
+    Parameters
+    ----------
+    values, samples
+        As of `refuse_other_scales`. Where most samples have few values (events, 0 or 1), a
+        constant one is nothing special.
+    """
+    if len(values) < FEW_FEATURES or not len(samples):
         return []
+    known = ~np.isnan(values).all(axis=0)
+    lowest = np.where(np.isnan(values), np.inf, values).min(axis=0)
+    highest = np.where(np.isnan(values), -np.inf, values).max(axis=0)
+    constant = known & (lowest == highest)
+    others = np.flatnonzero(known & ~constant)
+    if not constant.any() or not len(others) or not is_measured(values[:, others[0]]):
+        return []
+    found = [samples[i] for i in np.flatnonzero(constant)]
     return [
-        f"{len(found)} samples have one and the same value in all chosen features ({some(found)}), "
-        "as failed measurements do; take them out if they are."
+        f"{path}: {len(found)} samples have one and the same value in the most variable features "
+        f"({some(found)}), as failed measurements do; take them out if they are."
     ]
+
+
+def is_measured(values: np.ndarray) -> bool:
+    """Tell measurements from events, calls and shares of few kinds: by their different values."""
+    return len(np.unique(values[~np.isnan(values)])) >= FEW_FEATURES
 
 
 def name_caveats(genes: Collection[str], path: str) -> list[str]:
@@ -149,7 +164,7 @@ def scale_caveats(largest: float, smallest: float, transform: str, path: str) ->
     transform
         ``none`` or ``log2``, which they have gone through.
     """
-    if transform == "none" and largest > LARGEST_LOGARITHM and smallest >= 0:
+    if transform == "none" and largest > LARGEST_LOGARITHM and smallest > -largest / 100:
         return [
             f"{path}: its values reach {largest:,.0f}, so they are no logarithms: a few large "
             "values rule the choice of genes, scales and losses; set transform: log2, which takes "
@@ -163,26 +178,26 @@ def scale_caveats(largest: float, smallest: float, transform: str, path: str) ->
     return []
 
 
-def copies_of(X: np.ndarray, samples: Sequence[str]) -> dict[str, str]:
-    """Find samples whose values are those of an earlier one, to the last bit.
+def copies_of(X: np.ndarray, samples: Sequence[str], is_described: np.ndarray) -> dict[str, str]:
+    """Find samples whose values are those of another one, to the last bit.
 
     Parameters
     ----------
     X
         Samples x features, C order.
+    is_described
+        bool: of which samples something is known; one of these is the original.
 
     Returns
     -------
     dict
-        Copy -> the sample that it repeats. Empty where chance may do it: few features
-        (`FEW_FEATURES`), a constant row, or copies everywhere (`MANY_COPIES`).
+        Copy -> the sample that it repeats. Only of measurements with many different values
+        (`is_measured`): equal ones are no chance then.
     """
-    if X.shape[1] < FEW_FEATURES:
-        return {}
-    first: dict[bytes, str] = {}
+    first: dict[bytes, int] = {}
     copies = {}
-    for row, sample in zip(X, samples, strict=True):
-        original = first.setdefault(row.tobytes(), sample)
-        if original != sample and row.min() < row.max():
-            copies[sample] = original
-    return copies if len(copies) <= MANY_COPIES * len(samples) else {}
+    for i in sorted(range(len(samples)), key=lambda i: not is_described[i]):
+        original = first.setdefault(X[i].tobytes(), i)
+        if original != i and is_measured(X[i]):
+            copies[samples[i]] = samples[original]
+    return copies

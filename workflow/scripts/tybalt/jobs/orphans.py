@@ -64,7 +64,7 @@ def claim(folder: Path) -> Iterator[None]:
 
     The claim ends with the process, however it ends.
     """
-    path = folder / "verdict"
+    path = folder / "claim"
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         with path.open("a") as file:

@@ -17,7 +17,7 @@ KEPT = Path(".snakemake") / "file_hashes.json"
 def hash_files(paths: Sequence[str], kept: Path = KEPT) -> list[str]:
     """Hash what is in files: 16 hex digits each.
 
-    A file is read once for its path, size and time of change; the hash is kept in `kept`, if its
+    A file is read once for its path, size and times; the hash is kept in `kept`, if its
     folder exists and can be written to.
 
     Returns
@@ -30,7 +30,7 @@ def hash_files(paths: Sequence[str], kept: Path = KEPT) -> list[str]:
     found = {_name(path): _entry(path, known) for path in paths}
     if any(known.get(name) != entry for name, entry in found.items()):
         _write(known | found, kept)
-    return [found[_name(path)][2] for path in paths]
+    return [found[_name(path)][-1] for path in paths]
 
 
 def _name(path: str) -> str:
@@ -41,21 +41,23 @@ def _entry(path: str, known: dict[str, list]) -> list:
     """Return size, time of change and hash of a file, from what is known if it is the same file."""
     try:
         state = Path(path).stat()
-        key = [state.st_size, state.st_mtime_ns]
+        # The last changes too if only the other two are made equal, as `touch -d` does.
+        key = [state.st_size, state.st_mtime_ns, state.st_ctime_ns]
         entry = known.get(_name(path), [])
-        if entry[:2] == key:
+        if entry[:-1] == key:
             return entry
         with Path(path).open("rb") as file:
             return [*key, hashlib.file_digest(file, "sha256").hexdigest()[:16]]
     except OSError as error:
-        return [0, 0, str(error.strerror)]
+        return [0, 0, 0, str(error.strerror)]
 
 
 def _read(kept: Path) -> dict[str, list]:
     try:
-        return json.loads(kept.read_text(encoding="utf-8"))
+        entries = json.loads(kept.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
+    return entries if isinstance(entries, dict) else {}
 
 
 def _write(entries: dict[str, list], kept: Path) -> None:

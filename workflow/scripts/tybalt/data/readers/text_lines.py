@@ -34,6 +34,10 @@ _OTHER_FORMS = {
 }
 
 
+#: What else may separate cells.
+_OTHER_SEPARATORS = {b";": "semicolons", b",": "commas", b" ": "blanks"}
+
+
 @dataclass(frozen=True)
 class Head:
     """What stands before the first row of a table, and how its rows are to be cut.
@@ -95,7 +99,7 @@ def _is_blank(line: bytes) -> bool:
 def read_head(path: str) -> Head:
     r"""Find the header of a table.
 
-    Lines before it that begin with ``#`` are comments, unless the last of them has as many cells as
+    Lines before it that begin with ``#`` are comments, but for a single one with as many cells as
     the line after it (``#sample\tgene``). A header with one name less than the rows have cells is
     R's (``write.table`` gives row names no name). Tabs at the ends of lines name no column.
 
@@ -106,31 +110,41 @@ def read_head(path: str) -> Head:
     """
     with open_raw(path) as file:
         lines = read_lines(file)
-        comment, (number, line) = None, next(lines, (1, b""))
+        comments, (number, line) = [], next(lines, (1, b""))
         for start, form in _OTHER_FORMS.items():
             if line.startswith(start):
                 raise InputError(f"{path}, line 1: found {form}")
         while line.startswith(b"#"):
-            comment = number, line
+            comments.append((number, line))
             number, line = next(lines, (number, b""))
         row = line
-        if comment is not None and TAB in comment[1] and _alike(comment[1], line):
-            number, line = comment
+        if _is_header(comments, line):
+            number, line = comments[-1]
         else:
             _, row = next(lines, (number, b""))
     where = f"{path}, line {number}"
-    if TAB not in line and b"," in line:
-        raise InputError(
-            f"{where}: found commas and no tab ({shown(line[:60].decode(errors='replace'))}), "
-            "expected cells separated by tabs; save the table as tab-separated text"
-        )
+    for mark, name in _OTHER_SEPARATORS.items():
+        if TAB not in line and line.count(mark) > 0 and row.count(mark) > 0:
+            raise InputError(
+                f"{where}: found {name} and no tab ({shown(line[:60].decode(errors='replace'))}), "
+                "expected cells separated by tabs; save the table as tab-separated text"
+            )
     cells = [read_name(cell, where) for cell in line.split(TAB)]
     return _fit(cells, row.split(TAB), number)
 
 
-def _alike(comment: bytes, line: bytes) -> bool:
-    """Tell whether a line that begins with # is the header of the line after it."""
-    return not line or comment.count(TAB) == line.count(TAB)
+def _is_header(comments: list[tuple[int, bytes]], line: bytes) -> bool:
+    """Tell whether the last line that begins with # is the header of the line after it.
+
+    Where several have its length, as in files of cBioPortal, they describe the header below.
+    """
+    n_tabs = [text.count(TAB) for _, text in comments]
+    return (
+        bool(n_tabs)
+        and n_tabs[-1] > 0
+        and n_tabs.count(n_tabs[-1]) == 1
+        and (not line or line.count(TAB) == n_tabs[-1])
+    )
 
 
 def _fit(cells: list[str], row: list[bytes], number: int) -> Head:

@@ -188,40 +188,60 @@ def describe_samples(
         For columns that the table lacks or of which nothing is understood, an unknown sample type
         code, too few ids in common.
     """
-    read = read_clinical(clinical, columns, played_columns(roles), carry)
     key = "sample" if "sample" in columns else "patient"
-    table, keys = read.table, list(samples)
+    keys = list(samples)
     if barcodes == "tcga":
         types = [sample_type_from_barcode(sample) for sample in samples]
         patients = [sample[:PATIENT_LENGTH] for sample in samples]
         keys = patients if key == "patient" else keys
-        table = _cut_barcodes(table.drop(columns="sample_type", errors="ignore"))
         if "sample_type" in columns:
             LOG.info("clinical: sample types are those of the barcodes, not those of the table")
-    both = pd.concat([table, read.carried], axis=1)
-    rows, contradictions = _one_row_per_key(both, key, set(keys), clinical)
-    if not pd.Index(keys).isin(rows.index).any():
+            columns = {name: columns[name] for name in columns if name != "sample_type"}
+    raw = _read_text(clinical, columns, carry)
+    raw = _cut_barcodes(raw) if barcodes == "tcga" else raw
+    known = pd.Index(raw[key][raw[key] != ""].unique())
+    if not pd.Index(keys).isin(known).any():
         for path, names in row_names():
-            refuse_transposed(path, (name for name in names if name in rows.index))
-    lost = _check_overlap(keys, rows.index, clinical, columns[key], minimum_overlap)
+            refuse_transposed(path, (name for name in names if name in known))
+    lost = _check_overlap(keys, known, clinical, columns[key], minimum_overlap)
+    # What rows of other samples say is nobody's loss.
+    read = _harmonise_all(raw[raw[key].isin(keys)], columns, played_columns(roles), clinical)
+    both = pd.concat([read.table, read.carried], axis=1)
+    rows, contradictions = merge_rows(both, key, clinical)
     found = rows.reindex(keys)
     found.index = pd.Index(samples, name="sample")
     carried = found[read.carried.columns]
     obs = found.drop(columns=["sample", "patient", *carried], errors="ignore")
-    empty = [name for name in obs if obs[name].isna().all()]
     if barcodes == "tcga":
         obs.insert(0, "sample_type", types)
     elif key == "sample" and "patient" in rows:
-        patients = rows["patient"].reindex(samples).to_numpy()
-        patients = np.where(pd.isna(patients), samples, patients)
+        patients = _patients(found, pd.Index(samples).isin(known), clinical, columns["patient"])
     else:
         patients = samples
     if roles["group"] == "patient" or barcodes == "tcga" or "patient" in columns:
         obs.insert(0, "patient", patients)
     caveats = [*read.caveats, *contradictions, *lost]
-    if empty:
-        caveats.append(f"{clinical}: no sample has a value of {', '.join(empty)}.")
-    return Described(obs, carried, pd.Index(keys).isin(rows.index), caveats)
+    return Described(obs, carried, pd.Index(keys).isin(known), caveats)
+
+
+def _patients(found: pd.DataFrame, has_row: np.ndarray, path: str, column: str) -> np.ndarray:
+    """Return the patient of each sample; one without a row is a patient of its own.
+
+    Raises
+    ------
+    InputError
+        If a row names no patient: samples of one would lie on two sides of the split.
+    """
+    patients = found["patient"].to_numpy(dtype=object)
+    empty = found.index[pd.isna(patients) & has_row]
+    if len(empty):
+        raise InputError(
+            f"{path}, column {column}: {len(empty)} samples have no patient ({some(list(empty))}), "
+            "expected one for each, as the split keeps a patient's samples together; fill the "
+            "column in (a cell merged in a spreadsheet is written once), or leave it out of "
+            "clinical.columns"
+        )
+    return np.where(pd.isna(patients), found.index, patients)
 
 
 def read_clinical(
@@ -243,17 +263,18 @@ def read_clinical(
     Described
         A row for each row of the table.
     """
-    if not {"sample", "patient"} & set(columns):
-        raise InputError(
-            "columns: found neither 'sample' nor 'patient', expected one of them to join "
-            "the clinical table with the expression matrix"
-        )
-    raw = _read_text(path, columns, carry)
+    return _harmonise_all(_read_text(path, columns, carry), columns, text, path)
+
+
+def _harmonise_all(
+    raw: pd.DataFrame, columns: Mapping[str, str], text: Collection[str], path: str
+) -> Described:
+    """Harmonise the named columns of a table of texts; the others are carried."""
     harmonised = {
         name: harmonise(name, raw[name], text, f"{path}, column {columns[name]}")
         for name in columns
     }
-    table = pd.DataFrame({name: each.values for name, each in harmonised.items()})
+    table = pd.DataFrame({name: each.values for name, each in harmonised.items()}, raw.index)
     others = {name: missing_words(raw[name]) for name in raw if name not in columns}
     caveats = [line for each in harmonised.values() for line in each.caveats]
     carried = pd.DataFrame(others, index=raw.index)
@@ -262,19 +283,28 @@ def read_clinical(
 
 def _read_text(path: str, columns: Mapping[str, str], carry: bool) -> pd.DataFrame:
     """Read the named of perhaps hundreds of columns, under our names; all others if wanted."""
+    if not {"sample", "patient"} & set(columns):
+        raise InputError(
+            "columns: found neither 'sample' nor 'patient', expected one of them to join "
+            "the clinical table with the expression matrix"
+        )
     head, rows = read_cells(path)
     _check_columns(head.columns, columns, f"{path}, line {head.line}")
     positions = {name: head.columns.index(column) for name, column in columns.items()}
-    if carry:
-        for i, column in enumerate(head.columns):
-            if column and column not in columns.values():
-                # A slash would name a group in HDF5.
-                positions.setdefault(f"{CARRIED}{column.replace('/', '_')}", i)
+    for i, column in enumerate(head.columns if carry else []):
+        if column not in columns.values():
+            positions[_free_name(f"{CARRIED}{column or i + 1}", positions)] = i
     found = [
         [read_name(cells[i], f"{path}, line {number:,}") for i in positions.values()]
         for number, cells in rows
     ]
     return pd.DataFrame(found, columns=list(positions), dtype=object)
+
+
+def _free_name(name: str, taken: Collection[str]) -> str:
+    """Return the name, with a number behind it if it is taken."""
+    free = [name, *(f"{name}.{i}" for i in range(1, len(taken) + 1))]
+    return next(each for each in free if each not in taken)
 
 
 def played_columns(roles: Mapping[str, Any]) -> list[str]:
@@ -304,24 +334,21 @@ def _cut_barcodes(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{n: table[n].str[:size] for n, size in lengths.items() if n in table})
 
 
-def _one_row_per_key(
-    table: pd.DataFrame, key: str, wanted: Collection[str], path: str
-) -> tuple[pd.DataFrame, list[str]]:
+def merge_rows(table: pd.DataFrame, key: str, path: str) -> tuple[pd.DataFrame, list[str]]:
     """Merge the rows of each key: of every column the first known value.
 
     Returns
     -------
     tuple
-        The rows, indexed by key; and a caveat for columns in which rows of a wanted key disagree.
+        The rows, indexed by key; and a caveat for columns in which rows of a key disagree.
     """
     table = table[table[key].notna()]
     is_doubled = table[key].duplicated(keep=False)
     if not is_doubled.any():
         return table.set_index(key, drop=False), []
-    groups = table.groupby(key, sort=False)
-    merged = groups.first()
+    merged = table.groupby(key, sort=False).first()
     merged[key] = merged.index
-    doubled = table[is_doubled & table[key].isin(wanted)]
+    doubled = table[is_doubled]
     different = doubled.drop(columns=key).groupby(doubled[key], sort=False).nunique() > 1
     lines = []
     for column in different:
@@ -332,9 +359,10 @@ def _one_row_per_key(
     if not lines:
         return merged, []
     n_keys = int(different.any(axis=1).sum())
+    more = f"; and in {len(lines) - 5} further columns" if len(lines) > 5 else ""
     return merged, [
         f"{path}: several rows of one {key} contradict each other for {n_keys} of them, and the "
-        f"first known value is taken: {'; '.join(lines[:5])}."
+        f"first known value is taken: {'; '.join(lines[:5])}{more}."
     ]
 
 

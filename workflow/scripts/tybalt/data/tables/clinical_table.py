@@ -10,6 +10,7 @@ from tybalt.data.tables.clinical import (
     PATIENT_LENGTH,
     SAMPLE_LENGTH,
     TCGA_SAMPLE_TYPES,
+    merge_rows,
     played_columns,
     read_clinical,
     sample_type_from_barcode,
@@ -78,7 +79,8 @@ def join_clinical(
     encoding
         `encoding.tsv.gz`: sample, z1 ... zK.
     clinical
-        Output of `tabulate_clinical`. Of several rows for a sample the first is taken.
+        Output of `tabulate_clinical`. Of several rows for a sample each column's first known value
+        is taken.
     sample_level
         Columns that hold for one sample and not for the patient's other samples.
     minimum_overlap
@@ -118,13 +120,14 @@ def _rows_of(
     """Return one clinical row for each sample that has one: its own, else its patient's."""
     own = pd.DataFrame({"sample": []}, dtype=str)
     if "sample" in known:
-        own = known[known["sample"].isin(samples)].drop_duplicates("sample")
+        own, _ = merge_rows(known[known["sample"].isin(samples)], "sample", "")
+        own = own.reset_index(drop=True)
     missing = samples[~samples.isin(own["sample"])]
     if "patient" not in known or missing.empty:
         return own
     keys = missing.str[:PATIENT_LENGTH] if barcodes == "tcga" else missing
     of_patient = known.drop(columns=["sample", *sample_level], errors="ignore")
-    of_patient = of_patient.dropna(subset="patient").drop_duplicates("patient")
+    of_patient = merge_rows(of_patient, "patient", "")[0].reset_index(drop=True)
     lent = pd.DataFrame({"sample": missing, "patient": keys}).merge(of_patient, on="patient")
     if barcodes == "tcga":
         lent["sample_type"] = lent["sample"].map(sample_type_from_barcode)

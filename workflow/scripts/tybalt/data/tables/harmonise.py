@@ -3,14 +3,16 @@
 Whatever is not understood counts as missing and is told: counted, with examples.
 """
 
+import math
 import re
+import unicodedata
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from tybalt.plan.errors import InputError, some
+from tybalt.plan.errors import InputError, shown, some
 
 #: Columns that stay text even if their values look like numbers.
 TEXT_COLUMNS = ("sample", "patient", "sample_type", "cancer_type", "sex", "stage")
@@ -26,11 +28,23 @@ _SEXES = {
     **dict.fromkeys(("male", "m", "man", "xy"), "male"),
 }
 
+#: What is expected of a sex, for messages.
+SEX_WORDS = "female or male (f, m)"
+
 #: The oldest age in years, and days in a year (GDC gives `days_to_birth`, which are negative).
 OLDEST, DAYS_PER_YEAR = 130, 365.25
 
+#: Days are believed if the oldest is of this age at least: months and years of birth are not.
+YOUNGEST_OLDEST = 15
+
 #: A column with this share of numbers among its known values holds numbers; the rest is missing.
 MOSTLY_NUMBERS = 0.9
+
+#: As numbers are written; a code such as 007, 1_1 or 1e400 is none.
+_NUMBER = re.compile(r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+
+#: Whole numbers beyond this are ids: a float does not hold them.
+_LARGEST_WHOLE = 2**53
 
 _RANGE = re.compile(r"(\d+)\s*[-\u2013]\s*(\d+)")  # 60-69, as GTEx gives ages
 _BOUND = re.compile(r"[<>]=?\s*(\d+)|(\d+)\s*\+")  # >89, 90+
@@ -81,16 +95,16 @@ def harmonise(name: str, column: pd.Series, text: Collection[str], where: str) -
         return Harmonised(words.str.removeprefix("TCGA-"), [])
     if name == "sex":
         known = words.str.lower().map(_SEXES).astype(object)
-        return _understood(words, known, where, "female or male (f, m)")
+        return _understood(words, known, where, SEX_WORDS)
     if name in {*TEXT_COLUMNS, *text}:
-        return Harmonised(words, [])
+        return Harmonised(words, spellings(words, where))
     if name == "age":
         return _ages(words, where)
     numbers = as_numbers(words)
     share = numbers.notna().sum() / max(words.notna().sum(), 1)
-    if share >= MOSTLY_NUMBERS:
+    if share >= MOSTLY_NUMBERS and not has_codes(words):
         return _understood(words, numbers, where, "numbers")
-    if share > 0.5:
+    if share > 0.5 and not has_codes(words):
         odd = words[words.notna() & numbers.isna()]
         return Harmonised(
             words,
@@ -99,7 +113,22 @@ def harmonise(name: str, column: pd.Series, text: Collection[str], where: str) -
                 f"as the others are not ({some(sorted(set(odd)))})."
             ],
         )
-    return Harmonised(words, [])
+    return Harmonised(words, spellings(words, where))
+
+
+def spellings(words: pd.Series, where: str) -> list[str]:
+    """Say which values differ only in case, blanks or the form of their accents."""
+    groups: dict[str, list[str]] = {}
+    for word in sorted(set(words.dropna())):
+        plain = unicodedata.normalize("NFKC", " ".join(word.split())).casefold()
+        groups.setdefault(plain, []).append(word)
+    unlike = [" and ".join(map(shown, group)) for group in groups.values() if len(group) > 1]
+    if not unlike:
+        return []
+    return [
+        f"{where}: values that differ only in case, blanks or accents count as different: "
+        f"{'; '.join(unlike[:3])}{'; ...' if len(unlike) > 3 else ''}."
+    ]
 
 
 def missing_words(column: pd.Series) -> pd.Series:
@@ -109,9 +138,28 @@ def missing_words(column: pd.Series) -> pd.Series:
 
 
 def as_numbers(words: pd.Series) -> pd.Series:
-    """Return finite numbers, NaN for all other words: float64."""
-    numbers = pd.to_numeric(words, errors="coerce")
-    return numbers.where(np.isfinite(numbers)).astype("float64")
+    """Return finite numbers, to the last bit, and NaN for all other words: float64."""
+    return words.map(_as_number, na_action="ignore").astype("float64")
+
+
+def _as_number(word: str) -> float:
+    number = float(word) if _NUMBER.fullmatch(word) else math.nan
+    return number if math.isfinite(number) else math.nan
+
+
+def has_codes(words: pd.Series) -> bool:
+    """Tell columns of codes, which stay text: 007 among 010, or ids of more digits than a float."""
+    known = words.dropna()
+    digits = known[known.str.fullmatch(r"\d+")]
+    with_zeros = digits.str.fullmatch(r"0\d+")
+    return bool(with_zeros.any()) or bool((digits.map(int) > _LARGEST_WHOLE).any())
+
+
+def numbers_if_all(words: pd.Series) -> pd.Series:
+    """Return numbers if all known words are some, else the words."""
+    numbers = as_numbers(words)
+    all_are = numbers.notna().sum() == words.notna().sum() and not has_codes(words)
+    return numbers if all_are else words
 
 
 def _understood(words: pd.Series, known: pd.Series, where: str, expected: str) -> Harmonised:
@@ -124,6 +172,12 @@ def _understood(words: pd.Series, known: pd.Series, where: str, expected: str) -
         raise InputError(
             f"{where}: none of its {len(unknown)} values is understood ({examples}), expected "
             f"{expected}; translate them in the table, or leave the column out of clinical.columns"
+        )
+    if expected == SEX_WORDS and known.nunique() == 1:
+        raise InputError(
+            f"{where}: of {len(known.dropna()) + len(unknown)} values only those for "
+            f"{known.dropna().iloc[0]} are understood, and {len(unknown)} are not ({examples}): "
+            f"the words may be of another language; expected {expected}"
         )
     return Harmonised(
         known,
@@ -169,16 +223,23 @@ def _matching(
 
 
 def _are_days(numbers: pd.Series, words: pd.Series, where: str) -> bool:
-    """Tell whether ages are days: all beyond the oldest. InputError for a mixture."""
+    """Tell whether ages are days: all beyond the oldest, and of people when they become years.
+
+    Raises
+    ------
+    InputError
+        For anything else beyond 0 to `OLDEST`: a mixture, months, years of birth, dates.
+    """
     known = numbers.dropna()
     beyond = (known < 0) | (known > OLDEST)
     if not beyond.any():
         return False
-    if (known.abs() > OLDEST).all():
+    years = known.abs() / DAYS_PER_YEAR
+    if (known.abs() > OLDEST).all() and YOUNGEST_OLDEST <= years.max() <= OLDEST:
         return True
+    found = known.index[beyond]
     raise InputError(
         f"{where}: found {beyond.sum()} of {len(known)} ages outside of 0 to {OLDEST} years "
-        f"({some(sorted(set(words[known.index][beyond])))}) among others within "
-        f"({some(sorted(set(words[known.index][~beyond])), 3)}), expected years in all rows or "
-        "days in all; correct them, or leave their cells empty"
+        f"({some(sorted(set(words[found])))}), which are no days in all rows either (as days the "
+        f"oldest would be {years.max():.3g} years); write years, and leave unknown ones empty"
     )
