@@ -263,6 +263,16 @@ def test_codes_are_no_numbers(tmp_path, codes):
     assert list(obs["code"]) == codes.split()
 
 
+def test_codes_for_missing_numbers_are_told(tmp_path):
+    rows = [(f"s{i}", str(i / 10), str(i)) for i in range(20)]
+    rows[3] = ("s3", "-999", "3")
+    clinical = write(tmp_path, ("s", "psa", "n"), *rows)
+    columns = {"sample": "s", "psa": "psa", "n": "n"}
+    *_, caveats = describe_samples([f"s{i}" for i in range(20)], clinical, columns, "none")
+    assert len(caveats) == 1
+    assert "column psa: 1 values are -999, far from all others (0 to 1.9)" in caveats[0]
+
+
 def test_spellings_that_make_classes_of_their_own_are_told(tmp_path):
     words = ["Brca", "BRCA", "x  y", "x y", "caf\u00e9", "cafe\u0301"]
     clinical = write(tmp_path, ("s", "type"), *zip("abcdef", words, strict=True))

@@ -55,13 +55,23 @@ def test_every_column_is_listed_with_role_values_and_contrasts(tmp_path):
     )
     assert list(table.index) == ["patient", "cancer_type", "split", "age", "sex", "batch"]
     assert list(table["role"].fillna("")) == ["group", "label, strata", "", "", "", ""]
-    assert list(table["type"][1:]) == ["two values", "classes", "numbers", "two values", "carried"]
+    assert list(table["type"][1:]) == [
+        "two values",
+        "not asked",
+        "numbers",
+        "two values",
+        "carried",
+    ]
     assert list(table["known"]) == [40, 40, 40, 39, 30, 40]
     assert list(table["contrasts"]) == [0, 2, 0, 1, 1, 0]
     assert table.loc["sex", "values"] == "male (20), female (10)"
     assert table.loc["age", "values"] == "0 to 38"
     lines = caveats(table.reset_index())
-    assert len(lines) == 1 and "Nothing is asked of 1 columns" in lines[0] and "(batch)" in lines[0]
+    assert (
+        len(lines) == 1
+        and "Nothing is asked of columns of the clinical" in lines[0]
+        and "(1: batch)" in lines[0]
+    )
 
 
 STAGES = ["1.0", "III-A", "stage iii a", "Stage_III", "pStage III", "stage3", "Stage IIIA", "iv"]
@@ -76,9 +86,35 @@ def test_stages_are_read_in_all_usual_spellings(tmp_path):
     assert list(as_numbers(pd.Series(STAGES), order)) == [1, 3, 3, 3, 3, 3, 3, 4]
 
 
+def test_a_declared_column_of_which_nothing_is_asked_is_told(tmp_path):
+    table = run(tmp_path, response=["CR", "PD", "CR", "n.d."] * 10)
+    assert table.loc["response", "contrasts"] == 0
+    assert caveats(table.reset_index())[-1].startswith(
+        "Nothing is asked of response (CR (20), PD (10), n.d. (10)): only columns with two values"
+    )
+
+
+def test_gaps_in_labels_and_columns_that_are_mostly_missing_are_told(tmp_path):
+    table = run(
+        tmp_path, cancer_type=["A", "B", None, "A"] * 10, sex=["male", "female"] + [None] * 38
+    )
+    assert caveats(table.reset_index()) == [
+        "cancer_type: known of 30 of 40 samples only.",
+        "sex: known of 2 of 40 samples only.",
+    ]
+
+
+def test_contrasts_count_for_the_column_that_they_ask_for(tmp_path):
+    declared = {"any": {"covariate": "sample_type", "positive": ["Metastatic"]}}
+    types = ["Primary Tumor", "Solid Tissue Normal", "Metastatic", "Primary Tumor"] * 10
+    # any; metastatic; normal, and normal within the one label that has ten of them
+    assert run(tmp_path, declared, sample_type=types).loc["sample_type", "contrasts"] == 4
+
+
 def test_stages_that_are_not_understood_are_told(tmp_path):
     table = run(tmp_path, stage=["Stage I", "Stage II", "Stage X", "I/II NOS"] * 10)
     assert table.loc["stage", "not_understood"] == "20: I/II NOS, Stage X"
+    assert table.loc["stage", "known"] == 20
     assert caveats(table.reset_index()) == [
         "stage: 20 values are not understood and count as missing (I/II NOS, Stage X)."
     ]

@@ -64,6 +64,23 @@ def test_tables_as_other_programs_write_them_read_alike(tmp_path, text):
         np.testing.assert_array_equal(found.X.toarray(), expected.X.toarray())
 
 
+def test_what_is_no_table_of_calls_is_refused(tmp_path):
+    rng = np.random.default_rng(1)
+    samples = [f"s{i}" for i in range(20)]
+    copies = pd.DataFrame(rng.choice([0, 1, 2], (60, 20), p=[0.1, 0.2, 0.7]), columns=samples)
+    with pytest.raises(InputError, match="as numbers of copies are, of which 2 is normal"):
+        call(tmp_path, copies.to_csv(sep="\t"), "none")
+    raw = copies.sub(1).rename_axis("Gene Symbol")
+    raw.insert(0, "Locus ID", range(60))
+    with pytest.raises(InputError, match="found the column Locus ID among the samples"):
+        call(tmp_path, raw.to_csv(sep="\t"), "none")
+
+
+def test_genes_are_named_as_in_the_matrix(tmp_path):
+    gain, _ = call(tmp_path, SMALL.replace("MYC", "MYC|chr8"))
+    assert gain.genes == ["ABC1", "EGFR", "MYC"]
+
+
 FORMS = {
     -2: ["-2", "-2.0", "-2.000"],
     -1: ["-1", "-1.0"],

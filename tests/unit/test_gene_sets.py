@@ -45,6 +45,11 @@ def test_quotes_and_a_byte_order_mark_are_no_part_of_names(tmp_path):
     assert read_gmt(gmt(tmp_path, text)) == {"B": ("g1", "g2")}
 
 
+def test_weights_behind_genes_are_no_part_of_names(tmp_path):
+    text = "A\t\tTP53,1.0\tHLA-A,0.5\tB,C\n"
+    assert read_gmt(gmt(tmp_path, text)) == {"A": ("TP53", "HLA-A", "B,C")}
+
+
 def test_links_are_pairs_of_gene_and_set():
     assert link(SETS, GENES, 1, "f") == (["a", "b", "c"], [(1, 0), (2, 0), (2, 1), (3, 1), (3, 2)])
 

@@ -213,6 +213,7 @@ def test_a_column_that_describes_genes_is_no_sample(study, tmp_path):
 
 WRONG_FRAMES = {
     "an array": (lambda raw: raw.to_numpy(), "found ndarray, expected a pandas.DataFrame"),
+    "a path for a bundle": (None, "found str, expected what load_bundle"),
     "no rows": (lambda raw: raw.iloc[:0], "found no row"),
     "a gene twice": (
         lambda raw: raw.iloc[:, [0, *range(20)]],
@@ -232,8 +233,12 @@ WRONG_FRAMES = {
 
 @pytest.mark.parametrize(("change", "message"), WRONG_FRAMES.values(), ids=WRONG_FRAMES)
 def test_whatever_a_user_can_do_wrong_is_an_input_error(study, change, message):
+    model = study["known"]["model"]
     with pytest.raises(InputError, match=message):
-        encode_expression(load_bundle(study["known"]["model"]), change(study["raw"].T))
+        if change is None:
+            encode_expression(model, study["raw"].T)
+        else:
+            encode_expression(load_bundle(model), change(study["raw"].T))
 
 
 def test_numbers_as_objects_and_gaps_are_encoded(study):
@@ -241,6 +246,8 @@ def test_numbers_as_objects_and_gaps_are_encoded(study):
     raw = study["raw"].T
     expected = encode_expression(bundle, raw)
     pd.testing.assert_frame_equal(encode_expression(bundle, raw.astype(object)), expected)
+    with_ids = raw.set_axis([f"{name}|{i}" for i, name in enumerate(raw)], axis=1)
+    pd.testing.assert_frame_equal(encode_expression(bundle, with_ids), expected)
     gaps = raw.copy()
     gaps.iloc[0, 0] = np.nan
     filled = gaps.fillna(bundle.genes["mean"])

@@ -85,6 +85,11 @@ def test_small_tables_by_hand(combine):
     assert status.X.dtype == np.uint8
 
 
+def test_tables_of_other_names_of_genes_are_refused(combine):
+    with pytest.raises(InputError, match="no change of copy number would count"):
+        combine(TYPES.replace("MYC", "4609").replace("TP53", "7157").replace("NOTCH1", "4851"))
+
+
 def test_too_few_samples_in_common(combine):
     with pytest.raises(InputError, match=r"found 3 \(75.0%\).*at least 90%.*minimum_overlap"):
         combine(minimum_overlap=0.9)

@@ -162,7 +162,7 @@ def test_what_was_lost_of_the_tables_is_on_the_page(page):
     assert "<li>table.tsv: 3 cells are &lt;missing&gt;.</li>" in page
     assert "stage: 3 values are not understood and count as missing (Stage X, odd)." in page
     assert "mutation_burden: known of 100 of 240 samples only." in page
-    assert "Nothing is asked of 1 columns" in page and "(my_column)" in page
+    assert "Nothing is asked of columns of the clinical table" in page and "(1: my_column)" in page
     assert "sets.gmt: the matrix has 0.0 % of the genes of its sets" in page
 
 

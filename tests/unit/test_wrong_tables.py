@@ -6,8 +6,8 @@ import pytest
 
 from tybalt.data.matrix import read_features, read_notes, read_obs, read_values, read_var
 from tybalt.data.preprocess import preprocess_expression
+from tybalt.data.readers.sanity import is_annotation, name_caveats
 from tybalt.data.samples import read_samples
-from tybalt.data.sanity import is_annotation, name_caveats
 from tybalt.plan.errors import InputError
 
 N_SAMPLES, N_GENES = 60, 80

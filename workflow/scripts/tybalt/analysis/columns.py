@@ -1,6 +1,7 @@
 """What is known of every column of the samples, and how often it is asked for."""
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -52,9 +53,9 @@ def describe_columns(
         Contrasts that the config names: name -> {covariate, positive, within?}.
     columns
         Output table, a row for each column: its role, its type (numbers, ordered, two values,
-        classes, carried: not named in the config), for how many samples it is known and missing,
-        its most frequent values, how many are not understood (ordered classes), and in how many
-        contrasts it is asked for. The tables of mutations have a row too.
+        classes, not asked, carried: not named in the config), for how many samples it is known and
+        missing, its most frequent values, how many are not understood (ordered classes), and in how
+        many contrasts it is asked for. Tables of mutations have a row too.
 
     Raises
     ------
@@ -65,26 +66,35 @@ def describe_columns(
     known = read_samples(samples, roles)
     facts = read_known_columns(known_columns)
     drivers, burden = read_drivers(status, driver_genes), read_burden(mutation_burden)
-    asked = plan_contrasts(known, declared, facts, drivers, burden)
+    planned = plan_contrasts(known, declared, facts, drivers, burden)
+    columns_of = {name: each["covariate"] for name, each in declared.items()}
+    columns_of |= {each["name"]: each["column"] for each in facts.get("contrasts", [])}
+    asked = Counter(column_of(contrast, columns_of) for contrast in planned)
+    not_asked = {"split", "blocks", *facts.get("not_asked", [])}
     rows = [
-        describe_column(name, known.table[name], role_of(name, roles), facts, asked)
+        describe_column(name, known.table[name], role_of(name, roles), facts)
+        | {"contrasts": asked[name]}
+        | ({"type": "not asked"} if name in not_asked and not role_of(name, roles) else {})
         for name in known.table
     ]
     carried = known.carried if known.carried is not None else pd.DataFrame(index=known.index)
-    rows += [describe_column(name, carried[name], "", {}, []) | CARRIED for name in carried]
+    rows += [describe_column(name, carried[name], "", {}) | CARRIED for name in carried]
     for name, path, table in (
         ("mutation_burden", mutation_burden, burden),
         ("driver", status, drivers),
     ):
         if table is not None:
-            rows.append(describe_events(name, str(path), table.index, known, asked))
+            rows.append(
+                describe_events(name, str(path), table.index, known) | {"contrasts": asked[name]}
+            )
     table = pd.DataFrame(rows, columns=COLUMNS)
     for line in caveats(table):
         log.warning("%s", line)
     write_table(table, columns)
 
 
-CARRIED = {"type": "carried"}
+#: Of columns that the config does not name.
+CARRIED = {"type": "carried", "contrasts": 0}
 
 
 def role_of(column: str, roles: Mapping[str, Any]) -> str:
@@ -102,7 +112,6 @@ def describe_column(
     column: pd.Series,
     role: str,
     facts: Mapping[str, Any],
-    asked: Sequence[Contrast],
 ) -> dict[str, Any]:
     """Describe one column; see `describe_columns`."""
     known = column.dropna()
@@ -117,11 +126,10 @@ def describe_column(
         "column": name,
         "role": role,
         "type": kind if order is None else "ordered",
-        "known": len(known),
-        "missing": int(column.isna().sum()),
+        "known": len(known) - len(unknown),
+        "missing": int(column.isna().sum()) + len(unknown),
         "values": values_of(known),
         "not_understood": f"{len(unknown)}: {some(sorted(set(unknown)))}" if unknown else "",
-        "contrasts": sum(belongs(contrast, name) for contrast in asked),
     }
 
 
@@ -135,14 +143,13 @@ def values_of(known: pd.Series) -> str:
     return some([f"{value} ({n})" for value, n in counts.items()], _SHOWN_VALUES)
 
 
-def belongs(contrast: Contrast, column: str) -> bool:
-    """Tell whether a contrast that is asked without being named asks for this column."""
-    return contrast.name.partition(":")[0] == column
+def column_of(contrast: Contrast, columns: Mapping[str, str]) -> str:
+    """Return the column that a contrast asks for: as it is named, or the part before the colon."""
+    name = contrast.name if contrast.named else contrast.name.partition(":")[0]
+    return columns.get(name, name)
 
 
-def describe_events(
-    name: str, path: str, found: pd.Index, known: Samples, asked: Sequence[Contrast]
-) -> dict[str, Any]:
+def describe_events(name: str, path: str, found: pd.Index, known: Samples) -> dict[str, Any]:
     """Describe a table of other samples by those that it shares; InputError if there are none."""
     shared = known.index.intersection(found)
     if not len(shared):
@@ -154,36 +161,58 @@ def describe_events(
     return {
         "column": name,
         "role": "",
-        "type": "numbers" if name == "mutation_burden" else "two values",
+        "type": "numbers" if name == "mutation_burden" else "events",
         "known": len(shared),
         "missing": len(known.index) - len(shared),
         "values": "",
         "not_understood": "",
-        "contrasts": sum(belongs(contrast, name) for contrast in asked),
     }
 
 
 def caveats(table: pd.DataFrame) -> list[str]:
     """Say what of the table of columns a reader should know, a sentence each."""
+    table = table.assign(
+        role=table["role"].fillna(""),
+        values=table["values"].fillna(""),
+        not_understood=table["not_understood"].fillna(""),
+    )
+    rows = table.to_dict("records")
     lines = [
         f"{row['column']}: {words} values are not understood and count as missing ({examples})."
-        for row in table.to_dict("records")
-        if isinstance(row["not_understood"], str) and row["not_understood"]
+        for row in rows
+        if row["not_understood"]
         for words, _, examples in [row["not_understood"].partition(": ")]
     ]
-    n_samples = table["known"] + table["missing"]
-    events = table[table["column"].isin(["mutation_burden", "driver"])]
     lines += [
         f"{row['column']}: known of {row['known']} of {row['known'] + row['missing']} samples only."
-        for row in events.to_dict("records")
-        if row["known"] < row["missing"]
+        for row in rows
+        if is_worth_telling(row)
     ]
+    unasked = table[
+        (table["contrasts"] == 0) & (table["role"] == "") & table["type"].isin(ASKED_TYPES)
+    ]
+    if len(unasked):
+        what = [f"{row['column']} ({row['values']})" for row in unasked.to_dict("records")]
+        lines.append(
+            f"Nothing is asked of {', '.join(what)}: only columns with two values or with numbers "
+            "are, unless `contrasts` names them."
+        )
     carried = list(table["column"][table["type"] == CARRIED["type"]])
     if carried:
         lines.append(
-            f"Nothing is asked of {len(carried)} columns of the clinical table that the config "
-            f"does not name ({some(carried)}): they stand in samples.tsv; name them under "
+            f"Nothing is asked of columns of the clinical table that the config does not name "
+            f"({len(carried)}: {some(carried)}): they stand in samples.tsv; name them under "
             "clinical.columns to have them tested."
         )
-    empty = list(table["column"][(table["known"] == 0) & (n_samples > 0) & (table["role"] != "")])
-    return lines + [f"{name}: it plays a role and has no value." for name in empty]
+    return lines
+
+
+#: Types of declared columns; the split and tables of events are none.
+ASKED_TYPES = ("numbers", "two values", "classes", "ordered")
+
+
+def is_worth_telling(row: Mapping[str, Any]) -> bool:
+    """Tell columns that play a role and have gaps, and others that are mostly missing."""
+    if row["type"] == CARRIED["type"] or not row["missing"]:
+        return False
+    return row["role"] != "" or row["missing"] > row["known"]

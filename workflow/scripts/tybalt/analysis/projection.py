@@ -6,7 +6,8 @@ A code can be had from `model.zip` alone::
     from tybalt.analysis.projection import encode_expression
     codes = encode_expression(load_bundle("model.zip"), expression)  # DataFrame, samples x genes
 
-Values are those of the training data before scaling, log2(x + 1) for TCGA. `project_samples` also
+Values are those of the training data before scaling, log2(x + 1) for TCGA and wherever
+``bundle.notes["transform"]`` says log2. `project_samples` also
 places the samples in the embedding and says how far they can be trusted. A block of the model that
 the new samples lack altogether counts as so many missing genes.
 """
@@ -20,11 +21,12 @@ import pandas as pd
 
 from tybalt.analysis.classification import asked_labels, logistic_regression
 from tybalt.analysis.embedding import PERPLEXITY
-from tybalt.data.features import clean_name, is_gene, mean_of_rows
+from tybalt.data.features import is_gene, mean_of_rows
 from tybalt.data.preprocess import Source, join_rows
 from tybalt.data.readers.raw_matrix import read_header, stream_blocks
+from tybalt.data.readers.sanity import refuse_annotations
+from tybalt.data.readers.text_lines import clean_name
 from tybalt.data.samples import read_samples
-from tybalt.data.sanity import refuse_annotations
 from tybalt.data.tables.clinical import read_sample_ids
 from tybalt.jobs.files import read_table, write_json, write_table
 from tybalt.plan.errors import InputError, shown, some
@@ -202,6 +204,10 @@ def encode_expression(bundle: Bundle, expression: pd.DataFrame) -> pd.DataFrame:
         For anything but a table of numbers with names, each name once; if fewer than `LEAST_GENES`
         of the genes of a block are there, but some, or none at all; if values are on another scale.
     """
+    if not isinstance(bundle, Bundle):
+        raise InputError(
+            f"bundle: found {type(bundle).__name__}, expected what load_bundle(path) gives"
+        )
     expression = as_table(expression, bundle.genes)
     for block in check_genes(expression.columns, bundle.genes, "expression"):
         wanted = bundle.genes[bundle.genes["block"] == block]
@@ -229,7 +235,9 @@ def as_table(expression: Any, genes: pd.DataFrame) -> pd.DataFrame:
         )
     if not len(expression):
         raise InputError("expression: found no row, expected one for each sample")
-    named = expression.set_axis(expression.columns.map(str), axis=1)
+    names = expression.columns.map(str)
+    names = names.where(names.isin(genes.index), names.map(clean_name))  # SYMBOL|id
+    named = expression.set_axis(names, axis=1)
     for what, names in (("genes", named.columns), ("samples", named.index)):
         doubled = names[names.duplicated()]
         if len(doubled):
@@ -239,12 +247,13 @@ def as_table(expression: Any, genes: pd.DataFrame) -> pd.DataFrame:
             )
     found = named[named.columns.intersection(genes.index, sort=False)]
     try:
-        numbers = found.astype("float64")
+        numbers = found.astype("float64").dropna(axis=1, how="all")
     except (TypeError, ValueError) as error:
         raise InputError(
             f"expression: found values that are no numbers ({shown(error)}), expected numbers, or "
             "NaN where one is missing"
         ) from None
+    numbers = numbers.dropna(axis=1, how="all")  # a gene without any value is missing
     empty = numbers.index[numbers.isna().all(axis=1)]
     if len(empty) and numbers.shape[1]:
         raise InputError(

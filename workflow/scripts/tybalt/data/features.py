@@ -9,7 +9,8 @@ import numpy as np
 
 from tybalt.data.readers.best_rows import BestRows
 from tybalt.data.readers.raw_matrix import Block, read_row_names, stream_blocks
-from tybalt.data.sanity import is_summary_row, name_caveats
+from tybalt.data.readers.sanity import is_summary_row, name_caveats
+from tybalt.data.readers.text_lines import clean_name
 from tybalt.plan.errors import InputError, some
 
 LOG = logging.getLogger(__name__)
@@ -69,11 +70,6 @@ class Row(NamedTuple):
     gene: str
     statistic: float
     values: np.ndarray
-
-
-def clean_name(row_name: str) -> str:
-    """Return the gene symbol: the row name up to the first ``|``."""
-    return row_name.partition("|")[0]
 
 
 def is_gene(name: str) -> bool:
@@ -274,7 +270,7 @@ def _count_steps(read: Counter, rows_seen: Counter, duplicates: str) -> dict[str
         "missing_cells": read["missing_cells"],
     }
     LOG.info("genes: %d rows", counts["rows"])
-    LOG.info("genes: %d rows after those named '?' are dropped", counts["named_rows"])
+    LOG.info("genes: %d rows after those without a gene are dropped", counts["named_rows"])
     LOG.info(
         "genes: %d after doubled ones are resolved (%s): %s%s",
         counts["genes"],

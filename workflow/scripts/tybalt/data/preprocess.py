@@ -17,14 +17,14 @@ from tybalt.data.known_columns import check_ordered, read_known_columns
 from tybalt.data.matrix import write_matrix
 from tybalt.data.readers.best_rows import BestRows
 from tybalt.data.readers.raw_matrix import TRANSFORMS, read_header, read_row_names
-from tybalt.data.samples import check_contrasts, check_roles, write_samples
-from tybalt.data.sanity import (
+from tybalt.data.readers.sanity import (
     constant_samples,
     copies_of,
     refuse_annotations,
     refuse_other_scales,
     scale_caveats,
 )
+from tybalt.data.samples import check_contrasts, check_roles, write_samples
 from tybalt.data.scaling import SCALERS, fit_scaler, gene_statistics, is_constant, scale
 from tybalt.data.split import split_samples
 from tybalt.data.tables.clinical import (
@@ -162,7 +162,7 @@ def preprocess_expression(
         sources, clinical, settings, seed, contrasts_to_check, known_columns, threads
     )
     if copies := copies_of(prepared.X, prepared.obs.index, prepared.is_described):
-        told = copy_caveat(copies, prepared.obs)
+        told = copy_caveat(copies, prepared.obs, settings["roles"]["group"])
         sources = [source.without(set(copies)) for source in sources]
         prepared = prepare(
             sources, clinical, settings, seed, contrasts_to_check, known_columns, threads
@@ -175,11 +175,11 @@ def preprocess_expression(
     write_samples(prepared.obs.join(prepared.carried), samples)
 
 
-def copy_caveat(copies: Mapping[str, str], obs: pd.DataFrame) -> str:
+def copy_caveat(copies: Mapping[str, str], obs: pd.DataFrame, group: str) -> str:
     """Say which samples repeat others, and where their labels contradict each other."""
     pairs = some([f"{copy} of {original}" for copy, original in copies.items()], 3)
     said = f"{len(copies)} samples have the values of another one and were left out: {pairs}."
-    columns = obs.columns.difference(["patient", "split", "blocks"])
+    columns = obs.columns.difference([group, "split", "blocks"])
     ours, theirs = obs.loc[list(copies), columns], obs.loc[list(copies.values()), columns]
     differ = ours.notna().to_numpy() & theirs.notna().to_numpy()
     differ &= ours.astype(str).to_numpy() != theirs.astype(str).to_numpy()
@@ -559,11 +559,11 @@ def read_block(
 
 def check_varied(source: Source, var: pd.DataFrame) -> None:
     """Refuse chosen features of which not one varies: there is nothing to learn."""
-    if (var["maximum"] == var["minimum"]).all():
+    if is_constant(var[["minimum", "maximum"]].to_numpy()).all():
         raise InputError(
-            f"{source.path}: each of the {len(var)} chosen features has the same value in all "
-            f"samples that rank them ({some([f'{value:g}' for value in var['minimum']], 3)}), so "
-            "there is nothing to learn; give measured values"
+            f"{source.path}: each of the {len(var)} chosen features has (nearly) the same value in "
+            f"all samples that rank them ({some([f'{value:g}' for value in var['minimum']], 3)}), "
+            "so there is nothing to learn; give measured values"
         )
 
 

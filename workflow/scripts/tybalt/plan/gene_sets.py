@@ -5,6 +5,7 @@ tabs: name, description (may be empty), genes.
 """
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,9 @@ WORKFLOW = Path(__file__).resolve().parents[4]
 #: Below this share of genes that the matrix has, a file must speak of other names or species: of
 #: all human genes, the 5,000 of a study are a quarter.
 SMALLEST_SHARE = 0.05
+
+#: What Enrichr writes behind genes of sets with weights: ``TP53,1.0``.
+_WEIGHT = re.compile(r",[0-9.]+(e-?[0-9]+)?$", re.IGNORECASE)
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +89,7 @@ def parse_line(line: str, where: str) -> tuple[str, tuple[str, ...]]:
         )
     if not name:
         raise InputError(f"{where}: the name of the set is empty")
-    genes = rest[1:]
+    genes = [_WEIGHT.sub("", gene) for gene in rest[1:]]
     if "" in genes:
         raise InputError(f"{where}: gene {genes.index('') + 1} of the set {shown(name)} is empty")
     return name, tuple(dict.fromkeys(genes))

@@ -85,6 +85,8 @@ def _problem_of_name(path: str) -> str | None:
         return "write the path of one"
     if not path.isprintable():
         return "its path has characters that cannot be printed: rename it"
+    if path.startswith("~"):
+        return "nobody puts your home in the place of ~ here: write its path"
     if set("{}") & set(path):
         return "Snakemake takes braces for wildcards: rename it"
     return None

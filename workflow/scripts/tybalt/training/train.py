@@ -190,13 +190,16 @@ def train_model(
         values = trained.model.encode(trained.rows.X)
         codes = pd.DataFrame(values, trained.samples, feature_names(values.shape[1]))
     columns = ["block", "offset", "scale", "minimum", "maximum", "mean"]
+    notes = read_notes(matrix)
+    transform = {"transform": notes["transform"]} if "transform" in notes else {}
     bundle = Bundle(
         module=training["module"],
         model=trained.model,
         genes=read_var(matrix, training["blocks"])[columns],
         codes=codes,
         notes={
-            "scaling": read_notes(matrix)["scaling"],
+            "scaling": notes["scaling"],
+            **transform,
             "seed": winner["seed"],
             "objective": training["objective"],
             "best_epoch": result.best_epoch,

@@ -245,3 +245,8 @@ def read_name(cell: bytes, where: str) -> str:
             f"{where}: found a control character in {shown(text)}, expected plain text; take it out"
         )
     return text
+
+
+def clean_name(row_name: str) -> str:
+    """Return the gene symbol: the row name up to the first ``|``."""
+    return row_name.partition("|")[0]

@@ -11,7 +11,8 @@ from array import array
 import numpy as np
 
 from tybalt.data.readers.raw_files import open_raw
-from tybalt.data.readers.text_lines import TAB, read_head, read_name, read_rows
+from tybalt.data.readers.sanity import refuse_annotations
+from tybalt.data.readers.text_lines import TAB, clean_name, read_head, read_name, read_rows
 from tybalt.data.tables.clinical import read_sample_ids
 from tybalt.data.tables.events import make_events, write_events
 from tybalt.plan.errors import InputError, shown
@@ -19,6 +20,11 @@ from tybalt.plan.errors import InputError, shown
 log = logging.getLogger(__name__)
 
 _CALLS = (-2, -1, 0, 1, 2)
+
+#: High gains are rare: a larger share of 2 without any -2 are numbers of copies, not calls. Of few
+#: calls nothing is concluded.
+MANY_GAINS, FEW_CALLS = 0.3, 1000
+
 _TWO, _MINUS = b"2-"
 
 
@@ -38,11 +44,13 @@ def call_copy_number(table: str, barcodes: str, gain: str, loss: str) -> None:
     Raises
     ------
     InputError
-        For doubled samples, a ragged row, or a value other than the integers -2 to 2.
+        For doubled samples, annotations among them, a ragged row, a value other than the integers
+        -2 to 2, or numbers of copies.
     """
     genes: dict[str, int] = {}
     gains, losses = (array("i"), array("i")), (array("i"), array("i"))
     head = read_head(table)
+    refuse_annotations(head.names, table)
     samples = read_sample_ids(head.names, barcodes, table)
     n_rows = 0
     with open_raw(table) as file:
@@ -50,11 +58,18 @@ def call_copy_number(table: str, barcodes: str, gain: str, loss: str) -> None:
             name, _, row = line.partition(TAB)
             where = f"{table}, line {number:,}"
             found = _read_row(row, samples, where)
-            gene = genes.setdefault(read_name(name, where), len(genes))
+            gene = genes.setdefault(clean_name(read_name(name, where)), len(genes))
             n_rows += 1
             for (sample_of_event, gene_of_event), hits in zip((gains, losses), found, strict=True):
                 sample_of_event.frombytes(hits.astype(np.intc).tobytes())
                 gene_of_event.frombytes(np.full(len(hits), gene, np.intc).tobytes())
+    n_cells = n_rows * len(samples)
+    if n_cells > FEW_CALLS and not losses[0] and len(gains[0]) > MANY_GAINS * n_cells:
+        raise InputError(
+            f"{table}: {len(gains[0]) / n_cells:.0%} of the calls are 2 and none is -2, as numbers "
+            "of copies are, of which 2 is normal; expected -2 (deep loss) to 2 (high gain), 0 for "
+            "normal (all_thresholded.by_genes of GISTIC)"
+        )
     if n_rows == 0:
         raise InputError(f"{table}: found a header and no row, expected one row per gene")
     write_events(make_events(*gains, samples, list(genes)), gain)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from tybalt.data.readers.sanity import MISSING_CODES
 from tybalt.plan.errors import InputError, shown, some
 
 #: Columns that stay text even if their values look like numbers.
@@ -103,7 +104,8 @@ def harmonise(name: str, column: pd.Series, text: Collection[str], where: str) -
     numbers = as_numbers(words)
     share = numbers.notna().sum() / max(words.notna().sum(), 1)
     if share >= MOSTLY_NUMBERS and not has_codes(words):
-        return _understood(words, numbers, where, "numbers")
+        values, caveats = _understood(words, numbers, where, "numbers")
+        return Harmonised(values, [*caveats, *far_codes(values, where)])
     if share > 0.5 and not has_codes(words):
         odd = words[words.notna() & numbers.isna()]
         return Harmonised(
@@ -114,6 +116,22 @@ def harmonise(name: str, column: pd.Series, text: Collection[str], where: str) -
             ],
         )
     return Harmonised(words, spellings(words, where))
+
+
+def far_codes(numbers: pd.Series, where: str) -> list[str]:
+    """Say that an extreme value may be a code for a missing one: -9, 999, far from all others."""
+    lines = []
+    for code in (numbers.min(), numbers.max()):
+        others = numbers[numbers.notna() & (numbers != code)]
+        if code in MISSING_CODES and len(others) > 1:
+            distance = (others - code).abs().min()
+            if distance > np.ptp(others):
+                lines.append(
+                    f"{where}: {(numbers == code).sum()} values are {code:g}, far from all others "
+                    f"({others.min():g} to {others.max():g}): if that says that they are missing, "
+                    "empty these cells."
+                )
+    return lines
 
 
 def spellings(words: pd.Series, where: str) -> list[str]:

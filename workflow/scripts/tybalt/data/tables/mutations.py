@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 import numpy as np
 import pandas as pd
 
-from tybalt.data.readers.text_lines import read_cells, read_name
+from tybalt.data.readers.text_lines import clean_name, read_cells, read_name
 from tybalt.data.tables.clinical import SAMPLE_LENGTH
 from tybalt.data.tables.events import make_events, write_events
 from tybalt.jobs.files import write_table
@@ -92,7 +92,7 @@ def _read_rows(path: str, barcodes: str) -> Iterator[tuple[str, str, bytes]]:
         sample = names[cells[i_sample]]
         if not sample:
             raise InputError(f"{where}: found no sample id, expected one in each row")
-        yield sample[:length], names[cells[i_gene]], cells[i_effect].strip(b'" ')
+        yield sample[:length], clean_name(names[cells[i_gene]]), cells[i_effect].strip(b'" ')
 
 
 def _positions(path: str, line: int, columns: list[str]) -> list[int]:

@@ -13,7 +13,7 @@ import scipy.sparse
 from tybalt.data.readers.text_lines import read_cells, read_name
 from tybalt.data.tables.events import Events, read_events, write_events
 from tybalt.data.tables.overlap import shared_samples
-from tybalt.plan.errors import InputError, shown, suggest
+from tybalt.plan.errors import InputError, shown, some, suggest
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,13 @@ def combine_status(
     mutated, gained, lost = read_events(mutations), read_events(gain), read_events(loss)
     samples = shared_samples(mutated.samples, gained.samples, (mutations, gain), minimum_overlap)
     oncogenes, suppressors = _read_gene_types(genetypes)
+    if not (oncogenes | suppressors) & set(gained.genes):
+        raise InputError(
+            f"{genetypes}: none of its {len(oncogenes | suppressors)} oncogenes and tumour "
+            f"suppressors ({some(sorted(oncogenes | suppressors), 3)}) is in the table of copy "
+            f"numbers ({some(gained.genes, 3)}), so that no change of copy number would count; "
+            "give tables with the same names of genes"
+        )
     hit = (
         _rows(mutated, samples)
         + _copy_events(gained, oncogenes - set(left_out), samples, mutated.genes)

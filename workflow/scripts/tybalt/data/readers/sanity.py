@@ -15,9 +15,9 @@ accession band biotype chr chrom chromosome class cytoband description effective
 ensembl ensemblgeneid
 ensemblid entrez entrezgene entrezgeneid entrezid exon exoncount exonlength gc gccontent
 geneassignment genebiotype genedescription geneend geneid genelength genename genestart genesymbol
-genetype hgncid hgncsymbol hugosymbol index length locus locuslink locustag mediantxlength probe
-probeid probeset probesetid refseq refseqid start strand symbol txlength uniprot uniprotid unigene
-width
+genetype hgncid hgncsymbol hugosymbol index length locus locusid locuslink locustag
+mediantxlength probe probeid probeset probesetid refseq refseqid start strand symbol txlength
+uniprot uniprotid unigene width
 """
 
 #: Names, in lower case without separators, of columns that annotate genes and measure nothing.
@@ -26,6 +26,9 @@ ANNOTATIONS = frozenset(_ANNOTATIONS.split())
 #: A sample whose typical value is this many times the largest value of most others is none, or has
 #: other units.
 DWARFS = 3
+
+#: Numbers that many tables write for values that are missing.
+MISSING_CODES = (-9, -99, -999, -9999, 999, 9999, 99999)
 
 #: No logarithm of a measurement to the base of 2 is larger: 2^64 is beyond any count.
 LARGEST_LOGARITHM = 64
@@ -169,6 +172,11 @@ def scale_caveats(largest: float, smallest: float, transform: str, path: str) ->
             f"{path}: its values reach {largest:,.0f}, so they are no logarithms: a few large "
             "values rule the choice of genes, scales and losses; set transform: log2, which takes "
             "log2(x + 1)."
+        ]
+    if smallest in MISSING_CODES:
+        return [
+            f"{path}: its smallest value is exactly {smallest:g}, as codes for missing values are: "
+            "if it is one, empty these cells."
         ]
     if transform == "log2" and largest < np.log2(LARGEST_LOGARITHM + 1):
         return [
