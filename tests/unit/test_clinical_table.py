@@ -60,6 +60,15 @@ def test_sample_type_is_that_of_the_barcode(tmp_path):
     assert list(table["sex"]) == ["female"] * 3 + ["male"]
 
 
+def test_rows_that_make_no_sense_end_no_run(tmp_path):
+    """They may be of samples that the matrix has not; of the others they were refused before."""
+    columns = {"sample": "s", "age": "age", "sex": "sex"}
+    (tmp_path / "t.tsv").write_text("s\tage\tsex\na\t50\t1\nx\t-1\t2\n")
+    out = tmp_path / "clinical.tsv"
+    tabulate_clinical(str(tmp_path / "t.tsv"), columns, "none", {"group": "patient"}, str(out))
+    assert out.read_text() == "sample\tage\tsex\na\t50\t1\nx\t-1\t2\n"
+
+
 def test_own_table_is_taken_at_its_word(tmp_path):
     table = tabulate(tmp_path, barcodes="none")
     assert table["sample"][0] == "TCGA-ZZ-0001-01A-11"

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tybalt.data.readers.text_lines import read_cells, read_name
-from tybalt.data.tables.harmonise import harmonise, missing_words
+from tybalt.data.tables.harmonise import Harmonised, harmonise, harmonise_or_tell, missing_words
 from tybalt.data.tables.overlap import explain_ids
 from tybalt.plan.errors import InputError, shown, some, suggest
 
@@ -261,13 +261,19 @@ def read_clinical(
     Returns
     -------
     Described
-        A row for each row of the table.
+        A row for each row of the table, also of samples that nobody has: where a column makes no
+        sense, it stays as it is. `describe_samples` refuses it for the samples that count.
     """
-    return _harmonise_all(_read_text(path, columns, carry), columns, text, path)
+    raw = _read_text(path, columns, carry)
+    return _harmonise_all(raw, columns, text, path, harmonise_or_tell)
 
 
 def _harmonise_all(
-    raw: pd.DataFrame, columns: Mapping[str, str], text: Collection[str], path: str
+    raw: pd.DataFrame,
+    columns: Mapping[str, str],
+    text: Collection[str],
+    path: str,
+    harmonise: Callable[..., Harmonised] = harmonise,
 ) -> Described:
     """Harmonise the named columns of a table of texts; the others are carried."""
     harmonised = {

@@ -118,6 +118,16 @@ def harmonise(name: str, column: pd.Series, text: Collection[str], where: str) -
     return Harmonised(words, spellings(words, where))
 
 
+def harmonise_or_tell(
+    name: str, column: pd.Series, text: Collection[str], where: str
+) -> Harmonised:
+    """Harmonise a column as `harmonise`, but keep its words, and say why, where that refuses it."""
+    try:
+        return harmonise(name, column, text, where)
+    except InputError as error:
+        return Harmonised(missing_words(column), [f"{error}."])
+
+
 def far_codes(numbers: pd.Series, where: str) -> list[str]:
     """Say that an extreme value may be a code for a missing one: -9, 999, far from all others."""
     lines = []
