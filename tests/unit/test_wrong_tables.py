@@ -108,6 +108,16 @@ def test_a_sample_without_any_signal_is_told(tmp_path):
     assert "1 samples have one and the same value" in caveats_of(run(tmp_path, values))[0]
 
 
+def test_samples_in_other_units_are_told(tmp_path):
+    values = values_of()
+    values[SAMPLES[:5]] /= 10
+    told = caveats_of(run(tmp_path, values))
+    assert len(told) == 1 and "5 samples have much smaller values than most (S000" in told[0]
+    counts = (2 ** values_of()).round()
+    counts["S003"] = values_of()["S003"]
+    assert "1 samples have much smaller" in caveats_of(run(tmp_path, counts, transform="log2"))[0]
+
+
 def test_events_and_copy_numbers_are_what_they_are(tmp_path):
     """Samples without an event, alike ones and those of many events are no mistakes."""
     rng = np.random.default_rng(3)

@@ -23,6 +23,7 @@ from tybalt.data.readers.sanity import (
     refuse_annotations,
     refuse_other_scales,
     scale_caveats,
+    small_samples,
 )
 from tybalt.data.samples import check_contrasts, check_roles, write_samples
 from tybalt.data.scaling import SCALERS, fit_scaler, gene_statistics, is_constant, scale
@@ -549,6 +550,7 @@ def read_block(
     caveats = [
         *caveats,
         *constant_samples(*looked_at),
+        *small_samples(*looked_at),
         *missing_caveats(source, counts["missing_cells"], observed, keep_missing),
         *scale_caveats(var["maximum"].max(), var["minimum"].min(), block["transform"], source.path),
     ]

@@ -30,6 +30,9 @@ DWARFS = 3
 #: Numbers that many tables write for values that are missing.
 MISSING_CODES = (-9, -99, -999, -9999, 999, 9999, 99999)
 
+#: Samples that are smaller than most by this factor, of logarithms and of others, are told.
+SMALL, SMALL_IN_COUNTS = 3, 20
+
 #: No logarithm of a measurement to the base of 2 is larger: 2^64 is beyond any count.
 LARGEST_LOGARITHM = 64
 
@@ -132,6 +135,32 @@ def constant_samples(values: np.ndarray, samples: Sequence[str], path: str) -> l
     return [
         f"{path}: {len(found)} samples have one and the same value in the most variable features "
         f"({some(found)}), as failed measurements do; take them out if they are."
+    ]
+
+
+def small_samples(values: np.ndarray, samples: Sequence[str], path: str) -> list[str]:
+    """Say which samples have much smaller values than most, as other units or ranks give them.
+
+    Parameters
+    ----------
+    values, samples
+        As of `refuse_other_scales`. Of values below 0, as log ratios are, nothing is concluded: some
+        samples depart less from the usual than others.
+    """
+    if len(values) < FEW_FEATURES or not len(samples) or np.nanmin(values) < 0:
+        return []
+    sizes = np.quantile(np.abs(np.where(np.isnan(values), 0, values)), 0.9, axis=0)
+    usual = np.quantile(sizes, 0.75)
+    # Sizes of libraries differ by more than levels of logarithms.
+    factor = SMALL if usual <= LARGEST_LOGARITHM else SMALL_IN_COUNTS
+    found = np.flatnonzero((sizes > 0) & (sizes < usual / factor))
+    if not len(found) or not is_measured(values[:, np.argmax(sizes)]):
+        return []
+    return [
+        f"{path}: {len(found)} samples have much smaller values than most "
+        f"({some([samples[i] for i in found])}; nine tenths of their values are below "
+        f"{sizes[found[0]]:.3g}, of most samples below {usual:.3g}), as other units, ranks or "
+        "failed measurements give them; bring them to the scale of the others, or take them out."
     ]
 
 
