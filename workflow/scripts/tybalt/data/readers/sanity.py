@@ -144,8 +144,8 @@ def small_samples(values: np.ndarray, samples: Sequence[str], path: str) -> list
     Parameters
     ----------
     values, samples
-        As of `refuse_other_scales`. Of values below 0, as log ratios are, nothing is concluded: some
-        samples depart less from the usual than others.
+        As of `refuse_other_scales`. Of values below 0, as log ratios are, nothing is concluded:
+        some samples depart less from the usual than others.
     """
     if len(values) < FEW_FEATURES or not len(samples) or np.nanmin(values) < 0:
         return []
