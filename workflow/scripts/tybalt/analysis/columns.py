@@ -71,6 +71,8 @@ def describe_columns(
     columns_of |= {each["name"]: each["column"] for each in facts.get("contrasts", [])}
     asked = Counter(column_of(contrast, columns_of) for contrast in planned)
     not_asked = {"split", "blocks", *facts.get("not_asked", [])}
+    # Of these every value is asked, unless they divide the samples as labels do.
+    not_asked |= {name for name in facts.get("one_against_rest", []) if not asked[name]}
     rows = [
         describe_column(name, known.table[name], role_of(name, roles), facts)
         | {"contrasts": asked[name]}
