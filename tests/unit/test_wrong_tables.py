@@ -13,6 +13,7 @@ from tybalt.plan.errors import InputError
 N_SAMPLES, N_GENES = 60, 80
 SAMPLES = [f"S{i:03}" for i in range(N_SAMPLES)]
 GENES = [f"GENE{i}" for i in range(N_GENES)]
+ROLES = {"group": "patient", "label": "cancer_type", "strata": ["cancer_type"]}
 
 
 def values_of(seed=0):
@@ -43,10 +44,11 @@ def run(folder, values, clinical=None, barcodes="none", rows=None, **changes):
         "rows": "all",
         "split": {"method": "stratified", "validation": 0.2, "test": 0.2},
         "clinical": {
-            "columns": {"sample": "id", "cancer_type": "type"}, "barcodes": barcodes, "carry": True,
+            "columns": changes.pop("columns", {"sample": "id", "cancer_type": "type"}),
+            "barcodes": barcodes, "carry": True,
         },
         "minimum_overlap": 0.5,
-        "roles": {"group": "patient", "label": "cancer_type", "strata": ["cancer_type"]},
+        "roles": changes.pop("roles", ROLES),
     }  # fmt: skip
     matrix = str(folder / "matrix.h5ad")
     preprocess_expression(
@@ -116,6 +118,21 @@ def test_samples_in_other_units_are_told(tmp_path):
     counts = (2 ** values_of()).round()
     counts["S003"] = values_of()["S003"]
     assert "1 samples have much smaller" in caveats_of(run(tmp_path, counts, transform="log2"))[0]
+
+
+def test_a_part_that_is_transposed_is_told(tmp_path):
+    values = values_of().rename(index={"GENE5": "S001", "GENE6": "S002", "GENE7": "S003"})
+    told = caveats_of(run(tmp_path, values))
+    assert len(told) == 1 and "3 rows are called as samples are (S001, S002, S003)" in told[0]
+
+
+def test_a_split_that_groups_upset_is_told(tmp_path):
+    """One donor with three quarters of the samples cannot be held out."""
+    clinical = clinical_of().assign(donor=["D"] * 45 + [f"d{i}" for i in range(15)])
+    roles = {"group": "donor", "label": "cancer_type", "strata": []}
+    columns = {"sample": "id", "cancer_type": "type", "donor": "donor"}
+    told = caveats_of(run(tmp_path, values_of(), clinical, roles=roles, columns=columns))
+    assert any("The test part has" in line and "split.test asks for 20.0%" in line for line in told)
 
 
 def test_events_and_copy_numbers_are_what_they_are(tmp_path):

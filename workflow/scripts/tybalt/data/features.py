@@ -129,7 +129,7 @@ def select_genes(
 
     def stream(rows_of: Mapping[str, int]) -> tuple[Selection, int]:
         blocks = stream_blocks(path, header, statistic, threads, keep_missing, transform)
-        return _stream(blocks, len(header), count, statistic, duplicates, rows_of, path)
+        return _stream(blocks, header, count, statistic, duplicates, rows_of, path)
 
     found, n_removed = stream(_rows_of_doubled_genes(path) if duplicates == "mean" else {})
     if n_removed > _SPARE_ROWS:
@@ -154,7 +154,7 @@ def _rows_of_doubled_genes(path: str) -> dict[str, int]:
 
 def _stream(
     blocks: Iterable[tuple[Block, np.ndarray]],
-    n_samples: int,
+    header: list[str],
     count: int,
     statistic: RowStatistic,
     duplicates: str,
@@ -180,7 +180,7 @@ def _stream(
         rows = _average_doubled(rows, rows_of, statistic)
     elif duplicates == "drop":
         rows = (row for row in rows if row.gene not in rows_of)
-    best = BestRows(count + _SPARE_ROWS, n_samples)
+    best = BestRows(count + _SPARE_ROWS, len(header))
     n_removed = _keep_best(rows, best, drop_doubled=duplicates == "drop")
     not_known = [name for name in _NOT_KNOWN if rows_seen[name] > 1]
     for name in not_known:
@@ -188,6 +188,12 @@ def _stream(
         del rows_seen[name]
     counts = _count_steps(read, rows_seen, duplicates)
     caveats = name_caveats(rows_seen, path)
+    samples = [name for name in header if name in rows_seen and not name.isdigit()]
+    if len(samples) > 1:
+        caveats.append(
+            f"{path}: {len(samples)} rows are called as samples are ({some(samples)}): a part of "
+            "the table may be transposed."
+        )
     if read["summary_rows"]:
         caveats.append(
             f"{path}: {read['summary_rows']} rows that sum up reads outside of genes (as HTSeq and "

@@ -268,7 +268,7 @@ def prepare(
         notes["transform"] = transforms
     observed = join_masks(read)
     caveats = [*described.caveats, *(line for each in read for line in each.caveats)]
-    caveats += id_caveats(sources)
+    caveats += [*id_caveats(sources), *split_caveats(obs["split"], split)]
     return Prepared(X, obs, var, notes, observed, described.carried, described.has_row, caveats)
 
 
@@ -387,6 +387,17 @@ def id_caveats(sources: Sequence[Source]) -> list[str]:
                     f"{len(alone)} samples of {first.block} are not in {second.block}{reason}."
                 )
     return lines
+
+
+def split_caveats(parts: pd.Series, split: Mapping[str, Any]) -> list[str]:
+    """Say which parts are less than half as large as they were to be, as large groups make them."""
+    shares = {name: (parts == name).mean() for name in ("validation", "test") if split.get(name)}
+    return [
+        f"The {name} part has {share:.1%} of the samples, and split.{name} asks for "
+        f"{split[name]:.1%}: groups that are kept together, or few samples, leave no better split."
+        for name, share in shares.items()
+        if share < split[name] / 2
+    ]
 
 
 def check_rows(obs: pd.DataFrame, read: Sequence["ReadBlock"]) -> None:

@@ -101,7 +101,9 @@ def _describe(error: jsonschema.ValidationError) -> str:
         case "enum":
             return f"{key}: {found}; {suggest(error.instance, rule)}"
         case "type":
-            return f"{key}: {found}, expected {_type_in_words(rule)}"
+            is_scalar = rule == "string" and isinstance(error.instance, bool | int | float)
+            quotes = "; write it in quotes" if is_scalar else ""  # YAML reads Yes as true
+            return f"{key}: {found}, expected {_type_in_words(rule)}{quotes}"
         case "pattern" if "propertyNames" in error.absolute_schema_path:
             return f"{key}: the name {error.instance!r} becomes part of a path; {_LETTERS}"
         case "pattern" if "instead" in error.schema:

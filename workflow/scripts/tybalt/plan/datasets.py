@@ -185,11 +185,11 @@ def check_tables(where: str, tables: Collection[str]) -> None:
 
 def check_columns(where: str, columns: Collection[str]) -> None:
     """Refuse columns that would stand under the name of something else in our tables."""
-    taken = [name for name in columns if re.fullmatch(r"split|blocks|z\d+", name)]
+    taken = [name for name in columns if re.fullmatch(r"split|blocks|mutation_burden|z\d+", name)]
     if taken:
         raise InputError(
             f"{where}.clinical.columns.{taken[0]}: our tables have a column of this name (the part "
-            "of the split, the blocks of a sample, a latent feature); give yours another name"
+            "of the split, the blocks of a sample, a latent feature ...); give yours another name"
         )
 
 
