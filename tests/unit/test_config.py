@@ -143,6 +143,12 @@ def test_numbers_that_are_not_finite_are_refused_by_their_key(number, key, conte
         check_config(config, schema())
 
 
+def test_a_word_that_yaml_reads_as_something_else_wants_quotes():
+    content = whole(contrasts={"x": {"covariate": "responder", "positive": [True]}})
+    with pytest.raises(InputError, match=r"positive\[0\]: found True, .*write it in quotes"):
+        check_config(content, schema())
+
+
 def test_they_are_found_in_lists_too():
     config = whole()
     config["models"]["pca"]["space"] = {"latent_dim": [1, float("nan")]}
