@@ -1018,22 +1018,24 @@ def test_contrast_pair_is_evaluated_on_samples_that_took_no_part(study):
 
 
 def test_contrast_with_a_single_feature_has_no_partner(study):
-    path = save(study.codes[["z2"]].reset_index(), study.path / "single.tsv.gz")
-    changed = pairs_of(study.files["samples"], path, study.path, out="changed")
+    codes = study.codes[["z2"]].set_axis(["z1"], axis=1)
+    changed = ask_again(study, None, encoding=save(codes.reset_index(), study.path / "one.tsv.gz"))
     figure = draw(plot_contrast, study, **changed)
-    assert pair_of(figure)[0] == "z2"
+    assert pair_of(figure)[0] == "z1"
     assert "pair" not in figure.axes[0].get_title(loc="left")
 
 
-def ask_again(study, obs, contrast=SEX):
-    """Answer the contrast with other clinical columns; return the files that this changes."""
+def ask_again(study, obs, contrast=SEX, encoding=None):
+    """Answer the contrast with other columns or codes; return the files that this changes."""
     folder = study.path / "again"
     folder.mkdir(exist_ok=True)
-    samples = save_samples(obs, folder / "samples.tsv")
+    samples = study.files["samples"]
+    samples = samples if obs is None else save_samples(obs, folder / "samples.tsv")
+    encoding = encoding or study.files["encoding"]
     for name in ("high_weight_genes.tsv", "gene_sets.tsv"):
         (folder / name).write_bytes((study.path / name).read_bytes())
-    find(samples, study.files["encoding"], contrast, folder)
-    found = pairs_of(samples, study.files["encoding"], folder, contrast)
+    find(samples, encoding, contrast, folder)
+    found = pairs_of(samples, encoding, folder, contrast)
     return found | {"findings": str(folder / "findings.tsv")}
 
 
