@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tybalt.jobs import adapter, compilations
-from tybalt.jobs.checksum import checksum
 from tybalt.jobs.files import write_json
+from tybalt.plan.file_hashes import checksum
 
 from .planted import TOYS, plant
 from .test_checkpoint import JOB, SIZE, VAE

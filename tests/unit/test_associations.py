@@ -14,7 +14,7 @@ from tybalt.analysis.contrasts import (
     ask_contrast,
     plan_contrasts,
 )
-from tybalt.data.known_columns import as_numbers, read_known_columns
+from tybalt.data.known_columns import ordered_as_numbers, read_known_columns
 from tybalt.data.samples import Samples
 from tybalt.data.simulation.patients import draw_clinical, draw_samples
 from tybalt.jobs.files import read_table, write_table
@@ -353,7 +353,7 @@ def test_a_named_contrast_takes_the_place_of_the_automatic_one(cohort):
 
 def test_stages_are_ordered_and_others_are_unknown():
     stages = ["Stage I", "Stage IIA", "stage iiic2", "IV", "Stage X", "I/II NOS", "", None, "2"]
-    found = as_numbers(pd.Series(stages, dtype=object), KNOWN["ordered"]["stage"])
+    found = ordered_as_numbers(pd.Series(stages, dtype=object), KNOWN["ordered"]["stage"])
     np.testing.assert_array_equal(found, [1, 2, 3, 4, np.nan, np.nan, np.nan, np.nan, 2])
 
 

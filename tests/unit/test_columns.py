@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tybalt.analysis.columns import caveats, describe_columns
-from tybalt.data.known_columns import as_numbers, check_ordered, read_known_columns
+from tybalt.data.known_columns import check_ordered, ordered_as_numbers, read_known_columns
 from tybalt.data.samples import write_samples
 from tybalt.data.tables.clinical import CARRIED
 from tybalt.data.tables.events import make_events, write_events
@@ -83,7 +83,7 @@ def test_stages_are_read_in_all_usual_spellings(tmp_path):
     assert pd.isna(table.loc["stage", "not_understood"])
     assert table.loc["stage", "contrasts"] == 1
     order = yaml.safe_load(Path(KNOWN).read_text(encoding="utf-8"))["ordered"]["stage"]
-    assert list(as_numbers(pd.Series(STAGES), order)) == [1, 3, 3, 3, 3, 3, 3, 4]
+    assert list(ordered_as_numbers(pd.Series(STAGES), order)) == [1, 3, 3, 3, 3, 3, 3, 4]
 
 
 def test_a_declared_column_of_which_nothing_is_asked_is_told(tmp_path):

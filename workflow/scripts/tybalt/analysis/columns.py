@@ -41,16 +41,10 @@ def describe_columns(
 
     Parameters
     ----------
-    samples, roles
-        samples.tsv, and the parts that its columns play (`tybalt.data.samples`).
+    samples, roles, status, mutation_burden, driver_genes, declared
+        As of `tybalt.analysis.associations.associate_features`.
     known_columns
         What is known of the columns of this kind of dataset; an empty list if nothing is.
-    status, mutation_burden
-        status.h5ad and mutation_burden.tsv; empty lists where the dataset has no such tables.
-    driver_genes
-        Table whose column `gene` names the genes whose status is asked for.
-    declared
-        Contrasts that the config names: name -> {covariate, positive, within?}.
     columns
         Output table, a row for each column: its role, its type (numbers, ordered, two values,
         classes, not asked, carried: not named in the config), for how many samples it is known and

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tybalt.data.known_columns import as_numbers
+from tybalt.data.known_columns import ordered_as_numbers
 from tybalt.data.samples import Samples, find_positive, texts
 from tybalt.data.tables.events import read_events
 from tybalt.jobs.files import read_table
@@ -100,7 +100,9 @@ def plan_contrasts(
     done |= {*known.get("not_asked", [])}
     done |= {*divided, *(each["column"] for each in compared)}
     columns = in_order([name for name in obs if name not in done], known)
-    values = {name: as_numbers(obs[name], known.get("ordered", {}).get(name)) for name in columns}
+    values = {
+        name: ordered_as_numbers(obs[name], known.get("ordered", {}).get(name)) for name in columns
+    }
     if burden is not None:
         values["mutation_burden"] = burden.reindex(obs.index)
     if drivers is not None:

@@ -7,9 +7,9 @@ A code can be had from `model.zip` alone::
     codes = encode_expression(load_bundle("model.zip"), expression)  # DataFrame, samples x genes
 
 Values are those of the training data before scaling, log2(x + 1) for TCGA and wherever
-``bundle.notes["transform"]`` says log2. `project_samples` also
-places the samples in the embedding and says how far they can be trusted. A block of the model that
-the new samples lack altogether counts as so many missing genes.
+``bundle.notes["transform"]`` says log2. `project_samples` also places the samples in the embedding
+and says how far they can be trusted. A block of the model that the new samples lack altogether
+counts as so many missing genes.
 """
 
 import logging
@@ -247,7 +247,7 @@ def as_table(expression: Any, genes: pd.DataFrame) -> pd.DataFrame:
             )
     found = named[named.columns.intersection(genes.index, sort=False)]
     try:
-        numbers = found.astype("float64").dropna(axis=1, how="all")
+        numbers = found.astype("float64")
     except (TypeError, ValueError) as error:
         raise InputError(
             f"expression: found values that are no numbers ({shown(error)}), expected numbers, or "

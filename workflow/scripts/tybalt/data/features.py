@@ -29,7 +29,6 @@ MANY_DOUBLED = 0.001
 
 _SPARE_ROWS = 64  # kept beyond the asked-for number, for doubled genes that are found late
 
-
 #: Genes x samples -> one number per gene.
 RowStatistic = Callable[[np.ndarray], np.ndarray]
 
@@ -186,28 +185,44 @@ def _stream(
     for name in not_known:
         best.remove(name)
         del rows_seen[name]
-    counts = _count_steps(read, rows_seen, duplicates)
-    caveats = name_caveats(rows_seen, path)
-    samples = [name for name in header if name in rows_seen and not name.isdigit()]
-    if len(samples) > 1:
-        caveats.append(
-            f"{path}: {len(samples)} rows are called as samples are ({some(samples)}): a part of "
-            "the table may be transposed."
-        )
-    if read["summary_rows"]:
-        caveats.append(
-            f"{path}: {read['summary_rows']} rows that sum up reads outside of genes (as HTSeq and "
-            "STAR write them) were dropped."
-        )
     doubled = [gene for gene, n in rows_seen.items() if n > 1]
-    if duplicates == "drop" and len(doubled) > MANY_DOUBLED * len(rows_seen):
-        caveats.append(
-            f"{path}: {len(doubled)} of {len(rows_seen)} genes stand in several rows and were "
-            f"dropped ({some(doubled)}); duplicates: mean or first would keep them."
-        )
+    counts = _count_steps(read, rows_seen, doubled, duplicates)
+    caveats = name_caveats(rows_seen, path)
+    caveats += [
+        f"{path}: {line}."
+        for line in row_caveats(header, rows_seen, doubled, read["summary_rows"], duplicates)
+    ]
     if not_known:
         caveats.append(f"{path}: the rows named {some(not_known)} were dropped: no gene is known.")
     return Selection(best, counts, caveats), n_removed
+
+
+def row_caveats(
+    header: list[str],
+    rows_seen: Mapping[str, int],
+    doubled: list[str],
+    n_summary_rows: int,
+    duplicates: str,
+) -> list[str]:
+    """Say which rows are named as samples, sum up reads, or were dropped as doubled genes."""
+    lines = []
+    samples = [name for name in header if name in rows_seen and not name.isdigit()]
+    if len(samples) > 1:
+        lines.append(
+            f"{len(samples)} rows are called as samples are ({some(samples)}): a part of the table "
+            "may be transposed"
+        )
+    if n_summary_rows:
+        lines.append(
+            f"{n_summary_rows} rows that sum up reads outside of genes (as HTSeq and STAR write "
+            "them) were dropped"
+        )
+    if duplicates == "drop" and len(doubled) > MANY_DOUBLED * len(rows_seen):
+        lines.append(
+            f"{len(doubled)} of {len(rows_seen)} genes stand in several rows and were dropped "
+            f"({some(doubled)}); duplicates: mean or first would keep them"
+        )
+    return lines
 
 
 def _named_rows(
@@ -220,11 +235,12 @@ def _named_rows(
         read["missing_cells"] += block.n_missing
         for row_name, statistic, values in zip(block.names, statistics, block.values, strict=True):
             gene = clean_name(row_name)
-            read["summary_rows"] += is_summary_row(gene)
-            if is_gene(gene):
-                rows_seen[gene] += 1
-                position = positions.setdefault(gene, len(positions))
-                yield Row(position, gene, float(statistic), values)
+            if not is_gene(gene):
+                read["summary_rows"] += is_summary_row(gene)
+                continue
+            rows_seen[gene] += 1
+            position = positions.setdefault(gene, len(positions))
+            yield Row(position, gene, float(statistic), values)
 
 
 def _average_doubled(
@@ -265,8 +281,9 @@ def _keep_best(rows: Iterable[Row], best: BestRows, drop_doubled: bool) -> int:
     return n_removed
 
 
-def _count_steps(read: Counter, rows_seen: Counter, duplicates: str) -> dict[str, int]:
-    doubled = [gene for gene, n in rows_seen.items() if n > 1]
+def _count_steps(
+    read: Counter, rows_seen: Counter, doubled: list[str], duplicates: str
+) -> dict[str, int]:
     counts = {
         "rows": read["rows"],
         "named_rows": rows_seen.total(),

@@ -17,7 +17,7 @@ def read_known_columns(path: Sequence[str]) -> dict[str, Any]:
     return yaml.safe_load(Path(str(path)).read_text(encoding="utf-8")) if path else {}
 
 
-def as_numbers(column: pd.Series, order: Mapping[str, Any] | None) -> pd.Series:
+def ordered_as_numbers(column: pd.Series, order: Mapping[str, Any] | None) -> pd.Series:
     """Turn ordered classes into numbers, NaN for what is none; other columns stay as they are.
 
     Parameters
@@ -37,7 +37,7 @@ def as_numbers(column: pd.Series, order: Mapping[str, Any] | None) -> pd.Series:
 def not_understood(column: pd.Series, order: Mapping[str, Any] | None) -> list[str]:
     """List the values of a column that are no class of its order, for each row that has one."""
     known = column.dropna()
-    return [] if order is None else list(known[as_numbers(known, order).isna()])
+    return [] if order is None else list(known[ordered_as_numbers(known, order).isna()])
 
 
 def check_ordered(table: pd.DataFrame, known: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ and the best features stay.
 """
 
 import dataclasses
+import itertools
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -340,19 +341,17 @@ def join_rows(sources: Sequence[Source], rows: str) -> tuple[list[str], dict[str
     """
     _check_choice("rows", rows, ROWS)
     sets = {source.block: set(source.samples) for source in sources}
-    for i, first in enumerate(sources):
-        for second in sources[i + 1 :]:
-            if not sets[first.block] & sets[second.block]:
-                known = "; ".join(
-                    f"{each.block} ({each.path}) has {len(each.ids)}: "
-                    f"{some(sorted(each.ids), _SHOWN)}"
-                    for each in (first, second)
-                )
-                reason = explain_ids(sets[first.block], sets[second.block])
-                raise InputError(
-                    f"blocks: {first.block} and {second.block} have no sample in common ({known}); "
-                    f"blocks are joined by sample id: give both files the same ids{reason}"
-                )
+    for first, second in itertools.combinations(sources, 2):
+        if not sets[first.block] & sets[second.block]:
+            known = "; ".join(
+                f"{each.block} ({each.path}) has {len(each.ids)}: {some(sorted(each.ids), _SHOWN)}"
+                for each in (first, second)
+            )
+            reason = explain_ids(sets[first.block], sets[second.block])
+            raise InputError(
+                f"blocks: {first.block} and {second.block} have no sample in common ({known}); "
+                f"blocks are joined by sample id: give both files the same ids{reason}"
+            )
     kept = set.intersection(*sets.values()) if rows == "all" else set.union(*sets.values())
     if not kept:
         raise InputError(
@@ -378,14 +377,12 @@ def join_rows(sources: Sequence[Source], rows: str) -> tuple[list[str], dict[str
 def id_caveats(sources: Sequence[Source]) -> list[str]:
     """Say of blocks how ids of samples that only one of them has differ from those of another."""
     lines = []
-    for i, first in enumerate(sources):
-        for second in sources[i + 1 :]:
-            alone = set(first.samples) - set(second.samples)
-            others = set(second.samples) - set(first.samples)
-            if reason := explain_ids(alone, others):
-                lines.append(
-                    f"{len(alone)} samples of {first.block} are not in {second.block}{reason}."
-                )
+    for first, second in itertools.combinations(sources, 2):
+        ours, theirs = set(first.samples), set(second.samples)
+        if reason := explain_ids(ours - theirs, theirs - ours):
+            lines.append(
+                f"{len(ours - theirs)} samples of {first.block} are not in {second.block}{reason}."
+            )
     return lines
 
 
@@ -431,15 +428,14 @@ def join_masks(read: Sequence["ReadBlock"]) -> np.ndarray | None:
 
 def check_names(read: Sequence["ReadBlock"]) -> None:
     """Refuse features whose name stands in two blocks."""
-    for i, first in enumerate(read):
-        for second in read[i + 1 :]:
-            shared = [name for name in second.var.index if name in first.var.index]
-            if shared:
-                raise InputError(
-                    f"blocks: {first.name} and {second.name} have {len(shared)} features of the "
-                    f"same name ({', '.join(shared[:_SHOWN])}), but columns need names of their "
-                    f"own; set blocks.{second.name}.prefix, for example to '{second.name}:'"
-                )
+    for first, second in itertools.combinations(read, 2):
+        shared = [name for name in second.var.index if name in first.var.index]
+        if shared:
+            raise InputError(
+                f"blocks: {first.name} and {second.name} have {len(shared)} features of the "
+                f"same name ({', '.join(shared[:_SHOWN])}), but columns need names of their "
+                f"own; set blocks.{second.name}.prefix, for example to '{second.name}:'"
+            )
 
 
 def _check_choice(key: str, value: object, choices: Iterable[str]) -> None:

@@ -199,8 +199,9 @@ def find_positive(
         positive = [
             _number_as_text(number) or word for number, word in zip(numbers, positive, strict=True)
         ]
-    if unknown := [word for word in positive if word not in set(values)]:
-        known = sorted(set(values) - {""})
+    found = set(values)
+    if unknown := [word for word in positive if word not in found]:
+        known = sorted(found - {""})
         raise InputError(
             f"contrasts.{name}: no sample has {column} {unknown[0]!r}; "
             f"{suggest(unknown[0], known[:_SHOWN_VALUES])}"

@@ -19,8 +19,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tybalt.jobs.checksum import checksum
 from tybalt.jobs.provenance import version_of
+from tybalt.plan.file_hashes import checksum
 
 #: Where TensorFlow is told of a cache; one that the user has named is left alone.
 FLAGS = "TF_XLA_FLAGS"

@@ -28,7 +28,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tybalt.jobs.checksum import checksum
+from tybalt.plan.file_hashes import checksum
 
 #: The file of the checksums, beside the outputs that are kept.
 SUMS = "checksums.json"

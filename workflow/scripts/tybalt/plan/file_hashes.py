@@ -14,6 +14,12 @@ from pathlib import Path
 KEPT = Path(".snakemake") / "file_hashes.json"
 
 
+def checksum(path: str | Path) -> str:
+    """Return the sha256 of a file, in hex digits."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def hash_files(paths: Sequence[str], kept: Path = KEPT) -> list[str]:
     """Hash what is in files: 16 hex digits each.
 
@@ -46,8 +52,7 @@ def _entry(path: str, known: dict[str, list]) -> list:
         entry = known.get(_name(path), [])
         if entry[:-1] == key:
             return entry
-        with Path(path).open("rb") as file:
-            return [*key, hashlib.file_digest(file, "sha256").hexdigest()[:16]]
+        return [*key, checksum(path)[:16]]
     except OSError as error:
         return [0, 0, 0, str(error.strerror)]
 

@@ -11,11 +11,10 @@ import numpy as np
 from tybalt.plan.errors import InputError, some
 
 _ANNOTATIONS = """
-accession band biotype chr chrom chromosome class cytoband description effectivelength end
-ensembl ensemblgeneid
-ensemblid entrez entrezgene entrezgeneid entrezid exon exoncount exonlength gc gccontent
-geneassignment genebiotype genedescription geneend geneid genelength genename genestart genesymbol
-genetype hgncid hgncsymbol hugosymbol index length locus locusid locuslink locustag
+accession band biotype chr chrom chromosome class cytoband description effectivelength end ensembl
+ensemblgeneid ensemblid entrez entrezgene entrezgeneid entrezid exon exoncount exonlength gc
+gccontent geneassignment genebiotype genedescription geneend geneid genelength genename genestart
+genesymbol genetype hgncid hgncsymbol hugosymbol index length locus locusid locuslink locustag
 mediantxlength probe probeid probeset probesetid refseq refseqid start strand symbol txlength
 uniprot uniprotid unigene width
 """
@@ -124,11 +123,8 @@ def constant_samples(values: np.ndarray, samples: Sequence[str], path: str) -> l
     """
     if len(values) < FEW_FEATURES or not len(samples):
         return []
-    known = ~np.isnan(values).all(axis=0)
-    lowest = np.where(np.isnan(values), np.inf, values).min(axis=0)
-    highest = np.where(np.isnan(values), -np.inf, values).max(axis=0)
-    constant = known & (lowest == highest)
-    others = np.flatnonzero(known & ~constant)
+    lowest, highest = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
+    constant, others = lowest == highest, np.flatnonzero(lowest < highest)
     if not constant.any() or not len(others) or not is_measured(values[:, others[0]]):
         return []
     found = [samples[i] for i in np.flatnonzero(constant)]

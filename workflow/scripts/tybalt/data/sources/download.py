@@ -7,7 +7,6 @@ first download sets the standard for every later one.
 
 import contextlib
 import fcntl
-import hashlib
 import logging
 import os
 import shutil
@@ -31,6 +30,7 @@ from tybalt.data.sources.transfer import (
 )
 from tybalt.jobs.files import read_json, write_json
 from tybalt.plan.errors import InputError
+from tybalt.plan.file_hashes import checksum
 
 log = logging.getLogger(__name__)
 
@@ -241,7 +241,7 @@ def _verify(path: Path, entry: Mapping, folder: Path) -> dict[str, Any]:
     if expected["bytes"] is not None and size != expected["bytes"]:
         raise UnusableError(f"found {size:,} bytes, expected {expected['bytes']:,}")
     _refuse_other_content(path)
-    digest = _sha256(path)
+    digest = checksum(path)
     if expected["sha256"] is None:
         if _begins_with(path, _GZIP_MAGIC):
             _check_gzip(path)
@@ -278,11 +278,6 @@ def _refuse_other_content(path: Path) -> None:
 def _begins_with(path: Path, magic: bytes) -> bool:
     with path.open("rb") as stream:
         return stream.read(len(magic)) == magic
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _check_gzip(path: Path) -> None:

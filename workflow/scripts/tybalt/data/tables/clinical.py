@@ -1,6 +1,7 @@
 """Who the samples are: ids and sample types from barcodes, and the harmonised clinical table."""
 
 import difflib
+import itertools
 import logging
 import re
 from collections import Counter
@@ -244,9 +245,7 @@ def _patients(found: pd.DataFrame, has_row: np.ndarray, path: str, column: str) 
     return np.where(pd.isna(patients), found.index, patients)
 
 
-def read_clinical(
-    path: str, columns: Mapping[str, str], text: Collection[str], carry: bool = False
-) -> Described:
+def read_clinical(path: str, columns: Mapping[str, str], text: Collection[str]) -> Described:
     """Read the named columns of a clinical table and harmonise their values.
 
     Parameters
@@ -255,8 +254,6 @@ def read_clinical(
         Our name -> the table's column.
     text
         Columns that stay text; see `tybalt.data.tables.harmonise.harmonise` for the others.
-    carry
-        Whether the other columns are read too, as text.
 
     Returns
     -------
@@ -264,7 +261,7 @@ def read_clinical(
         A row for each row of the table, also of samples that nobody has: where a column makes no
         sense, it stays as it is. `describe_samples` refuses it for the samples that count.
     """
-    raw = _read_text(path, columns, carry)
+    raw = _read_text(path, columns, carry=False)
     return _harmonise_all(raw, columns, text, path, harmonise_or_tell)
 
 
@@ -273,12 +270,11 @@ def _harmonise_all(
     columns: Mapping[str, str],
     text: Collection[str],
     path: str,
-    harmonise: Callable[..., Harmonised] = harmonise,
+    how: Callable[..., Harmonised] = harmonise,
 ) -> Described:
     """Harmonise the named columns of a table of texts; the others are carried."""
     harmonised = {
-        name: harmonise(name, raw[name], text, f"{path}, column {columns[name]}")
-        for name in columns
+        name: how(name, raw[name], text, f"{path}, column {columns[name]}") for name in columns
     }
     table = pd.DataFrame({name: each.values for name, each in harmonised.items()}, raw.index)
     others = {name: missing_words(raw[name]) for name in raw if name not in columns}
@@ -309,8 +305,8 @@ def _read_text(path: str, columns: Mapping[str, str], carry: bool) -> pd.DataFra
 
 def _free_name(name: str, taken: Collection[str]) -> str:
     """Return the name, with a number behind it if it is taken."""
-    free = [name, *(f"{name}.{i}" for i in range(1, len(taken) + 1))]
-    return next(each for each in free if each not in taken)
+    numbered = (f"{name}.{i}" for i in itertools.count(1))
+    return name if name not in taken else next(each for each in numbered if each not in taken)
 
 
 def played_columns(roles: Mapping[str, Any]) -> list[str]:
@@ -386,7 +382,8 @@ def _check_overlap(
     keys: list[str], known: pd.Index, path: str, column: str, minimum_overlap: float
 ) -> list[str]:
     """Say which samples have no clinical row, and why if it can be seen; InputError for many."""
-    found, alone = pd.Index(keys).isin(known), [key for key in keys if key not in set(known)]
+    found = pd.Index(keys).isin(known)
+    alone = [key for key, is_found in zip(keys, found, strict=True) if not is_found]
     others = known.difference(keys)
     reason = explain_ids(alone, others) if alone else ""
     if not found.any():

@@ -29,9 +29,6 @@ _SEXES = {
     **dict.fromkeys(("male", "m", "man", "xy"), "male"),
 }
 
-#: What is expected of a sex, for messages.
-SEX_WORDS = "female or male (f, m)"
-
 #: The oldest age in years, and days in a year (GDC gives `days_to_birth`, which are negative).
 OLDEST, DAYS_PER_YEAR = 130, 365.25
 
@@ -73,9 +70,8 @@ def harmonise(name: str, column: pd.Series, text: Collection[str], where: str) -
     ----------
     name
         Our name of the column: `sex` becomes female or male, `age` a number of years,
-        ``TCGA-BRCA`` the `cancer_type` ``BRCA``; of a `sample` only an empty id is
-        missing. Others become numbers where (nearly) all their
-        known values are numbers, but for `TEXT_COLUMNS`.
+        ``TCGA-BRCA`` the `cancer_type` ``BRCA``; of a `sample` only an empty id is missing. Others
+        become numbers where (nearly) all their known values are numbers, but for `TEXT_COLUMNS`.
     column
         Its values as text.
     text
@@ -95,8 +91,7 @@ def harmonise(name: str, column: pd.Series, text: Collection[str], where: str) -
     if name == "cancer_type":
         return Harmonised(words.str.removeprefix("TCGA-"), [])
     if name == "sex":
-        known = words.str.lower().map(_SEXES).astype(object)
-        return _understood(words, known, where, SEX_WORDS)
+        return _sexes(words, where)
     if name in {*TEXT_COLUMNS, *text}:
         return Harmonised(words, spellings(words, where))
     if name == "age":
@@ -201,12 +196,6 @@ def _understood(words: pd.Series, known: pd.Series, where: str, expected: str) -
             f"{where}: none of its {len(unknown)} values is understood ({examples}), expected "
             f"{expected}; translate them in the table, or leave the column out of clinical.columns"
         )
-    if expected == SEX_WORDS and known.nunique() == 1:
-        raise InputError(
-            f"{where}: of {len(known.dropna()) + len(unknown)} values only those for "
-            f"{known.dropna().iloc[0]} are understood, and {len(unknown)} are not ({examples}): "
-            f"the words may be of another language; expected {expected}"
-        )
     return Harmonised(
         known,
         [
@@ -214,6 +203,20 @@ def _understood(words: pd.Series, known: pd.Series, where: str, expected: str) -
             f"missing: {examples}."
         ],
     )
+
+
+def _sexes(words: pd.Series, where: str) -> Harmonised:
+    """Read sexes; InputError where words that are not understood leave only one of them."""
+    known, expected = words.str.lower().map(_SEXES).astype(object), "female or male (f, m)"
+    values, caveats = _understood(words, known, where, expected)
+    if caveats and values.nunique() == 1:
+        unknown = words[words.notna() & values.isna()]
+        raise InputError(
+            f"{where}: of {words.notna().sum()} values only those for {values.dropna().iloc[0]} "
+            f"are understood, and {len(unknown)} are not ({some(sorted(set(unknown)))}): the words "
+            f"may be of another language; expected {expected}"
+        )
+    return Harmonised(values, caveats)
 
 
 def _ages(words: pd.Series, where: str) -> Harmonised:
