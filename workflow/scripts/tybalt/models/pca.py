@@ -1,4 +1,4 @@
-"""Principal components: the linear baseline, fitted in closed form (PURE at module level)."""
+"""Principal components: the linear baseline, exact and without a seed (PURE at module level)."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -30,7 +30,8 @@ class Fitted:
     mean
         Mean of every gene over the training samples, shape (genes,).
     components
-        Orthonormal rows, shape (latent_dim, genes), largest variance first.
+        Orthonormal rows, shape (latent_dim, genes), largest variance first; rows of 0 where the
+        training samples (copies of each other) span fewer directions.
     """
 
     mean: "np.ndarray"
@@ -59,17 +60,18 @@ class Fitted:
 def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> str | None:
     """Say why a training matrix (shape, smallest and largest value) cannot be modelled."""
     n_samples, n_genes = shape
-    if hp.latent_dim > min(shape):
+    most = min(n_samples - 1, n_genes)  # centred samples span one direction less
+    if hp.latent_dim > most:
         return (
             f"latent_dim: found {hp.latent_dim}, but {n_samples} training samples x {n_genes} "
-            f"genes have at most {min(shape)} principal components; choose a smaller latent_dim"
+            f"genes have at most {most} principal components; choose a smaller latent_dim"
         )
     return None
 
 
 def fit(rows: "Rows", hp: HParams, seed: int) -> Fitted:
-    """Fit on rows x columns; the randomised solver, where scikit-learn takes it, is seeded."""
-    from sklearn.decomposition import PCA
+    """Fit on rows x columns; nothing depends on the seed."""
+    from tybalt.training.principal_components import principal_components
 
-    pca = PCA(hp.latent_dim, random_state=seed).fit(rows.X)
-    return Fitted(mean=pca.mean_, components=pca.components_)
+    found = principal_components(rows.X, hp.latent_dim)
+    return Fitted(mean=found.mean, components=found.directions)
