@@ -76,7 +76,8 @@ def evaluate_model(
         `pearson_genes` (medians); balanced accuracies `knn_accuracy` and `logistic_accuracy` of the
         label with 95 % bootstrap intervals; `auroc_{contrast}` of the feature chosen on
         training samples; `active_units`, `parameters`, `epochs`; `warnings` of the training
-        (posterior collapse, dead features), joined by "; ".
+        (posterior collapse, dead features) and of the search (where it was cut short), joined
+        by "; ".
     """
     known = read_samples(samples, roles)
     known, codes = read_codes(encoding, known)
@@ -92,8 +93,9 @@ def evaluate_model(
     if known.label is not None:
         record |= label_accuracy(codes, known, seed)
     record |= contrast_strength(read_table(associations))
-    record |= training_facts(read_json(best), read_table(history))
-    warnings = list(kept["warnings"])
+    winner = read_json(best)
+    record |= training_facts(winner, read_table(history))
+    warnings = [*kept["warnings"], *winner["limits"]]
     if record["explained"] < LEAST_EXPLAINED:
         warnings.append(f"R² of {record['explained']:.3f} on held-out samples")
     record["warnings"] = "; ".join(warnings)

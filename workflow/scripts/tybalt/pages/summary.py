@@ -12,6 +12,7 @@ from tybalt.analysis.columns import caveats
 from tybalt.analysis.control_rows import are_of_kind, models_of, names_of_rows
 from tybalt.analysis.embedding_quality import FEW, MANY, read_embedding_quality
 from tybalt.analysis.findings import Finding, read_findings
+from tybalt.analysis.neural_against_bar import neural_against_bar
 from tybalt.analysis.numbers import decimal, percent, value_in_words
 from tybalt.data.matrix import PARTS, read_features, read_notes
 from tybalt.data.samples import Samples, read_samples
@@ -108,7 +109,10 @@ def write_summary(
         "summary.html",
         title=title,
         style=asset("summary.css"),
-        headline=headline(title, known, notes, models),
+        headline=[
+            *headline(title, known, notes, models),
+            *neural_against_bar(board, known.label_in_words),
+        ],
         parts={part: int((known.split == part).sum()) for part in PARTS},
         board=board_rows(board, searches),
         headings=headings(board, known.label_in_words),

@@ -16,6 +16,7 @@ from tybalt.plan.errors import InputError
 from tybalt.plan.hyperparameters import coerce, effective
 from tybalt.plan.objectives import best_epoch
 from tybalt.training.model import load_module
+from tybalt.tuning.limits import find_limits
 
 #: Columns of whole numbers that are missing where nothing was trained, or a training diverged.
 WHOLE_NUMBERS = ("best_epoch", "parameters", "cost", "configurations", "seed", "run_epochs")
@@ -63,7 +64,8 @@ def rank_trials(
     configurations
         Size of the search as asked for, before equal models were merged.
     ranking, best
-        Outputs ``trials.tsv`` and ``best.json``.
+        Outputs ``trials.tsv`` and ``best.json``; the latter says in ``limits`` where the search was
+        cut short (`tybalt.tuning.limits`).
 
     Raises
     ------
@@ -85,7 +87,8 @@ def rank_trials(
     table = choose(order(table))
     write_table(table, ranking)
     inert = inert_hyperparameters(table, space)
-    write_json(winner(table, records, configurations, inert), best)
+    record = winner(table, records, configurations, inert)
+    write_json(record | {"limits": limits(table, record, space)}, best)
 
 
 def describe_divergence(
@@ -312,6 +315,21 @@ def winner(
         *(record[key] for key in ("configurations", "trainings", "epochs", "note")),
     )
     return record
+
+
+def limits(
+    table: pd.DataFrame, record: Mapping[str, Any], space: Mapping[str, Sequence[Any]]
+) -> list[str]:
+    """Say where the search was cut short; `record` is that of its winner."""
+    chosen = table[table["chosen"] == "yes"].iloc[0]
+    return find_limits(
+        record["hyperparameters"],
+        None if pd.isna(chosen["best_epoch"]) else int(chosen["best_epoch"]),
+        space,
+        int((table["status"] != "empty").sum()),
+        load_module(record["module"]).HParams,
+        record["inert"],
+    )
 
 
 def describe(table: pd.DataFrame, rivals: pd.DataFrame, inert: Sequence[str]) -> str:

@@ -1,0 +1,52 @@
+"""One sentence says whether a neural model beats the linear baseline, and where."""
+
+import numpy as np
+import pandas as pd
+from shared_study import leaderboard
+
+from tybalt.analysis.neural_against_bar import neural_against_bar
+
+
+def board(**changed):
+    return leaderboard().assign(**changed)
+
+
+def test_what_is_won_and_what_is_lost_stand_in_one_sentence():
+    assert neural_against_bar(board(), "tissue") == [
+        "Neural models beat the linear baseline (pca) on test samples in kNN accuracy of tissues "
+        "(vae · grid 90.0 % against 50.0 %, intervals apart); none does in variance explained."
+    ]
+
+
+def test_intervals_that_overlap_are_said_to():
+    (line,) = neural_against_bar(board(knn_low=[0.4, 0.55, np.nan]), "tissue")
+    assert "the intervals overlap" in line
+
+
+def test_the_best_of_several_neural_models_is_named_for_each_measure():
+    other = leaderboard().iloc[[1]].assign(model="adage", explained=0.8, knn_accuracy=0.2)
+    table = pd.concat([leaderboard(), other], ignore_index=True)
+    (line,) = neural_against_bar(table, "tissue")
+    assert "in variance explained (adage · grid 80.0 % against 70.0 %)" in line
+    assert "kNN accuracy of tissues (vae · grid 90.0 %" in line and "none does" not in line
+
+
+def test_contrasts_are_compared_and_a_tie_is_no_win():
+    table = board(knn_accuracy=np.nan, auroc_sex=[1.0, 1.0, np.nan])
+    (line,) = neural_against_bar(table, "tissue")
+    assert line == (
+        "No neural model beats the linear baseline (pca) on test samples: not in variance "
+        "explained or the best feature for sex."
+    )
+
+
+def test_nothing_is_said_without_a_bar_or_a_neural_model():
+    assert neural_against_bar(leaderboard().iloc[1:], "tissue") == []
+    assert neural_against_bar(board(epochs=[1, 1, np.nan]), "tissue") == []
+
+
+def test_models_of_other_blocks_are_compared_apart():
+    table = leaderboard().iloc[[0, 1, 1]].reset_index(drop=True)
+    table = table.assign(blocks=["rna", "rna", "rna, methylation"], explained=[0.7, 0.6, 0.9])
+    (line,) = neural_against_bar(table, "tissue")
+    assert "of those that see rna" in line and "90.0 % against 50.0 %" in line
