@@ -25,6 +25,8 @@ SMALL = {
     "batch_size": 32,
     "epochs": 3,
     "max_iter": 5,
+    "components_before": 0,
+    "harmonics": 1,
     "gene_sets": str(Path(__file__).with_name("planted.gmt")),
 }
 

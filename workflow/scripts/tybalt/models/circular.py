@@ -1,0 +1,437 @@
+"""Principal components and closed curves: features for what goes round (PURE at module level).
+
+A process that returns to its start, such as the cell cycle, is one angle, but every gene that
+peaks at an angle of its own bends it through many linear components. Here an angle is looked for in
+what the first principal components leave: a closed curve through few genes (Hastie and Stuetzle
+1989, https://doi.org/10.1080/01621459.1989.10478797), written as a Fourier series as in Cyclum
+(Liang 2020, https://doi.org/10.1038/s41467-020-15295-9). Its features are cosine and sine of the
+angle and of its multiples; the other features are principal components of what curves leave.
+
+Few genes are the point: a curve through all of them follows any of the stronger linear directions
+and says more of the variance than a weak cycle does (docs/proofs.md).
+"""
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tybalt.plan import shared_hyperparameters as common
+from tybalt.plan.hyperparameters import hyperparameter
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tybalt.training.rows import Rows
+
+VERBS = ("encode", "reconstruct", "weights")
+OBJECTIVE = "reconstruction"
+
+#: A setting with which it learns planted factors in a second or two; a test trains it.
+LEARNING = {"components_before": 2}
+
+#: Angles that a sample may have: one every 3.75 degrees.
+ANGLES = 96
+
+#: Curves that are tried for each that is kept; every one starts at another group of genes.
+STARTS = 30
+
+#: Genes of such a group, and how many of them say how closely it belongs together.
+GROUP, CLOSEST = 10, 5
+
+#: Rounds of angles and curve in turn, until fewer samples than this share move.
+ROUNDS, RESTLESS = 40, 0.001
+
+#: A cycle is one if its genes agree on the angle: the mean share of a gene's variance that the
+#: angle according to the others explains (0 of genes with nothing in common); of so many genes.
+LEAST_AGREEMENT, ASKED = 0.1, 100
+
+#: Genes whose correlations with all others are in memory at a time.
+CHUNK = 512
+
+#: A gene that varies less than this after the first components is on no curve.
+LEAST_SPREAD = 1e-6
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HParams:
+    """Hyperparameters of components and curves."""
+
+    latent_dim: int = common.latent_dim()
+    curves: int = hyperparameter(
+        1,
+        "Closed curves, each an angle of a sample.",
+        low=1,
+        high=100,
+        unit="curves",
+        source="one cell cycle: Liang 2020, https://doi.org/10.1038/s41467-020-15295-9",
+    )
+    harmonics: int = hyperparameter(
+        3,
+        "Multiples of the angle that a curve is made of; each gives two features, cosine and sine. "
+        "A gene that is high over a third of the circle or less needs three.",
+        low=1,
+        high=12,
+        unit="multiples",
+        source="the Fourier series of a bump, Abramowitz and Stegun 9.6.34; value: docs/proofs.md",
+    )
+    components_before: int = hyperparameter(
+        20,
+        "Principal components that are taken out before curves are looked for: enough for what is "
+        "stronger than a cycle, too few to hold it themselves.",
+        low=0,
+        high=common.WIDEST,
+        unit="features",
+        source="docs/proofs.md: 18 to 48 find the planted phase, 10 and 78 do not",
+    )
+    sparsity: float = hyperparameter(
+        0.4,
+        "Amplitude, in standard deviations of what the first components leave of a gene, that "
+        "puts the gene on a curve (group lasso); random angles of 400 samples give about 0.2.",
+        low=0,
+        source="Yuan and Lin 2006, https://doi.org/10.1111/j.1467-9868.2005.00532.x; value: ours",
+    )
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The fitted components and curves; its fields are all that a file needs to hold.
+
+    Parameters
+    ----------
+    mean
+        Mean of every gene over the training samples, shape (genes,).
+    first, rest
+        Orthonormal rows: components before the curves, and of what these leave.
+    curves
+        Fourier coefficients of every curve in the units of the genes, shape (curves,
+        2 x harmonics, genes), in the order cos, sin, cos of the double angle ...
+    centre
+        Means of cosines and sines over the training samples, shape (curves, 2 x harmonics).
+    noise
+        Variance of every gene about every curve, shape (curves, genes).
+    """
+
+    mean: "np.ndarray"
+    first: "np.ndarray"
+    rest: "np.ndarray"
+    curves: "np.ndarray"
+    centre: "np.ndarray"
+    noise: "np.ndarray"
+
+    def encode(self, X: "np.ndarray") -> "np.ndarray":
+        """Give samples x genes their codes: first components, waves of the curves, the rest.
+
+        Of an angle the code holds the mean of cos and sin over all angles, weighed by how well
+        the curve there fits the sample's genes (the posterior mean, if every angle is as likely
+        beforehand and the noise is Gaussian): of a sample that says nothing, 0.
+        """
+        import numpy as np
+
+        codes = [(X - self.mean) @ self.first.T]
+        left = X - self.mean - codes[0] @ self.first
+        for curve, centre, noise in zip(self.curves, self.centre, self.noise, strict=True):
+            codes.append(expected_waves(left, curve, centre, noise))
+            left = left - (codes[-1] - centre) @ curve
+        return np.hstack([*codes, left @ self.rest.T])
+
+    def decode(self, Z: "np.ndarray") -> "np.ndarray":
+        """Map codes back to samples x genes; linear in the code."""
+        return Z @ self.gene_weights().T + self.offset()
+
+    def offset(self) -> "np.ndarray":
+        """Return what the code of zeros is mapped to: shape (genes,)."""
+        import numpy as np
+
+        return self.mean - np.einsum("ck,ckg->g", self.centre, self.curves)
+
+    def gene_weights(self) -> "np.ndarray":
+        """Weights of the genes, genes x latent_dim."""
+        import numpy as np
+
+        flat = self.curves.reshape(-1, self.curves.shape[2])
+        return np.vstack([self.first, flat, self.rest]).T
+
+    def layers(self) -> dict[str, list[dict[str, "np.ndarray"]]]:
+        """Describe the decoder as a dense layer; angles are found by no such layer."""
+        return {"decoder": [{"kernel": self.gene_weights().T, "bias": self.offset()}]}
+
+
+def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> str | None:
+    """Say why a training matrix (shape, smallest and largest value) cannot be modelled."""
+    waves = 2 * hp.harmonics * hp.curves
+    if hp.latent_dim < hp.components_before + waves:
+        return (
+            f"latent_dim: found {hp.latent_dim}, expected at least {hp.components_before + waves} "
+            f"(components_before {hp.components_before} + 2 x harmonics x curves {waves})"
+        )
+    n_samples, n_genes = shape
+    if hp.latent_dim > min(shape):
+        return (
+            f"latent_dim: found {hp.latent_dim}, but {n_samples} training samples x {n_genes} "
+            f"genes have at most {min(shape)} principal components; choose a smaller latent_dim"
+        )
+    return None
+
+
+def fit(rows: "Rows", hp: HParams, seed: int) -> Fitted:
+    """Fit on rows x columns: first components, then curve after curve, then what is left."""
+    import numpy as np
+
+    mean = rows.X.mean(axis=0, dtype=np.float64)
+    left = rows.X - mean
+    first = principal_axes(left, hp.components_before)
+    left -= left @ first.T @ first
+    spread = left.std(axis=0)
+    spread = np.where(spread > LEAST_SPREAD, spread, np.inf)
+    curves, centres, noises = [], [], []
+    for number in range(1, hp.curves + 1):
+        curve, centre, noise = find_curve(
+            (left / spread).astype(np.float32), hp.harmonics, hp.sparsity
+        )
+        on_curve = curve.any(axis=0)
+        curve[:, on_curve] *= spread[on_curve]
+        noise = noise * np.where(np.isfinite(spread), spread, 0) ** 2
+        _report(number, on_curve, curve, rows.inputs.names)
+        left -= (expected_waves(left, curve, centre, noise) - centre) @ curve
+        curves.append(curve)
+        centres.append(centre)
+        noises.append(noise)
+    waves_in_all = 2 * hp.harmonics * hp.curves
+    rest = principal_axes(left, hp.latent_dim - hp.components_before - waves_in_all)
+    return Fitted(mean, first, rest, np.array(curves), np.array(centres), np.array(noises))
+
+
+def _report(number: int, on_curve: "np.ndarray", curve: "np.ndarray", names) -> None:
+    """Say which genes are on a curve, the largest amplitude first."""
+    import numpy as np
+
+    if not on_curve.any():
+        log.warning(
+            "curve %d has no gene, and its features are 0: no genes agree on an angle; look for "
+            "fewer curves, or take out more or fewer components before",
+            number,
+        )
+        return
+    order = np.argsort(-np.linalg.norm(curve, axis=0), kind="stable")[:10]
+    largest = [str(names[i]) for i in order if on_curve[i]]
+    log.info("curve %d: %d genes, of them %s", number, on_curve.sum(), ", ".join(largest))
+
+
+def principal_axes(centred: "np.ndarray", count: int) -> "np.ndarray":
+    """Return the axes of the largest variance, exactly: count x columns, orthonormal.
+
+    From the smaller of the two matrices of products. Every axis points to the side of its largest
+    entry.
+    """
+    import numpy as np
+    from scipy.linalg import eigh
+
+    n, size = centred.shape
+    if not count:
+        return np.zeros((0, size))
+    if size <= n:
+        _, vectors = eigh(centred.T @ centred, subset_by_index=(size - count, size - 1))
+        axes = vectors.T[::-1]
+    else:
+        _, vectors = eigh(centred @ centred.T, subset_by_index=(n - count, n - 1))
+        axes = np.linalg.qr(centred.T @ vectors[:, ::-1])[0].T
+    largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1)[:, None], axis=1)
+    return axes * np.sign(largest)
+
+
+def wave_table(harmonics: int) -> "np.ndarray":
+    """Return cosine and sine of every angle and its multiples: ANGLES x (2 x harmonics)."""
+    import numpy as np
+
+    angles = 2 * np.pi * np.arange(ANGLES) / ANGLES
+    multiples = np.outer(angles, np.arange(1, harmonics + 1))
+    return np.stack([np.cos(multiples), np.sin(multiples)], axis=2).reshape(ANGLES, -1)
+
+
+def expected_waves(
+    left: "np.ndarray", curve: "np.ndarray", centre: "np.ndarray", noise: "np.ndarray"
+) -> "np.ndarray":
+    """Return the posterior means of cosines and sines: samples x (2 x harmonics).
+
+    Parameters
+    ----------
+    left
+        Samples x genes: what the first components leave.
+    curve, centre, noise
+        Of one curve; see `Fitted`. Genes that are not on it do not count.
+    """
+    from scipy.special import softmax
+
+    return softmax(_evidence(left, curve, centre, noise)[1], axis=1) @ wave_table(len(centre) // 2)
+
+
+def _evidence(
+    left: "np.ndarray", curve: "np.ndarray", centre: "np.ndarray", noise: "np.ndarray"
+) -> tuple["np.ndarray", "np.ndarray"]:
+    """Return the points of a curve (angles x its genes) and their log-likelihoods, up to a sum.
+
+    The second is samples x angles.
+    """
+    import numpy as np
+
+    on_curve = curve.any(axis=0)
+    points = (wave_table(len(centre) // 2) - centre) @ curve[:, on_curve]
+    # Floored, so that a gene without any noise does not divide by zero.
+    precise = points / np.maximum(noise[on_curve], LEAST_SPREAD**2)
+    return points, left[:, on_curve] @ precise.T - 0.5 * np.sum(points * precise, axis=1)
+
+
+def nearest_angles(
+    left: "np.ndarray", curve: "np.ndarray", centre: "np.ndarray", waves: "np.ndarray"
+) -> "np.ndarray":
+    """Return the place in the table of waves at which the curve is nearest to each sample."""
+    import numpy as np
+
+    on_curve = curve.any(axis=0)
+    points = (waves - centre) @ curve[:, on_curve]
+    distances = np.sum(points**2, axis=1) - 2 * left[:, on_curve] @ points.T
+    return distances.argmin(axis=1)
+
+
+def find_curve(
+    left: "np.ndarray", harmonics: int, sparsity: float
+) -> tuple["np.ndarray", "np.ndarray", "np.ndarray"]:
+    """Find the closed curve through few genes that explains most.
+
+    From each start, angles and curve are fitted in turn until samples rest: the angles by the
+    nearest point, the curve by least squares with every gene's coefficients shrunk together (group
+    lasso; cosines and sines of evenly spread angles are orthogonal, so that it is a threshold on
+    their norm). The curve with the smallest penalised error whose genes agree on the angle counts;
+    its genes are fitted once more without the penalty.
+
+    Parameters
+    ----------
+    left
+        Samples x genes, every gene of mean 0 and variance 1 (or 0).
+
+    Returns
+    -------
+    curve, centre, noise
+        As in `Fitted`, in the units of `left`; a curve of zeros if there is none. It begins where
+        its strongest gene peaks, and the second one peaks on the first half.
+    """
+    import numpy as np
+
+    waves = wave_table(harmonics)
+    found = []
+    for group in closest_groups(left):
+        u = np.linalg.svd(left[:, group], full_matrices=False)[0]
+        turn = np.arctan2(u[:, 1], u[:, 0]) / (2 * np.pi)
+        angles = np.rint(turn * ANGLES).astype(int) % ANGLES
+        found.append(_settle(left, angles, waves, sparsity))
+    for angles, penalised, gained in sorted(found, key=lambda each: -each[2]):
+        if not gained > 0:
+            break
+        seen = waves[_begin_at_the_strongest(angles, penalised)]
+        on_curve, centre = penalised.any(axis=0), seen.mean(axis=0)
+        curve = np.zeros(penalised.shape)
+        curve[:, on_curve] = np.linalg.lstsq(seen - centre, left[:, on_curve], rcond=None)[0]
+        noise = np.mean(np.square(left - (seen - centre) @ curve), axis=0)
+        agreement = genes_agree(left, curve, centre, noise)
+        if agreement >= LEAST_AGREEMENT:
+            return curve, centre, noise
+    return np.zeros((2 * harmonics, left.shape[1])), np.zeros(2 * harmonics), left.var(axis=0)
+
+
+def genes_agree(
+    left: "np.ndarray", curve: "np.ndarray", centre: "np.ndarray", noise: "np.ndarray"
+) -> float:
+    """Say how well the angle according to the other genes of a curve predicts a gene.
+
+    Every pair of genes lies on some curve, and one gene on all of them: then nothing else knows
+    the angle.
+
+    Returns
+    -------
+    float
+        Mean of 1 - squared error / variance over the (at most 100) genes of largest amplitude.
+    """
+    import numpy as np
+    from scipy.special import softmax
+
+    amplitudes = np.linalg.norm(curve, axis=0)
+    asked = np.argsort(-amplitudes, kind="stable")[:ASKED]
+    asked = asked[amplitudes[asked] > 0]
+    points, evidence = _evidence(left, curve, centre, noise)
+    place = np.cumsum(curve.any(axis=0)) - 1
+    shares = []
+    for gene in asked:
+        point, value = points[:, place[gene]], left[:, gene]
+        own = (np.outer(value, point) - 0.5 * point**2) / max(noise[gene], LEAST_SPREAD**2)
+        predicted = softmax(evidence - own, axis=1) @ point
+        shares.append(1 - np.mean((value - predicted) ** 2) / np.var(value))
+    return float(np.mean(shares))
+
+
+def _settle(
+    left: "np.ndarray", angles: "np.ndarray", waves: "np.ndarray", sparsity: float
+) -> tuple["np.ndarray", "np.ndarray", float]:
+    """Fit curve and angles in turn; return both, and how much the penalised error has fallen."""
+    import numpy as np
+
+    for _ in range(ROUNDS):
+        centred = waves[angles] - waves[angles].mean(axis=0)
+        products = (centred.T.astype(left.dtype) @ left).astype(np.float64)
+        curve = np.linalg.lstsq(centred.T @ centred, products, rcond=None)[0]
+        norms = np.linalg.norm(curve, axis=0)
+        curve *= np.maximum(0, 1 - sparsity / np.maximum(norms, LEAST_SPREAD))
+        if not curve.any():
+            return angles, curve, 0.0
+        moved = nearest_angles(left, curve, waves[angles].mean(axis=0), waves)
+        restless = np.mean(moved != angles)
+        angles = moved
+        if restless < RESTLESS:
+            break
+    on_curve = curve.any(axis=0)
+    seen = waves[angles]
+    errors = left[:, on_curve] - (seen - seen.mean(axis=0)) @ curve[:, on_curve]
+    fallen = np.sum(left[:, on_curve] ** 2) - np.sum(errors**2)
+    penalty = sparsity * np.linalg.norm(curve, axis=0).sum()
+    return angles, curve, float(fallen / len(left) - penalty) / 2
+
+
+def _begin_at_the_strongest(angles: "np.ndarray", curve: "np.ndarray") -> "np.ndarray":
+    """Turn, and if need be reverse, a circle: where it begins and which way it runs is free."""
+    import numpy as np
+
+    points = wave_table(len(curve) // 2) @ curve
+    strongest = np.argsort(-np.linalg.norm(curve, axis=0), kind="stable")
+    angles = (angles - points[:, strongest[0]].argmax()) % ANGLES
+    peak = points[:, strongest[1 % len(strongest)]].argmax() - points[:, strongest[0]].argmax()
+    return angles if peak % ANGLES <= ANGLES // 2 else -angles % ANGLES
+
+
+def closest_groups(left: "np.ndarray") -> list["np.ndarray"]:
+    """List groups of genes that vary together, the closest first: no gene leads two groups.
+
+    A group is a gene and those most correlated with it, whatever the sign.
+    """
+    import numpy as np
+
+    norms = np.linalg.norm(left, axis=0)
+    unit = np.divide(left, norms, out=np.zeros_like(left), where=norms > 0)
+    size = min(GROUP, left.shape[1] - 1)
+    nearest, closeness = [], []
+    for start in range(0, left.shape[1], CHUNK):
+        r = np.abs(unit[:, start : start + CHUNK].T @ unit)
+        r[np.arange(len(r)), np.arange(start, start + len(r))] = 0
+        others = np.argsort(-r, axis=1, kind="stable")[:, :size]
+        nearest.append(others)
+        closeness.append(np.take_along_axis(r, others[:, :CLOSEST], axis=1).mean(axis=1))
+    nearest, closeness = np.concatenate(nearest), np.concatenate(closeness)
+    groups, used = [], set()
+    for gene in np.argsort(-closeness, kind="stable"):
+        if gene in used:
+            continue
+        groups.append(np.array([gene, *nearest[gene]]))
+        used.update(groups[-1].tolist())
+        if len(groups) == STARTS:
+            break
+    return groups
