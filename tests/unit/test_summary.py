@@ -43,18 +43,19 @@ def page(tmp_path_factory):
     gmt.write_text("S\t\t" + "\t".join(f"MOUSE{i}" for i in range(30)) + "\n")
     summary.write_summary(
         samples=study["samples"],
-        columns=study["columns"],
         matrix=study["matrix"],
+        tables=[study["columns"], study["testable"], study["maps"]],
         leaderboard=study["leaderboard"],
         trials=study["trials.tsv"],
         findings=study["findings.tsv"],
-        embedding_quality=study["maps"],
         provenances=study["model.provenance.json"],
         pictures=[str(path) for path in pictures],
         experiments=EXPERIMENTS,
         dataset={
             "name": "toy",
             "roles": ROLES,
+            "repeats": ["toy"],
+            "split": {"method": "stratified"},
             "gene_sets": [str(gmt)],
             "benchmarks": str(folder / "benchmarks"),
         },
