@@ -85,7 +85,7 @@ def count_testable(
     table = pd.concat(tables, ignore_index=True)[COLUMNS]
     write_table(table, testable)
     lines = [
-        *testable_caveats(read_table(testable)),
+        *untested_caveats(read_table(testable)),
         *recommend(len(known.index), repeats, split["method"]),
     ]
     for line in lines:
@@ -144,7 +144,7 @@ def larger_tests(known: Samples, split: Mapping[str, Any], seed: int) -> dict[fl
     return found
 
 
-def testable_caveats(table: pd.DataFrame) -> list[str]:
+def untested_caveats(table: pd.DataFrame) -> list[str]:
     """Say how many contrasts can be tested, and with which test share more could; [] if all can.
 
     Parameters

@@ -9,6 +9,7 @@ import pandas as pd
 from tybalt.analysis.control_rows import names_of_rows
 from tybalt.analysis.numbers import DASH, decimal, percent
 from tybalt.analysis.repeats import CONTRAST, MEASURE, columns_of
+from tybalt.plan.names import experiment_name
 
 #: The measure by which a model is called the best of a repeat: more is better.
 BEST_BY = "explained"
@@ -69,10 +70,10 @@ def model_rows(
     rows = []
     for key, mine in of_models.groupby(["model", "tuner", "control"], sort=False):
         by_name = mine.set_index("name")
-        first = mine.head(1).replace({"model": {"": np.nan}})
+        model, tuner, control = key
         rows.append(
             {
-                "name": names_of_rows(first)[0],
+                "name": experiment_name(model, tuner) if model else control,
                 "values": [
                     with_range(by_name.loc[name], WRITTEN.get(name, whole))
                     if name in by_name.index

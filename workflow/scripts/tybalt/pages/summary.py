@@ -14,7 +14,7 @@ from tybalt.analysis.embedding_quality import FEW, MANY, read_embedding_quality
 from tybalt.analysis.findings import Finding, read_findings
 from tybalt.analysis.numbers import decimal, percent, value_in_words
 from tybalt.analysis.repeats import recommend
-from tybalt.analysis.testable import testable_caveats
+from tybalt.analysis.testable import untested_caveats
 from tybalt.data.matrix import PARTS, read_features, read_notes
 from tybalt.data.samples import Samples, read_samples
 from tybalt.jobs.files import read_json, read_table
@@ -129,7 +129,7 @@ def write_summary(
             *against_the_bar(board, known.label_in_words),
             *map(str, notes.get("caveats", [])),
             *recommend(len(known.index), len(dataset["repeats"]), dataset["split"]["method"]),
-            *testable_caveats(read_table(paths["testable.tsv"])),
+            *untested_caveats(read_table(paths["testable.tsv"])),
             *caveats(read_table(paths["columns.tsv"])),
             *unknown_sets(dataset["gene_sets"], read_features(matrix)),
             *warnings(models, searches, notes, records, found),
