@@ -7,6 +7,7 @@ import pandas as pd
 
 from tybalt.analysis.columns import COLUMNS
 from tybalt.analysis.control_rows import with_controls
+from tybalt.analysis.testable import COLUMNS as TESTABLE
 from tybalt.data.matrix import write_matrix
 from tybalt.data.samples import write_samples
 from tybalt.jobs.files import read_table, write_json, write_table
@@ -90,6 +91,8 @@ def make_study(folder: Path, seed: int = 0) -> dict:
         write_json(provenance("2.0" if number else "1.0"), files["model.provenance.json"][number])
     files["columns"] = str(folder / "columns.tsv")
     write_table(columns(), files["columns"])
+    files["testable"] = str(folder / "testable.tsv")
+    write_table(testable(), files["testable"])
     files["maps"] = str(folder / "embedding_quality.tsv")
     write_table(maps(), files["maps"])
     files["leaderboard"] = str(folder / "leaderboard.tsv")
@@ -106,6 +109,18 @@ def columns() -> pd.DataFrame:
         ("my_column", "", "carried", 240, 0, "", "", 0),
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def testable() -> pd.DataFrame:
+    """Say of the contrasts what `count_testable` would."""
+    few = "4 positive test patients, fewer than 10"
+    rows = [
+        (0.2, "yes", "first", "yes", "yes", ""),
+        (0.2, "yes", "rare", "yes", "no", few),
+        (0.3, "no", "first", "yes", "yes", ""),
+        (0.3, "no", "rare", "yes", "yes", ""),
+    ]
+    return pd.DataFrame(rows, columns=TESTABLE)
 
 
 #: Blocks of `make_blocks`, with their features; samples that have nothing of the second.

@@ -19,6 +19,8 @@ from shared_study import (
 from tybalt.analysis.findings import finding_of
 from tybalt.jobs.files import write_table
 from tybalt.pages import summary
+from tybalt.pages.html import render
+from tybalt.pages.repeats import repeat_in_words
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,18 +45,19 @@ def page(tmp_path_factory):
     gmt.write_text("S\t\t" + "\t".join(f"MOUSE{i}" for i in range(30)) + "\n")
     summary.write_summary(
         samples=study["samples"],
-        columns=study["columns"],
         matrix=study["matrix"],
+        tables=[study["columns"], study["testable"], study["maps"]],
         leaderboard=study["leaderboard"],
         trials=study["trials.tsv"],
         findings=study["findings.tsv"],
-        embedding_quality=study["maps"],
         provenances=study["model.provenance.json"],
         pictures=[str(path) for path in pictures],
         experiments=EXPERIMENTS,
         dataset={
             "name": "toy",
             "roles": ROLES,
+            "repeats": ["toy"],
+            "split": {"method": "stratified"},
             "gene_sets": [str(gmt)],
             "benchmarks": str(folder / "benchmarks"),
         },
@@ -180,6 +183,57 @@ def test_an_answer_is_turned_to_the_direction_seen_in_training():
     assert rare.verdict == "not testable: fewer than 10" and not rare.confirmed
     assert (age.train, age.test, age.measure) == (0.6, 0.5, "ρ")
     assert (first.samples, age.samples) == ("16 / 32", "48")
+
+
+def test_what_the_split_cannot_test_is_on_the_page(page):
+    assert (
+        "Of 2 contrasts 1 can be tested with split.test 0.2, of the 2 that the config names 1 "
+        "(rare: 4 positive test patients, fewer than 10); with split.test 0.3, which leaves fewer "
+        "samples to train on, 2 (2 of those named)." in page
+    )
+    assert "<li>240 samples, split once: with fewer than 500, luck has a large part" in page
+    assert "Repeats of the split" not in page and "This is repeat" not in page
+
+
+def test_repeats_are_compared_on_the_page_of_the_first_and_linked_from_the_others():
+    repeats = {
+        "models": [{"name": "pca", "values": ["60.0 % (50.0–70.0 %)"], "best": "0 of 3"}],
+        "contrasts": [
+            {
+                "contrast": "sex",
+                "model": "pca",
+                "testable": "3 of 3",
+                "confirmed": "1 of 3",
+                "effect": "0.75 (0.50–0.95)",
+            }
+        ],
+        "others": ["pca: of 1 further contrasts 1 are confirmed in some repeat, 0 in all 3."],
+    }
+    names = ["toy", "toy-repeat-2", "toy-repeat-3"]
+    first, second = (
+        render_page(repeat=repeat_in_words(name, names), repeats=compared)
+        for name, compared in (("toy", repeats), ("toy-repeat-2", None))
+    )
+    assert "The samples were split 3 times" in first
+    link = '<a href="../toy-repeat-{0}/summary.html">toy-repeat-{0}</a>'
+    assert f"{link.format(2)}, {link.format(3)}" in first
+    for text in (
+        "60.0 % (50.0–70.0 %)",
+        "0 of 3",
+        "0.75 (0.50–0.95)",
+        "1 of 3",
+        repeats["others"][0],
+    ):
+        assert text in first and text not in second
+    assert 'This is repeat 2 of 3, with a split of its own; the <a href="../toy/summ' in second
+
+
+def render_page(**values):
+    """Fill in the page of a study of which nothing else is known."""
+    empty = dict.fromkeys(("title", "style", "groups", "label", "evaluated_on", "made"), "")
+    empty |= dict.fromkeys(("headline", "board", "headings", "findings", "others"), [])
+    empty |= dict.fromkeys(("embeddings", "warnings", "pictures", "costs", "citations"), [])
+    return render("summary.html", **{**empty, "parts": {}, **values})
 
 
 def test_contrasts_that_no_one_named_are_counted(page):

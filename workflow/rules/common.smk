@@ -81,8 +81,13 @@ def planned_names(*names, dataset=None):
 
 
 def where_planned(name):
-    """The input function of a file of a dataset; empty where it is not planned."""
-    return lambda wildcards: planned_names(name, dataset=wildcards.dataset)
+    """The input function of a table that repeats of a dataset share; empty if it is not planned."""
+    return lambda wildcards: planned_names(name, dataset=STUDY.first_split(wildcards.dataset))
+
+
+def of_first_split(name):
+    """The input function of a file that repeats of a dataset share."""
+    return lambda wildcards: f"{RESULTS}/{STUDY.first_split(wildcards.dataset)}/{name}"
 
 
 def of_every_experiment(name):
@@ -91,6 +96,11 @@ def of_every_experiment(name):
         f"{RESULTS}/{'/'.join(key)}/{name}"
         for key in STUDY.experiments_of(wildcards.dataset, "explain")
     ]
+
+
+def of_every_repeat(name, dataset):
+    """The files of this name in every repeat of a dataset, repeat by repeat."""
+    return [path for each in STUDY.repeats(dataset) for path in planned_names(name, dataset=each)]
 
 
 def experiments_of_dataset(wildcards):

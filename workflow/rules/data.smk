@@ -9,6 +9,7 @@
 #   results/{dataset}/matrix.h5ad, .provenance.json         samples x genes, clinical columns, split
 #   results/{dataset}/samples.tsv                           the samples: split, roles and columns
 #   results/{dataset}/columns.tsv                           its columns: roles, values, what is asked
+#   results/{dataset}/testable.tsv                          contrasts that a split can test
 #   results/{dataset}/published_check.json              is it the published matrix? (kind xena)
 #   results/{dataset}/clinical.tsv                          all clinical rows, harmonised
 #   results/{dataset}/mutations.h5ad, mutation_burden.tsv   samples x genes, 0/1; mutations per sample
@@ -117,9 +118,7 @@ rule read_dataset:
         **needs(4000, 30),
     params:
         settings=settings_for("READS"),
-        seed=lambda wildcards: STUDY.seed(
-            wildcards.dataset, kind_of(STUDY.dataset(wildcards.dataset)).SEED
-        ),
+        seed=lambda wildcards: STUDY.seed_of_matrix(wildcards.dataset),
         content=content_of(read_from),
         code=kind_code("read_dataset"),
     script:
@@ -154,6 +153,39 @@ rule describe_columns:
         code=code_hash("describe_columns"),
     script:
         "../scripts/describe_columns.py"
+
+
+rule count_testable:
+    """Tell which contrasts can be tested with this split, and with larger test parts."""
+    input:
+        samples=f"{DATASET}/samples.tsv",
+        known_columns=known_columns,
+        status=where_planned("status.h5ad"),
+        mutation_burden=where_planned("mutation_burden.tsv"),
+        driver_genes=PLACES.resource("driver_mutations.tsv"),
+    output:
+        testable=f"{DATASET}/testable.tsv",
+    log:
+        log_of("count_testable", DATASET),
+    benchmark:
+        benchmark_of("count_testable", DATASET)
+    wildcard_constraints:
+        **NAMES,
+    priority: 100  # which questions a split cannot answer is said before trainings start
+    localrule: True
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        **needs(2000, 15),
+    params:
+        declared=of_dataset("contrasts"),
+        roles=of_dataset("roles"),
+        split=of_dataset("split"),
+        repeats=of_dataset("repeats"),
+        seed=lambda wildcards: STUDY.seed_of_matrix(wildcards.dataset),
+        code=code_hash("count_testable"),
+    script:
+        "../scripts/count_testable.py"
 
 
 rule tabulate_clinical:

@@ -16,6 +16,7 @@
 #   results/{dataset}/matched_features.tsv                      features that models share
 #   results/{dataset}/{model}/{tuner}/evaluation.json           one row of the leaderboard
 #   results/{dataset}/leaderboard.tsv                           every model on one scale
+#   results/{dataset}/repeats.tsv                               all repeats of the split side by side
 # and for simulated cohorts
 #   results/{dataset}/{model}/{tuner}/planted_factors.tsv                planted factors found by the code
 #   results/{dataset}/planted_factors.tsv                                 those of all models
@@ -344,12 +345,37 @@ rule compare_models:
         "../scripts/compare_models.py"
 
 
+rule compare_repeats:
+    """Put the results of all repeats of a dataset side by side."""
+    input:
+        leaderboards=lambda wildcards: of_every_repeat("leaderboard.tsv", wildcards.dataset),
+        findings=lambda wildcards: of_every_repeat("findings.tsv", wildcards.dataset),
+    output:
+        repeats=f"{DATASET}/repeats.tsv",
+    log:
+        log_of("compare_repeats", DATASET),
+    benchmark:
+        benchmark_of("compare_repeats", DATASET)
+    wildcard_constraints:
+        **NAMES,
+    localrule: True
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        **needs(1000, 10),
+    params:
+        experiments=experiments_of_dataset,
+        code=code_hash("compare_repeats"),
+    script:
+        "../scripts/compare_repeats.py"
+
+
 rule measure_planted_factors:
     """Measure how much of every planted factor a code explains."""
     input:
         samples=f"{DATASET}/samples.tsv",
         encoding=f"{EXPERIMENT}/encoding.tsv.gz",
-        planted=f"{DATASET}/raw/planted_factors.h5ad",
+        planted=raw_file("planted_factors"),
     output:
         planted_factors=f"{EXPERIMENT}/planted_factors.tsv",
     log:

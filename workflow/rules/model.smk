@@ -129,7 +129,7 @@ rule join_clinical:
     """Put the clinical columns beside the codes."""
     input:
         encoding=f"{EXPERIMENT}/encoding.tsv.gz",
-        clinical=f"{DATASET}/clinical.tsv",
+        clinical=of_first_split("clinical.tsv"),
     output:
         table=f"{EXPERIMENT}/features_with_clinical.tsv.gz",
     log:

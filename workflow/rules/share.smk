@@ -50,12 +50,17 @@ rule write_summary:
     """Write one page that says what was trained and what was found."""
     input:
         samples=f"{DATASET}/samples.tsv",
-        columns=f"{DATASET}/columns.tsv",
         matrix=f"{DATASET}/matrix.h5ad",
+        tables=lambda wildcards: planned_names(
+            "columns.tsv",
+            "testable.tsv",
+            "embedding_quality.tsv",
+            "repeats.tsv",
+            dataset=wildcards.dataset,
+        ),
         leaderboard=f"{DATASET}/leaderboard.tsv",
         trials=of_every_experiment("trials.tsv"),
         findings=of_every_experiment("findings.tsv"),
-        embedding_quality=f"{DATASET}/embedding_quality.tsv",
         provenances=lambda wildcards: [
             f"{DATASET}/matrix.provenance.json".format(**wildcards),
             *of_every_experiment("model.provenance.json")(wildcards),
@@ -85,6 +90,8 @@ rule write_summary:
         dataset=lambda wildcards: {
             "name": wildcards.dataset,
             "roles": STUDY.dataset(wildcards.dataset)["roles"],
+            "repeats": STUDY.repeats(wildcards.dataset),
+            "split": STUDY.dataset(wildcards.dataset)["split"],
             "gene_sets": gene_set_files(),
             "benchmarks": f"{RESULTS}/benchmarks",
         },

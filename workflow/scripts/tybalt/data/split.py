@@ -100,8 +100,40 @@ def split_by_group(
             f"split: found validation {validation} and test {test}, expected shares above 0 "
             "(test: or 0) that leave a part to train on"
         )
+    part_of_group = part_groups(strata_of(obs, roles), validation, test, roles["group"], seed)
+    return part_of_group[obs[roles["group"]]].to_numpy()
+
+
+def strata_of(obs: pd.DataFrame, roles: Mapping[str, Any]) -> pd.Series:
+    """Name the stratum of each group (the index); arguments as of `split_samples`."""
     group, names = roles["group"], roles["strata"]
-    strata = stratify(_strata_of_groups(obs, group, names), group, names)
+    return stratify(_strata_of_groups(obs, group, names), group, names)
+
+
+def part_groups(
+    strata: pd.Series, validation: float, test: float, group: str, seed: int
+) -> pd.Series:
+    """Give every group its part, as `split_by_group` says.
+
+    Parameters
+    ----------
+    strata
+        Stratum of each group (`strata_of`).
+    validation, test, seed
+        As of `split_by_group`.
+    group
+        What the column of groups is called, for messages.
+
+    Returns
+    -------
+    pandas.Series
+        Part by group.
+
+    Raises
+    ------
+    InputError
+        If a part that was asked for stays empty.
+    """
     order = sorted(strata.index, key=lambda name: (strata[name], _hash(seed, name)))
     held_out = _at_even_distances(order, validation + test)
     validating = _at_even_distances(held_out, validation / (validation + test))
@@ -115,7 +147,7 @@ def split_by_group(
                 f"of {share}; "
                 "set a larger share or bring more of them"
             )
-    return part_of_group[obs[group]].to_numpy()
+    return part_of_group
 
 
 def _strata_of_groups(obs: pd.DataFrame, group: str, names: Sequence[str]) -> pd.DataFrame:

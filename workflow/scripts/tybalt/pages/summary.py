@@ -14,10 +14,13 @@ from tybalt.analysis.embedding_quality import FEW, MANY, read_embedding_quality
 from tybalt.analysis.findings import Finding, read_findings
 from tybalt.analysis.neural_against_bar import neural_against_bar
 from tybalt.analysis.numbers import decimal, percent, value_in_words
+from tybalt.analysis.repeats import recommend
+from tybalt.analysis.testable import untested_caveats
 from tybalt.data.matrix import PARTS, read_features, read_notes
 from tybalt.data.samples import Samples, read_samples
 from tybalt.jobs.files import read_json, read_table
 from tybalt.pages.html import asset, inline_image, render
+from tybalt.pages.repeats import contrast_rows, model_rows, others_in_words, repeat_in_words
 from tybalt.plan.controls import Control, controls_of
 from tybalt.plan.errors import InputError, shown, some
 from tybalt.plan.gene_sets import SMALLEST_SHARE, read_gmt, share_of_known
@@ -56,12 +59,11 @@ SHOWN = {
 
 def write_summary(
     samples: str,
-    columns: str,
     matrix: str,
+    tables: Sequence[str],
     leaderboard: str,
     trials: Sequence[str],
     findings: Sequence[str],
-    embedding_quality: str,
     provenances: Sequence[str],
     pictures: Sequence[str],
     experiments: Sequence[Sequence[str]],
@@ -72,12 +74,13 @@ def write_summary(
 
     Parameters
     ----------
-    samples, columns, matrix, leaderboard
+    samples, matrix, leaderboard
         Files of the dataset; of the matrix only the notes and the names of the features are read.
+    tables
+        Further tables of the dataset, known by their names: columns.tsv, testable.tsv,
+        embedding_quality.tsv, and repeats.tsv where the dataset has repeats.
     trials, findings
         Files of every experiment.
-    embedding_quality
-        Output of `measure_embeddings`.
     provenances
         Records of the matrix and of every model.
     pictures
@@ -85,7 +88,8 @@ def write_summary(
     experiments
         (model, tuner) of every experiment, in the order of its files.
     dataset
-        ``name`` of the dataset, its ``roles``, ``gene_sets`` (files that were looked for; findings
+        ``name`` of the dataset, its ``roles``, its ``repeats`` by name (the first is that of the
+        config), the ``split`` of the config, ``gene_sets`` (files that were looked for; findings
         are made of them) and ``benchmarks``: the folder of Snakemake's benchmark files. They are
         read as they are found, and are no input, because a benchmark that is missing must not train
         a model again.
@@ -94,7 +98,8 @@ def write_summary(
     """
     title, known = dataset["name"], read_samples(samples, dataset["roles"])
     notes, board = read_notes(matrix), read_table(leaderboard)
-    models = models_of(board)
+    models, paths = models_of(board), {Path(path).name: path for path in tables}
+    repeats = read_table(paths["repeats.tsv"]) if "repeats.tsv" in paths else None
     searches = {
         tuple(experiment): read_table(ranking)
         for experiment, ranking in zip(experiments, trials, strict=True)
@@ -121,11 +126,15 @@ def write_summary(
         evaluated_on=models["evaluated_on"].iloc[0],
         findings=found,
         others=[other_findings(experiment, findings) for experiment, findings in of_models.items()],
-        embeddings=embedding_rows(read_embedding_quality(embedding_quality)),
+        repeat=repeat_in_words(title, dataset["repeats"]),
+        repeats=None if repeats is None else repeated(repeats, board),
+        embeddings=embedding_rows(read_embedding_quality(paths["embedding_quality.tsv"])),
         warnings=[
             *against_the_bar(board, known.label_in_words),
             *map(str, notes.get("caveats", [])),
-            *caveats(read_table(columns)),
+            *recommend(len(known.index), len(dataset["repeats"]), dataset["split"]["method"]),
+            *untested_caveats(read_table(paths["testable.tsv"])),
+            *caveats(read_table(paths["columns.tsv"])),
             *unknown_sets(dataset["gene_sets"], read_features(matrix)),
             *warnings(models, searches, notes, records, found),
         ],
@@ -136,6 +145,16 @@ def write_summary(
     )
     Path(summary).write_text(page, encoding="utf-8")
     log.info("%d models, %d findings, %.0f kB", len(models), len(found), len(page) / 1e3)
+
+
+def repeated(table: pd.DataFrame, board: pd.DataFrame) -> dict[str, Any]:
+    """Lay out what all repeats of the split say (repeats.tsv), by the measures of the page."""
+    measures = [name for name in SHOWN if name in board]
+    return {
+        "models": model_rows(table, measures, compared=len(by_blocks(models_of(board))) == 1),
+        "contrasts": contrast_rows(table),
+        "others": others_in_words(table),
+    }
 
 
 def headline(

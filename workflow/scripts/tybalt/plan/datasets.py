@@ -17,6 +17,9 @@ SHARES = {"validation": 0.1, "test": 0.1}
 #: Share of the samples that validation and test may take together.
 LARGEST_HELD_OUT = 0.8
 
+#: The word of the seed that splits the samples of a kind and does nothing else (`SEED`).
+SPLIT_SEED = "split"
+
 #: Folders of results/ that are not datasets.
 RESERVED_NAMES = {"logs", "benchmarks"}
 
@@ -54,9 +57,12 @@ def complete_dataset(
     check_blocks(where, dataset)
     completed = kind_of(dataset).complete(where, dataset, sources)
     completed["blocks"] = blocks_of(completed)
+    check_repeats(where, completed)
     if "project_onto" in dataset:
         return completed
-    split = completed["split"]
+    # A matrix does not depend on how many repeats there are, so its split says nothing of them.
+    split = {key: value for key, value in completed["split"].items() if key != "repeats"}
+    completed["repeats"] = completed["split"].get("repeats", 1)
     completed["split"] = split if split["method"] == "tybalt" else {**SHARES, **split}
     check_split(where, completed["split"])
     check_tables(where, completed["tables"])
@@ -70,8 +76,14 @@ def complete_dataset(
 
 
 def expansions(name: str, dataset: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Say which datasets an entry stands for, by their names: today for itself alone."""
-    return {name: dataset}
+    """Say which datasets an entry stands for, by their names: itself, and its repeats.
+
+    Repeats (`split.repeats`) differ in the seed of the split alone, which is made of their names;
+    the first keeps the name of the entry, and the others say whose repeats they are (`repeat_of`).
+    """
+    numbers = range(2, dataset.get("repeats", 1) + 1)
+    others = {f"{name}-repeat-{number}": {**dataset, "repeat_of": name} for number in numbers}
+    return {name: dataset, **others}
 
 
 def expand(
@@ -173,6 +185,27 @@ def check_split(where: str, split: Mapping[str, Any]) -> None:
         raise InputError(
             f"{where}.split: validation + test is {sum(shares.values()):g}, expected at most "
             f"{LARGEST_HELD_OUT}, as the rest is what models are trained on"
+        )
+
+
+def check_repeats(where: str, dataset: Mapping[str, Any]) -> None:
+    """Refuse repeats of what another seed would not split anew, or would change altogether."""
+    if dataset["split"].get("repeats", 1) == 1:
+        return
+    reason = ""
+    if "project_onto" in dataset:
+        reason = "new samples are not split"
+    elif dataset["split"]["method"] == "tybalt":
+        reason = "the published split has a fixed seed, so that all repeats would be the same"
+    elif (seed := kind_of(dataset).SEED) != SPLIT_SEED:
+        reason = (
+            f"the seed {seed!r} of a dataset of kind `{dataset['kind']}` makes its samples too, so "
+            "that repeats would be other samples, not other splits"
+        )
+    if reason:
+        raise InputError(
+            f"{where}.split.repeats: found {dataset['split']['repeats']}, but {reason}; leave this "
+            "key out"
         )
 
 

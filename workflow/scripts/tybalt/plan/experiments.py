@@ -161,6 +161,19 @@ class Study:
         """Return the config entry of a dataset."""
         return self.config["datasets"][name]
 
+    def repeats(self, dataset: str) -> list[str]:
+        """List the repeats of a dataset (`split.repeats`), the first of which is the entry's own.
+
+        They share raw files, companion tables, and every seed but that of the split.
+        """
+        first = first_of(self.config, dataset)
+        entries = self.config["datasets"].items()
+        return [first, *(name for name, entry in entries if entry.get("repeat_of") == first)]
+
+    def first_split(self, dataset: str) -> str:
+        """Name the first of the repeats that a dataset belongs to: mostly itself."""
+        return first_of(self.config, dataset)
+
     def contrasts(self) -> dict[str, Mapping[str, Any]]:
         """Return the contrasts that the config names, by dataset."""
         return {name: entry["contrasts"] for name, entry in self.config["datasets"].items()}
@@ -176,13 +189,17 @@ class Study:
         return self.experiments[dataset, model, tuner]
 
     def datasets_of_kind(self, kind: str) -> list[str]:
-        """List the datasets of a kind, used or not."""
-        return [name for name, entry in self.config["datasets"].items() if entry["kind"] == kind]
+        """List the datasets of a kind, used or not, without repeats, which have no raw files."""
+        return [
+            name
+            for name, entry in self.config["datasets"].items()
+            if entry["kind"] == kind and name == self.first_split(name)
+        ]
 
     def raw_files(self, dataset: str, places: Places) -> dict[str, str | list[str]]:
         """Say where the raw files of a dataset lie: table -> path, or paths, one for each block."""
         entry = self.dataset(dataset)
-        return kind_of(entry).raw_files(dataset, entry, places)
+        return kind_of(entry).raw_files(self.first_split(dataset), entry, places)
 
     def raw_files_to_read(self, dataset: str, places: Places) -> dict[str, str]:
         """Return the raw files that the kind of a dataset reads, by the names of its arguments."""
@@ -256,7 +273,8 @@ class Study:
     def files_of_user(self) -> dict[str, str]:
         """Files of the user's own that the datasets of the study name: config key -> path."""
         used = [*self.datasets, *self.projections]
-        return files_of_user({name: self.dataset(name) for name in used})
+        named = [name for name in used if name == self.first_split(name)]
+        return files_of_user({name: self.dataset(name) for name in named})
 
     def target(self, dataset: str) -> Experiment:
         """Return the experiment that a dataset is projected onto; InputError if there is none."""
@@ -267,9 +285,18 @@ class Study:
             )
         return self.experiments[self.projections[dataset]]
 
-    def seed(self, *names: str) -> int:
-        """Derive a seed from the study's seed and names."""
-        return derive_seed(self.config["seed"], *names)
+    def seed(self, dataset: str, *names: str) -> int:
+        """Derive a seed from the study's seed and names; repeats of a dataset have the same."""
+        return derive_seed(self.config["seed"], self.first_split(dataset), *names)
+
+    def seed_of_matrix(self, dataset: str) -> int:
+        """Derive the seed that a matrix is made with: the one in which repeats differ."""
+        return derive_seed(self.config["seed"], dataset, kind_of(self.dataset(dataset)).SEED)
+
+
+def first_of(config: Mapping[str, Any], dataset: str) -> str:
+    """Name the dataset that another one repeats with another split; of others their own name."""
+    return config["datasets"][dataset].get("repeat_of", dataset)
 
 
 def derive_seed(study_seed: int, *names: str) -> int:
@@ -389,7 +416,7 @@ def build_experiment(config: Mapping[str, Any], dataset: str, model: str, tuner:
     tuner_module = load_plugin("tuners", tuner_entry["module"], f"tuners.{tuner}")
     space = coerce_space(module.HParams, entry["space"], f"{where}.space")
     options = tuner_options(tuner, tuner_entry)
-    seed = derive_seed(config["seed"], dataset, model, tuner)
+    seed = derive_seed(config["seed"], first_of(config, dataset), model, tuner)
     check_count(tuner_module.count(space, options), where, tuner, space)
     plan = tuner_module.plan(space, options, seed, f"tuners.{tuner}")
     first = {name: values[0] for name, values in space.items()}

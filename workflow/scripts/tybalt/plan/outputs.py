@@ -6,7 +6,8 @@ an experiment of which all its `needs` are facts:
 - of a dataset: what its kind says (`cohort`: its rows are samples of which something is known;
   `planted factors`; `few features`), the role `label`, `contrasts` (a column to ask for), `named
   contrasts`, `several models`, its tables (`table clinical`), its tasks (`explain`), and
-  `projected`, which is all that is true of new samples;
+  `projected`, which is all that is true of new samples; of a dataset that has repeats `repeated`,
+  and of all that are not the repeat of another `first split`: repeats share their tables;
 - of an experiment, besides: the verbs and tasks of its model (`encode`, `weights`), `searched`,
   `replicated` (trained again with other seeds);
 - of both: what has been published of them (`tybalt.plan.reproduction`).
@@ -76,34 +77,52 @@ TABLES = (
         "data",
     ),
     Output(
+        f"{DATASET}/testable.tsv",
+        "which contrasts this split can test, and which larger test parts could",
+        ("cohort",),
+        "data",
+    ),
+    Output(
         f"{DATASET}/published_check.json",
         "is it the published TCGA matrix? (a run on the published freeze fails if not)",
         ("published facts",),
         "data",
     ),
     Output(
-        f"{DATASET}/clinical.tsv", "all rows of the clinical table", ("table clinical",), "data"
+        f"{DATASET}/clinical.tsv",
+        "all rows of the clinical table",
+        ("table clinical", "first split"),
+        "data",
     ),
     Output(
-        f"{DATASET}/mutations.h5ad", "samples x genes, 1 = mutated", ("table mutations",), "data"
+        f"{DATASET}/mutations.h5ad",
+        "samples x genes, 1 = mutated",
+        ("table mutations", "first split"),
+        "data",
     ),
     Output(
-        f"{DATASET}/mutation_burden.tsv", "mutations of each sample", ("table mutations",), "data"
+        f"{DATASET}/mutation_burden.tsv",
+        "mutations of each sample",
+        ("table mutations", "first split"),
+        "data",
     ),
     Output(
         f"{DATASET}/copy_number_gain.h5ad",
         "samples x genes, 1 = gained",
-        ("table copy_number",),
+        ("table copy_number", "first split"),
         "data",
     ),
     Output(
         f"{DATASET}/copy_number_loss.h5ad",
         "samples x genes, 1 = lost",
-        ("table copy_number",),
+        ("table copy_number", "first split"),
         "data",
     ),
     Output(
-        f"{DATASET}/status.h5ad", "samples x genes, 1 = hit in any way", ("table status",), "data"
+        f"{DATASET}/status.h5ad",
+        "samples x genes, 1 = hit in any way",
+        ("table status", "first split"),
+        "data",
     ),
     Output(f"{EXPERIMENT}/trials.tsv", "every setting tried, best first", stage="tune"),
     Output(f"{EXPERIMENT}/best.json", "the winner", stage="tune"),
@@ -212,6 +231,11 @@ TABLES = (
         f"{DATASET}/leaderboard.tsv",
         "every model of the dataset, measured on one scale, beside the controls (column `control`)",
         _EXPLAIN,
+    ),
+    Output(
+        f"{DATASET}/repeats.tsv",
+        "measures and contrasts of every model in all repeats of the split, with mean and range",
+        (*_COHORT, "repeated"),
     ),
     Output(
         f"{EXPERIMENT}/planted_factors.tsv",
@@ -376,6 +400,9 @@ def facts_of_dataset(study: Study, name: str) -> set[str]:
         facts.add("named contrasts")
     if len(study.experiments_of(name, "explain")) > 1:
         facts.add("several models")
+    if name == study.first_split(name):
+        facts.add("first split")
+        facts |= {"repeated"} if len(study.repeats(name)) > 1 else set()
     return facts
 
 
