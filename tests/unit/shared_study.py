@@ -11,6 +11,7 @@ from tybalt.analysis.testable import COLUMNS as TESTABLE
 from tybalt.data.matrix import write_matrix
 from tybalt.data.samples import write_samples
 from tybalt.jobs.files import read_table, write_json, write_table
+from tybalt.plan.projections import COLUMNS as COLUMNS_OF_PROJECTION
 from tybalt.training.bundle import Bundle, feature_names, save_bundle
 
 EXPERIMENTS = [["vae", "grid"], ["pca", "none"]]
@@ -89,6 +90,7 @@ def make_study(folder: Path, seed: int = 0) -> dict:
         hyperparameters = {"kappa": 0.1} if searched else {"latent_dim": 3}
         write_json({"hyperparameters": hyperparameters}, files["best.json"][number])
         write_json(provenance("2.0" if number else "1.0"), files["model.provenance.json"][number])
+    files["projections"] = new_samples(folder, obs)
     files["columns"] = str(folder / "columns.tsv")
     write_table(columns(), files["columns"])
     files["testable"] = str(folder / "testable.tsv")
@@ -98,6 +100,26 @@ def make_study(folder: Path, seed: int = 0) -> dict:
     files["leaderboard"] = str(folder / "leaderboard.tsv")
     write_table(leaderboard(), files["leaderboard"])
     return files
+
+
+def new_samples(folder: Path, obs: pd.DataFrame) -> list[str]:
+    """Write the table and the codes of 12 new samples, between the clouds of `vae`'s embedding."""
+    names = [f"N-{i:02d}" for i in range(12)]
+    table = pd.DataFrame({"sample": names}).assign(
+        tsne_1=np.linspace(-4, 4, 12), tsne_2=20.0, nearest_sample=obs.index[0], distance=1.0,
+        nearest_label="AAA", distance_rank=np.linspace(0, 1, 12), mse=0.01, error_rank=0.5,
+        far=["yes", "yes", *["no"] * 10], outside=0.0, filled=0.1,
+        predicted_label=[None, *["BBB"] * 11], confidence=[0.6, *[0.9] * 11],
+        doubts=["far from all training samples", *[None] * 11],
+        therapy=["none", "drug"] * 6, **{"carried:response": range(12)},
+    )  # fmt: skip
+    table = table[[*COLUMNS_OF_PROJECTION, "therapy", "carried:response"]]
+    codes = pd.DataFrame(np.arange(36.0).reshape(12, 3), columns=feature_names(3))
+    codes.insert(0, "sample", names)
+    paths = [str(folder / "projection.tsv"), str(folder / "projected_encoding.tsv.gz")]
+    for each, path in zip((table, codes), paths, strict=True):
+        write_table(each, path)
+    return paths
 
 
 def columns() -> pd.DataFrame:

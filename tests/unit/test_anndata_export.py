@@ -24,8 +24,8 @@ def assemble(files, path, **changes):
         "associations": files["associations.tsv"],
         "findings": files["findings.tsv"],
         "colours": str(ROOT / "resources" / "cohorts.tsv"),
-        "experiments": EXPERIMENTS,
-        "label": "cancer_type",
+        "projections": [],
+        "dataset": {"experiments": EXPERIMENTS, "projected": [], "label": "cancer_type"},
     }
     assemble_study(**{**arguments, **changes}, study=str(path))
     return anndata.read_h5ad(path)
@@ -72,6 +72,25 @@ def test_a_constant_code_has_no_map_in_the_file(files, tmp_path):
     changed = [str(tmp_path / "embedding.tsv"), files["embedding.tsv"][1]]
     study = assemble(files, tmp_path / "study.h5ad", embeddings=changed)
     assert "X_tsne_vae_grid" not in study.obsm and "X_code_vae_grid" in study.obsm
+
+
+def test_new_samples_stand_beside_the_study_with_their_own_columns(files, tmp_path):
+    dataset = {"experiments": EXPERIMENTS, "projected": [["clinic", "vae", "grid"]]}
+    dataset["label"] = "cancer_type"
+    study = assemble(
+        files, tmp_path / "study.h5ad", projections=files["projections"], dataset=dataset
+    )
+    new = study.uns["new_samples"]["clinic"]
+    assert list(new.index) == [f"N-{i:02d}" for i in range(12)]
+    assert set(new["onto"]) == {"vae_grid"}
+    assert new["therapy"].tolist() == ["none", "drug"] * 6
+    assert new["carried:response"].tolist() == list(range(12))
+    assert new["predicted_label"].tolist() == ["", *["BBB"] * 11]
+    assert new[["z1", "z2", "z3"]].to_numpy().tolist() == np.arange(36.0).reshape(12, 3).tolist()
+    # As the head of the module says: an AnnData of their own.
+    clinic = anndata.AnnData(obs=new, obsm={"X_tsne": new[["tsne_1", "tsne_2"]].to_numpy()})
+    assert clinic.shape == (12, 0) and np.isfinite(clinic.obsm["X_tsne"]).all()
+    assert "new_samples" not in assemble(files, tmp_path / "without.h5ad").uns
 
 
 def test_the_file_is_the_same_again(files, tmp_path):

@@ -18,6 +18,10 @@ from tybalt.plan.errors import InputError
 ROOT = Path(__file__).resolve().parents[2]
 
 
+DATASET = {"name": "toy", "label": "cancer_type", "experiments": EXPERIMENTS, "projected": []}
+WITH_NEW = {**DATASET, "projected": [["clinic", "vae", "grid"]]}
+
+
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     return make_study(tmp_path_factory.mktemp("study"))
@@ -35,8 +39,8 @@ def build(study, path, **changes) -> str:
         "findings": study["findings.tsv"],
         "markers": str(ROOT / "resources" / "marker_genes.tsv"),
         "colours": str(ROOT / "resources" / "cohorts.tsv"),
-        "experiments": EXPERIMENTS,
-        "dataset": {"name": "toy", "label": "cancer_type"},
+        "projections": [],
+        "dataset": DATASET,
     }
     explorer.build_explorer(**{**arguments, **changes}, explorer=str(path))
     return path.read_text(encoding="utf-8")
@@ -179,6 +183,35 @@ def test_no_text_of_the_data_can_end_the_script():
 
 def test_every_gene_of_a_small_matrix_is_in_the_panel(page):
     assert sorted(data_of(page)["blocks"][0]["names"]) == sorted(GENES)
+
+
+# New samples
+
+
+def test_new_samples_are_a_layer_of_one_map_with_their_own_columns(study, tmp_path):
+    page = build(study, tmp_path / "e.html", projections=study["projections"][:1], dataset=WITH_NEW)
+    (layer,) = data_of(page)["layers"]
+    assert layer["name"] == "clinic" and layer["map"] == "t-SNE of codes of vae · grid"
+    assert layer["samples"].split("\n") == [f"N-{i:02d}" for i in range(12)]
+    whole = unpacked(layer["x"]["values"], "<u2")
+    assert (layer["x"]["low"], layer["x"]["high"]) == (-4, 4)
+    assert whole[0] == 0 and whole[-1] == 65535
+    columns = {column["name"]: column for column in layer["columns"]}
+    assert list(columns) == [
+        "therapy", "response", "predicted cancer type",
+        "far", "distance_rank", "error_rank", "mse",
+    ]  # fmt: skip
+    # The label is nowhere called what was only predicted; an unsure one is not given.
+    predicted = columns["predicted cancer type"]
+    levels = np.array(predicted["levels"])[unpacked(predicted["values"], "u1")]
+    assert levels.tolist() == ["not sure", *["BBB"] * 11]
+    of_known = {column["name"]: column for column in data_of(page)["columns"]}["cancer_type"]
+    assert predicted["colours"][0] == of_known["colours"][of_known["levels"].index("BBB")]
+    assert layer["doubts"] == ["far from all training samples", *[""] * 11]
+
+
+def test_without_new_samples_there_is_no_layer(page):
+    assert data_of(page)["layers"] == []
 
 
 # Several blocks

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 from shared_study import SAMPLES, make_study
-from test_explorer import build
+from test_explorer import WITH_NEW, build
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +29,8 @@ def browser():
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("explorer")
     study = make_study(folder)
-    build(study, folder / "explorer.html")
+    new = {"projections": study["projections"][:1], "dataset": WITH_NEW}
+    build(study, folder / "explorer.html", **new)
     return study | {"address": (folder / "explorer.html").as_uri()}
 
 
@@ -178,6 +179,45 @@ def test_maps_can_be_changed_and_added(page, problems):
     page.select_option("#count", "4")
     page.wait_for_timeout(500)
     assert page.locator(".plot").count() == 4
+    assert problems == []
+
+
+def test_new_samples_are_a_layer_that_can_be_switched_on(page, problems):
+    shown = "panels.map((panel) => panel.marks.map((mark) => mark.visible))"
+    page.select_option("#count", "4")
+    page.wait_for_timeout(500)
+    assert page.evaluate(shown) == [[False]] * 4
+    before = colours(page)
+    page.check("#layer-0")
+    assert page.inner_text("#status") == (
+        "12 new samples of clinic are shown in t-SNE of codes of vae · grid."
+    )
+    named = page.evaluate("panels.map((panel) => data.maps[panel.number].name)")
+    there = [[name == "t-SNE of codes of vae · grid"] for name in named]
+    assert page.evaluate(shown) == there and sum(map(sum, there)) == 1
+    assert colours(page) == before and len(before) == SAMPLES
+    # The map makes room for them: they lie above all others.
+    tops = page.evaluate("panels.map((panel) => panel.figure.y_range.end)")
+    assert tops[there.index([True])] > 20
+    entries = page.locator(".layer-legend li").all_inner_texts()
+    assert [entry.split() for entry in entries] == [["drug", "6"], ["none", "6"]]
+    page.select_option(".layer select", label="predicted cancer type")
+    entries = page.locator(".layer-legend li").all_inner_texts()
+    assert entries == ["BBB 11", "not sure 1"]
+    assert page.evaluate("layers[0].source.data.shown[0]") == "predicted cancer type: not sure"
+    page.select_option(".layer select", label="distance rank")
+    assert len(set(page.evaluate("Array.from(layers[0].source.data.colour)"))) == 12
+    page.uncheck("#layer-0")
+    assert page.evaluate(shown) == [[False]] * 4
+    assert problems == []
+
+
+def test_new_samples_are_brought_up_where_no_map_shows_them(page, problems):
+    for number in range(2):
+        page.select_option(f".map select >> nth={number}", label="PCA of genes")
+    page.check("#layer-0")
+    assert page.evaluate("data.maps[panels[1].number].name") == "t-SNE of codes of vae · grid"
+    assert page.evaluate("panels[1].marks[0].visible")
     assert problems == []
 
 

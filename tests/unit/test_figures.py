@@ -257,7 +257,12 @@ def study(tmp_path_factory):
     new["predicted_label"] = ["AAA", "BBB"] * 10
     new["far"] = ["yes", *["no"] * 19]
     distances = np.linspace(0, 3, 101).tolist()
+    new["mse"] = new["distance"] / 50
+    new.loc[new.index[:3], "predicted_label"] = None
     diagnostics = {"onto": "a/b/c", "held_out_distances": distances, "warnings": ["a few"]}
+    diagnostics["held_out_errors"] = np.linspace(0, 0.05, 101).tolist()
+    diagnostics["cohort"] = {"distance_rank": 0.9, "distance_rank_limit": 0.6}
+    diagnostics["cohort"] |= {"error_rank": 0.5, "error_rank_limit": 0.7}
     write_json(diagnostics, str(tmp_path / "projection.json"))
     colours = pd.DataFrame({"acronym": list(COLOURS), "color": list(COLOURS.values())})
     files = {

@@ -3,18 +3,26 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from shared_study import GENES, RANGE, ROLES, make_study, pca_bundle
 
 from tybalt.analysis.embedding import embed_by_tsne, plane
-from tybalt.analysis.projection import (
-    check_values,
-    encode_expression,
-    explain_genes,
-    project_samples,
-)
+from tybalt.analysis.new_samples import check_values, explain_genes
+from tybalt.analysis.projected import read_projection
+from tybalt.analysis.projection import encode_expression, project_samples
 from tybalt.jobs.files import read_json, read_table, write_table
 from tybalt.plan.errors import InputError
+from tybalt.plan.projections import COLUMNS
 from tybalt.training.bundle import feature_table, load_bundle
+
+#: How a clinical table of new samples is read: two columns that the config names.
+OWN = {
+    "columns": {"sample": "id", "age": "years"},
+    "barcodes": "none",
+    "minimum_overlap": 0.5,
+    "roles": {"group": None, "label": None, "strata": []},
+}
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +41,19 @@ def study(tmp_path_factory):
     write_table(positions, embedding)
     raw = pd.DataFrame(files["X"].T * RANGE, GENES, files["obs"].index)
     held_out = files["obs"].index[files["obs"]["split"] != "train"]
-    known = {"model": model, "matrix": files["matrix"], "encoding": encoding}
+    known = {"model": model, "matrix": files["matrix"]}
     known["samples"] = files["samples"]
-    return {"known": known | {"embedding": embedding}, "raw": raw, "held_out": list(held_out)}
+    known |= {"embedding": embedding}
+    return {"known": known, "encoding": encoding, "raw": raw, "held_out": list(held_out)}
 
 
-def project(study, expression: pd.DataFrame, folder, duplicates="drop", missing="mean"):
-    """Write a cohort, project it, and return table, codes and diagnostics."""
+def project(
+    study, expression: pd.DataFrame, folder, duplicates="drop", missing="mean", clinical=None
+):
+    """Write a cohort, project it, and return table, codes and diagnostics.
+
+    `clinical` is the text of a clinical table with the columns id, years and group.
+    """
     path = folder / "cohort.tsv"
     expression.rename_axis("sample").to_csv(path, sep="\t")
     outputs = {
@@ -53,9 +67,16 @@ def project(study, expression: pd.DataFrame, folder, duplicates="drop", missing=
         "rows": "all",
         "target": "toy/pca/none",
         "roles": ROLES,
+        "clinical": None if clinical is None else OWN,
     }
+    table_of_own = []
+    if clinical is not None:
+        table_of_own = [str(folder / "clinical.tsv")]
+        (folder / "clinical.tsv").write_text(clinical, encoding="utf-8")
     options = {"options": options, "seed": 1, "threads": 1}
-    project_samples(expression=str(path), **study["known"], **options, **outputs)
+    project_samples(
+        expression=str(path), clinical=table_of_own, **study["known"], **options, **outputs
+    )
     table = read_table(outputs["projection"], index="sample")
     codes = read_table(outputs["projected_encoding"], index="sample")
     return table, codes, read_json(outputs["diagnostics"])
@@ -69,7 +90,7 @@ def same(study, tmp_path_factory):
 
 
 def test_held_out_samples_get_the_codes_they_had(study, same):
-    known = read_table(study["known"]["encoding"], index="sample").loc[study["held_out"]]
+    known = read_table(study["encoding"], index="sample").loc[study["held_out"]]
     assert np.abs(known - same[1]).max(axis=None) < 1e-5
 
 
@@ -84,9 +105,14 @@ def test_held_out_samples_land_where_they_were(study, same):
 
 def test_held_out_samples_are_not_strange(study, same):
     table, _, record = same
-    # Ranked among themselves, the ranks are uniform: 0, 1/n ... (n-1)/n.
-    assert sorted(table["distance_rank"]) == pytest.approx(np.arange(len(table)) / len(table))
-    assert record["far_share"] == pytest.approx(0.01, abs=0.01)
+    # Ranked among themselves, the ranks are uniform: each sample is as far as itself.
+    uniform = (np.arange(len(table)) + 0.5) / len(table)
+    assert sorted(table["distance_rank"]) == pytest.approx(uniform)
+    # The errors differ in their last digits, as sums over other batches: the order is the same.
+    assert sorted(table["error_rank"]) == pytest.approx(uniform, abs=1 / len(table))
+    assert record["far_share"] <= 0.05
+    for name in ("distance", "error"):
+        assert record["cohort"][f"{name}_rank"] < record["cohort"][f"{name}_rank_limit"] < 0.75
     assert record["held_out"]["mse"] == record["held_out"]["mse_genes_hidden"]
     assert record["mse"] == pytest.approx(record["held_out"]["mse_genes_found"], rel=1e-5)
     assert record["warnings"] == []
@@ -100,13 +126,29 @@ def test_types_that_a_gene_tells_are_found(study, same):
     assert (table["nearest_label"] == table["predicted_label"]).mean() > 0.9
     assert table["confidence"].between(0.5, 1).all()
     assert record["held_out"]["label_accuracy"] > 0.95
+    assert record["held_out"]["labels_given_right"] == 1
 
 
-def test_missing_genes_take_their_mean_and_their_cost_is_told(study, tmp_path):
+def test_a_label_below_the_stated_probability_is_not_given(study, tmp_path):
+    """Without the gene that tells the types nobody can be sure of the rarer one."""
+    cohort = study["raw"][study["held_out"]].drop(index="XIST")
+    table, _, record = project(study, cohort, tmp_path)
+    unsure = table["confidence"] < 0.8
+    assert unsure.sum() > 0
+    assert table.loc[unsure, "predicted_label"].isna().all()
+    assert table.loc[~unsure, "predicted_label"].isin(["AAA", "BBB"]).all()
+    said = table["doubts"].fillna("").str.contains("no label has a probability of 0.8")
+    assert (said == unsure).all()
+    assert record["unsure_share"] == pytest.approx(unsure.mean())
+    assert 1 - record["held_out"]["labels_given"] == pytest.approx(unsure.mean())
+
+
+def test_missing_genes_are_filled_in_and_their_cost_is_told(study, tmp_path):
     cohort = study["raw"][study["held_out"]].drop(index=["XIST", "KRT5"])
     table, codes, record = project(study, cohort, tmp_path)
     assert record["missing_genes"] == ["XIST", "KRT5"]
     assert record["held_out"]["mse_genes_hidden"] > 1.5 * record["held_out"]["mse"]
+    assert table["filled"].tolist() == [pytest.approx(0.1)] * len(table)
     # The gene that tells the types is gone: the larger type is 2/3 of the samples.
     assert record["held_out"]["label_accuracy_genes_hidden"] < 0.75
     assert record["warnings"][0].startswith("2 of the model's 20 genes are missing")
@@ -127,10 +169,23 @@ def test_samples_of_another_kind_are_far(study, tmp_path):
     cohort = RANGE - study["raw"][study["held_out"]]
     table, _, record = project(study, cohort, tmp_path)
     assert record["far_share"] > 0.5
-    assert any("farther from the nearest training sample" in line for line in record["warnings"])
+    assert ((table["far"] == "yes") == table["doubts"].fillna("").str.startswith("far from")).all()
+    assert record["cohort"]["distance_rank"] > record["cohort"]["distance_rank_limit"]
+    assert record["cohort"]["error_rank"] == 1.0
     times = record["mse"] / record["held_out"]["mse_genes_found"]
-    said = f"the model reconstructs the samples with {times:.1f} times the error of held-out"
-    assert times > 1.5 and any(line.startswith(said) for line in record["warnings"])
+    (said,) = (line for line in record["warnings"] if line.startswith("as a cohort the samples"))
+    assert "half of them are farther from their nearest training sample than" in said
+    assert "and half of them are reconstructed with a larger error than 100%" in said
+    assert times > 1.5 and f"the mean error is {times:.1f} times that of held-out" in said
+
+
+def test_a_cohort_of_one_known_kind_is_not_far(study, tmp_path):
+    """Its ranks are compared with those of cohorts of the same kind."""
+    types = pd.Series(np.where(np.arange(240) % 3 == 0, "BBB", "AAA"), study["raw"].columns)
+    for name in ("AAA", "BBB"):
+        chosen = [sample for sample in study["held_out"] if types[sample] == name]
+        record = project(study, study["raw"][chosen], tmp_path)[2]
+        assert not any("as a cohort" in line for line in record["warnings"])
 
 
 def test_doubled_genes_are_dropped_or_averaged(study, tmp_path):
@@ -192,14 +247,14 @@ def test_a_row_of_na_is_a_gene_that_is_missing(study, tmp_path):
         pd.testing.assert_frame_equal(empty[0], without[0])
 
 
-def test_a_missing_cell_takes_the_training_mean_and_is_counted(study, tmp_path):
+def test_a_missing_cell_is_filled_in_and_counted(study, tmp_path):
     cohort = study["raw"][study["held_out"]].copy()
     bundle = load_bundle(study["known"]["model"])
-    filled = cohort.copy()
+    whole = encode_expression(bundle, cohort.T)
     cohort.iloc[4, 0] = np.nan
-    filled.iloc[4, 0] = bundle.genes.loc[GENES[4], "mean"]
     _, codes, record = project(study, cohort, tmp_path)
-    assert np.abs(codes - encode_expression(bundle, filled.T)).max(axis=None) < 1e-6
+    assert np.abs(codes - encode_expression(bundle, cohort.T)).max(axis=None) < 1e-6
+    assert np.abs(codes - whole).iloc[1:].max(axis=None) < 1e-6
     assert record["missing_share"] == pytest.approx(1 / cohort.size)
     assert any("of the values of the genes found are missing" in w for w in record["warnings"])
 
@@ -250,10 +305,11 @@ def test_numbers_as_objects_and_gaps_are_encoded(study):
     pd.testing.assert_frame_equal(encode_expression(bundle, with_ids), expected)
     gaps = raw.copy()
     gaps.iloc[0, 0] = np.nan
-    filled = gaps.fillna(bundle.genes["mean"])
-    pd.testing.assert_frame_equal(
-        encode_expression(bundle, gaps), encode_expression(bundle, filled)
-    )
+    codes = encode_expression(bundle, gaps)
+    pd.testing.assert_frame_equal(codes.iloc[1:], expected.iloc[1:])
+    alone = encode_expression(bundle, gaps[:1])
+    np.testing.assert_allclose(codes.iloc[0], alone.iloc[0], atol=1e-6)
+    assert 0 < np.abs(codes.iloc[0] - expected.iloc[0]).max() < 1
 
 
 def test_versions_and_kinds_of_names_are_told():
@@ -273,6 +329,52 @@ def test_missing_values_are_refused(study):
 
 def test_a_table_is_encoded_from_the_model_file_alone(study):
     codes = encode_expression(load_bundle(study["known"]["model"]), study["raw"].T[GENES[::-1]])
-    known = read_table(study["known"]["encoding"], index="sample")
+    known = read_table(study["encoding"], index="sample")
     assert np.abs(codes - known).max(axis=None) < 1e-5
     assert list(codes.index) == list(known.index)
+
+
+# Their own clinical table
+
+
+def clinical_of(samples) -> str:
+    """A table in which every third sample has no row, and whose columns are two and one."""
+    rows = [f"{name}\t{20 + i}\t{'ab'[i % 2]}" for i, name in enumerate(samples) if i % 3]
+    return "\n".join(["id\tyears\tfar", *rows, ""])
+
+
+def test_columns_of_their_own_stand_behind_those_of_the_projection(study, same, tmp_path):
+    samples = study["held_out"]
+    clinical = clinical_of(samples)
+    table, _, _ = project(study, study["raw"][samples], tmp_path, clinical=clinical)
+    assert list(table) == [*COLUMNS[1:], "age", "carried:far"]
+    pd.testing.assert_frame_equal(table[list(COLUMNS[1:])], same[0])
+    ours, own = read_projection(str(tmp_path / "projection.tsv"))
+    pd.testing.assert_frame_equal(ours, same[0])
+    known = np.arange(len(samples)) % 3 > 0
+    assert own["age"].isna().tolist() == (~known).tolist()
+    assert own["age"][known].tolist() == (20 + np.flatnonzero(known)).tolist()
+    expected = np.array(["a", "b"])[np.flatnonzero(known) % 2]
+    assert own["carried:far"][known].tolist() == expected.tolist()
+
+
+def test_a_clinical_table_of_other_samples_is_refused(study, tmp_path):
+    other = clinical_of(f"X{i}" for i in range(9))
+    with pytest.raises(InputError, match="no id of its column 'id'"):
+        project(study, study["raw"][study["held_out"]], tmp_path, clinical=other)
+    assert not list(tmp_path.glob("projection*")), "something was written"
+
+
+@given(
+    words=st.lists(st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z"))), max_size=9)
+)
+def test_whatever_stands_in_a_column_of_their_own_comes_back(words, tmp_path_factory):
+    path = tmp_path_factory.mktemp("own") / "projection.tsv"
+    ours = dict.fromkeys(COLUMNS[1:], 0.5) | {"far": "no", "doubts": None}
+    table = pd.DataFrame({"sample": [f"NA{i}" for i in range(len(words))], **ours, "own": words})
+    write_table(table, str(path))
+    found = read_projection(str(path))[1]["own"]
+    assert list(found.index) == list(table["sample"])
+    numbers = pd.to_numeric(pd.Series(words, dtype=object), errors="coerce")
+    for word, value in zip(words, found, strict=True):
+        assert value == word or (word == "" and pd.isna(value)) or value in numbers.tolist()

@@ -8,12 +8,26 @@ import pytest
 from shared_study import BLOCKS, GENES, RANGE, ROLES, SAMPLES, make_blocks, pca_of_blocks
 from test_blocks import LOCAL, SCHEMA, SOURCES, config_of
 
+from tybalt.analysis.missing_genes import (
+    MOST_ROUNDS,
+    TOLERANCE,
+    distance_in_spreads,
+    spread_of_codes,
+)
 from tybalt.analysis.projection import encode_expression, project_samples
 from tybalt.jobs.files import read_json, read_table, write_table
 from tybalt.plan.config import check_config
 from tybalt.plan.errors import InputError
 from tybalt.plan.experiments import build_study
-from tybalt.plan.projections import blocks_to_project
+from tybalt.plan.places import Places
+from tybalt.plan.projections import (
+    blocks_to_project,
+    check_projections,
+    clinical_to_project,
+    files_of_new_samples,
+    projected_onto,
+    refuse_keys_of_training,
+)
 from tybalt.training.bundle import feature_table, load_bundle
 
 HOW = {"duplicates": "drop", "missing": "mean", "transform": "none", "prefix": ""}
@@ -64,15 +78,28 @@ def project(study, tables, folder, model="both", rows="all", blocks=BOTH):
         "diagnostics": str(folder / "projection.json"),
     }
     options = {"blocks": {name: blocks[name] for name in tables}, "rows": rows}
-    options |= {"target": "toy/pca/none", "roles": ROLES}
+    options |= {"target": "toy/pca/none", "roles": ROLES, "clinical": None}
     known = {key: study["files"][key] for key in ("matrix", "samples")}
+    of_model = {key: study["models"][model][key] for key in ("model", "embedding")}
     project_samples(
-        expression=paths, **known, **study["models"][model], options=options, seed=1, threads=1,
+        expression=paths, clinical=[], **known, **of_model, options=options, seed=1, threads=1,
         **outputs,
     )  # fmt: skip
     table = read_table(outputs["projection"], index="sample")
     codes = read_table(outputs["projected_encoding"], index="sample")
     return table, codes, read_json(outputs["diagnostics"])
+
+
+def filled(study, values):
+    """Fill in samples x features round by round, all of them as long as one of them moves."""
+    bundle = load_bundle(study["models"]["both"]["model"])
+    known, genes = values.notna().to_numpy(), bundle.genes
+    low, high = ((genes[name] / genes["scale"]).to_numpy() for name in ("minimum", "maximum"))
+    X = values.fillna(genes["mean"]) / genes["scale"]
+    X = X.to_numpy("float32")
+    for _ in range(MOST_ROUNDS):
+        X = np.where(known, X, np.clip(bundle.model.reconstruct(X), low, high)).astype("float32")
+    return X, known, bundle
 
 
 def codes_of(study, model="both"):
@@ -106,13 +133,13 @@ def test_each_block_is_scaled_by_its_own_method(study, tmp_path):
     )
 
 
-def test_a_block_that_lacks_takes_its_training_means_and_the_cost_is_told(study, tmp_path):
+def test_a_block_that_lacks_is_filled_in_and_the_cost_is_told(study, tmp_path):
     new = new_samples(study)
     _, codes, record = project(study, {"rna": new["rna"]}, tmp_path)
-    means = study["files"]["var"]["mean"][12:]
-    filled = {**new, "methylation": new["methylation"] * 0 + means.to_numpy()[:, None]}
-    (tmp_path / "filled").mkdir()
-    np.testing.assert_allclose(codes, project(study, filled, tmp_path / "filled")[1], atol=1e-5)
+    values = new["rna"].T.reindex(columns=study["files"]["var"].index)
+    X, _, bundle = filled(study, values)
+    moved = distance_in_spreads(codes.to_numpy(), bundle.model.encode(X), spread_of_codes(bundle))
+    assert moved.max() < 5 * TOLERANCE
     assert record["missing_genes"] == BLOCKS["methylation"]
     assert record["blocks"]["methylation"] == {"genes": 8, "missing": 8}
     first, second = record["warnings"][:2]
@@ -155,28 +182,31 @@ def test_rows_all_keeps_what_every_file_has_and_any_fills_the_rest(study, tmp_pa
     table, more, record = project(study, new, tmp_path, rows="any")
     assert len(more) == len(codes) + 10
     pd.testing.assert_frame_equal(more.loc[codes.index], codes)
-    bundle = load_bundle(study["models"]["both"]["model"])
     lacking = list(new["rna"].columns[-5:])
-    values = np.full((5, 20), np.nan)
-    values[:, :12] = new["rna"][lacking].T / RANGE
-    values[:, 12:] = study["files"]["var"]["mean"].to_numpy()[12:]
-    expected = bundle.model.encode(values.astype("float32"))
-    np.testing.assert_allclose(more.loc[lacking], expected, atol=1e-5)
+    X, known, bundle = filled(
+        study, new["rna"][lacking].T.reindex(columns=study["files"]["var"].index)
+    )
+    spread = spread_of_codes(bundle)
+    moved = distance_in_spreads(more.loc[lacking].to_numpy(), bundle.model.encode(X), spread)
+    assert moved.max() < 5 * TOLERANCE
     # What is filled in is not measured: it counts neither as an error nor as inside of the range.
-    errors = np.square(values - bundle.model.reconstruct(values.astype("float32")))
-    np.testing.assert_allclose(table.loc[lacking, "mse"], errors[:, :12].mean(axis=1), rtol=1e-3)
+    errors = np.square(X - bundle.model.reconstruct(X)).mean(axis=1, where=known)
+    np.testing.assert_allclose(table.loc[lacking, "mse"], errors, rtol=1e-2)
     assert record["genes_missing"] == 0
 
 
 def test_missing_cells_are_what_they_were_in_training(study, tmp_path):
     new = {name: table.copy() for name, table in new_samples(study).items()}
     new["methylation"].iloc[0, :10] = np.nan
-    filled = {name: table.copy() for name, table in new.items()}
-    for missing, value in (("mean", study["files"]["var"]["mean"].iloc[12]), ("zero", 0.0)):
+    names = study["files"]["var"].index
+    holes = pd.concat([new["rna"], new["methylation"].set_axis(BLOCKS["methylation"])]).T[names]
+    for missing, values in (("mean", holes), ("zero", holes.fillna(0.0))):
         blocks = {"rna": HOW, "methylation": {**BOTH["methylation"], "missing": missing}}
-        filled["methylation"].iloc[0, :10] = value
         found = project(study, new, tmp_path, blocks=blocks)[1]
-        np.testing.assert_allclose(found, project(study, filled, tmp_path)[1], atol=1e-5)
+        X, _, bundle = filled(study, values)
+        spread = spread_of_codes(bundle)
+        moved = distance_in_spreads(found.to_numpy(), bundle.model.encode(X), spread)
+        assert moved.max() < 5 * TOLERANCE
 
 
 def test_a_table_of_one_block_is_encoded_from_the_model_file_alone(study):
@@ -300,3 +330,74 @@ def test_the_transform_is_that_of_the_new_samples_if_they_say_one(monkeypatch, o
     found = planned({"methylation": {"file": "a.tsv", **own}})
     assert found["methylation"]["transform"] == expected
     assert planned({"rna": {"file": "a.tsv"}})["rna"]["transform"] == "none"
+
+
+def study_with(**entry):
+    """Plan a study with a dataset `new` that is projected onto a PCA of LOCAL."""
+    config = copy.deepcopy(config_of(TRAINED))
+    config["datasets"]["new"] = {"kind": "local", "project_onto": "mine/pca/none", **entry}
+    given = copy.deepcopy(config["datasets"])
+    study = build_study(check_config(config, SCHEMA), SOURCES)
+    check_projections(study, given)
+    return study
+
+
+ONE = {"methylation": {"file": "a.tsv"}}
+CLINICAL = {"barcodes": "none", "columns": {"sample": "id", "age": "years"}}
+
+
+def test_a_clinical_table_of_new_samples_is_read_as_the_config_says():
+    study = study_with(blocks=ONE, files={"clinical": "c.tsv"}, clinical=CLINICAL)
+    how = clinical_to_project(study, "new")
+    assert how["columns"] == CLINICAL["columns"] and how["barcodes"] == "none"
+    assert how["roles"]["group"] is None and how["roles"]["strata"] == []  # nobody is made up
+    places, both = Places("results", "downloads"), ["expression", "clinical"]
+    assert files_of_new_samples(study, "new", places, both) == ["a.tsv", "c.tsv"]
+    assert files_of_new_samples(study, "new", places, ["clinical"]) == ["c.tsv"]
+    assert projected_onto(study, "mine") == [["new", "pca", "none"]]
+    without = study_with(blocks=ONE)
+    assert clinical_to_project(without, "new") is None
+    assert files_of_new_samples(without, "new", places, both) == ["a.tsv"]
+
+
+def test_a_scaling_of_new_samples_is_refused():
+    entry = {"project_onto": "mine/pca/none", "scaling": {"method": "z_score"}}
+    with pytest.raises(InputError) as caught:
+        refuse_keys_of_training({"mine": {"scaling": {}}, "new": entry})
+    assert str(caught.value) == (
+        "datasets.new.scaling: found in a dataset with project_onto, whose samples are prepared as "
+        "those of its model were; leave this key out"
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        (
+            {"files": {"clinical": "c.tsv"}},
+            "datasets.new.clinical.columns: missing; name the column of c.tsv that has the sample "
+            "ids",
+        ),
+        (
+            {"clinical": CLINICAL},
+            "datasets.new.clinical.columns: found, but datasets.new.files.clinical names no table",
+        ),
+        (
+            {
+                "files": {"clinical": "c.tsv"},
+                "clinical": {"barcodes": "none", "columns": {"sample": "id", "far": "away"}},
+            },
+            "datasets.new.clinical.columns.far: projection.tsv has a column of this name; give "
+            "yours another",
+        ),
+        (
+            {"blocks": {"methylation": {"file": "a.tsv", "scaling": {"method": "none"}}}},
+            "datasets.new.blocks.methylation.scaling: found in a dataset with project_onto",
+        ),
+        ({"split": {"method": "stratified"}}, "datasets.new.split: found in a dataset with proj"),
+    ],
+)
+def test_what_new_samples_cannot_have_is_refused_with_its_key(entry, message):
+    with pytest.raises(InputError) as caught:
+        study_with(**{"blocks": ONE, **entry})
+    assert str(caught.value).startswith(message)

@@ -78,8 +78,9 @@ function coloured() {
   };
 }
 
-function column(index) {
-  const packed = data.columns[index];
+const column = (index) => unpackColumn(data.columns[index]);
+
+function unpackColumn(packed) {
   if (packed.kind === "text") {
     packed.whole ??= unpack(packed.values, 1);
     return { ...packed, value: (i) => packed.levels[packed.whole[i]], note: "" };
@@ -175,18 +176,25 @@ function coordinates(number) {
   return map.unpacked;
 }
 
+/** Lowest and highest coordinate of a map, with those of the new samples that are shown in it. */
+function bounds(map, axis) {
+  const packed = [map, ...layers.filter((layer) => layer.shown && layer.map === map.name)].map((each) => each[axis]);
+  return { low: Math.min(...packed.map((each) => each.low)), high: Math.max(...packed.map((each) => each.high)) };
+}
+
 /** Show all points of a map, with some room; one unit of t-SNE is as long across as up. */
 function fit(panel) {
   const map = data.maps[panel.number];
-  const lengths = [map.x, map.y].map((packed) => 1.08 * (packed.high - packed.low || 1));
+  const spans = [bounds(map, "x"), bounds(map, "y")];
+  const lengths = spans.map((span) => 1.08 * (span.high - span.low || 1));
   const { clientWidth, clientHeight } = panel.plot;
   if (map.name.startsWith("t-SNE") && clientWidth && clientHeight) {
     const unit = Math.max(lengths[0] / clientWidth, lengths[1] / clientHeight);
     lengths[0] = unit * clientWidth;
     lengths[1] = unit * clientHeight;
   }
-  [[panel.figure.x_range, map.x], [panel.figure.y_range, map.y]].forEach(([range, packed], axis) => {
-    const middle = (packed.low + packed.high) / 2;
+  [panel.figure.x_range, panel.figure.y_range].forEach((range, axis) => {
+    const middle = (spans[axis].low + spans[axis].high) / 2;
     range.start = range.reset_start = middle - lengths[axis] / 2;
     range.end = range.reset_end = middle + lengths[axis] / 2;
   });
@@ -224,6 +232,13 @@ function addPanel(position, number) {
   hover.renderers = tap.renderers = lasso.renderers = [points];
   figure.scatter({ field: `x${position}` }, { field: `y${position}` },
     { source: rings, size: size + 9, fill_color: null, line_color: "#d55e00", line_width: 2.5 });
+  panel.marks = layers.map((layer) => figure.scatter({ field: "x" }, { field: "y" }, {
+    source: layer.source, size: size + 4, marker: "diamond", fill_color: { field: "colour" }, line_color: "#000000", line_width: 1.2,
+  }));
+  if (panel.marks.length) {
+    figure.add_tools(new Bokeh.HoverTool({ tooltips: [["new", "@sample"], ["", "@shown"], ["", "@doubts"]], limit: 2, point_policy: "snap_to_data", renderers: panel.marks }));
+  }
+  showLayers(panel);
   panels.push(panel);
   picker.addEventListener("change", () => { panel.number = Number(picker.value); place(panel); describe(panel); });
 }
@@ -232,7 +247,72 @@ function place(panel) {
   const [x, y] = coordinates(panel.number);
   source.data = { ...source.data, [`x${panel.position}`]: x, [`y${panel.position}`]: y };
   ring();
+  showLayers(panel);
   fit(panel);
+}
+
+
+// New samples: each cohort is a layer, with a place in one map alone
+
+const layers = data.layers.map((layer) => ({
+  ...layer, shown: false, names: layer.samples.split("\n"),
+  source: new Bokeh.ColumnDataSource({ data: { x: unpackNumbers(layer.x), y: unpackNumbers(layer.y), sample: layer.samples.split("\n"), doubts: layer.doubts } }),
+}));
+
+function showLayers(panel) {
+  (panel.marks ?? []).forEach((mark, i) => { mark.visible = layers[i].shown && layers[i].map === data.maps[panel.number].name; });
+}
+
+/** Colour the samples of a layer by one of its own columns, and say what the colours mean. */
+function colourLayer(layer, index, legend) {
+  const by = unpackColumn(layer.columns[index]);
+  const levels = by.kind === "text" ? by.colours.map(whole32) : [];
+  const shadeOf = (i) => (by.shade(i) < 0 ? whole32(MISSING_COLOUR) : packedShades[by.shade(i)]);
+  layer.source.data = {
+    ...layer.source.data,
+    colour: Uint32Array.from(layer.names, (_, i) => (by.kind === "text" ? levels[by.whole[i]] : shadeOf(i))),
+    shown: layer.names.map((_, i) => `${readable(by.name)}: ${digits(by.value(i))}`),
+  };
+  if (by.kind === "text") {
+    legend.replaceChildren(...by.levels.map((level, code) => {
+      const swatch = element("span", { className: "swatch" });
+      swatch.style.background = by.colours[code];
+      return element("li", {}, swatch, `${level} ${by.whole.filter((each) => each === code).length}`);
+    }));
+  } else {
+    legend.replaceChildren(element("li", {}, `${digits(by.low)} (dark) to ${digits(by.high)} (bright)`));
+  }
+}
+
+function addLayerControls(layer, number) {
+  const box = element("input", { type: "checkbox", id: `layer-${number}` });
+  const legend = element("ul", { className: "layer-legend small", hidden: true });
+  const picker = element("select", { hidden: true });
+  picker.setAttribute("aria-label", `Colour of the new samples of ${layer.name}`);
+  layer.columns.forEach((packed, i) => picker.append(element("option", { value: i }, readable(packed.name))));
+  const where = data.maps.some((map) => map.name === layer.map) ? `in ${layer.map}` : "without a place: the code is constant";
+  box.addEventListener("change", () => {
+    layer.shown = box.checked;
+    picker.hidden = legend.hidden = !layer.shown;
+    if (layer.shown && !panels.some((panel) => data.maps[panel.number].name === layer.map)) showMapOf(layer);
+    for (const panel of panels) { showLayers(panel); fit(panel); }
+    say(`${layer.names.length.toLocaleString("en")} new samples of ${layer.name} are ${layer.shown ? "shown" : "hidden"} ${where}.`);
+  });
+  picker.addEventListener("change", () => colourLayer(layer, Number(picker.value), legend));
+  $("layer-controls").append(element("div", { className: "layer" },
+    element("label", {}, box, ` ${layer.name}: ${layer.names.length.toLocaleString("en")} samples, ${where}`), picker, legend));
+  colourLayer(layer, 0, legend);
+}
+
+/** Put the map in which a layer has its places into the last panel. */
+function showMapOf(layer) {
+  const number = data.maps.findIndex((map) => map.name === layer.map);
+  const panel = panels.at(-1);
+  if (number < 0 || !panel) return;
+  panel.number = number;
+  panel.picker.value = number;
+  place(panel);
+  describe(panel);
 }
 
 function describe(panel) {
@@ -404,6 +484,8 @@ function fillControls() {
 
 async function start() {
   fillControls();
+  $("layers").hidden = !layers.length;
+  layers.forEach(addLayerControls);
   colourBy(0, 0);
   await showMaps(matchMedia("(max-width: 900px)").matches ? ($("count").value = 1) : 2);
   document.documentElement.dataset.ready = Math.round(performance.now());

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from tybalt.plan import outputs, reproduction
+from tybalt.plan import outputs, projections, reproduction
 from tybalt.plan.code_hash import code_hash
 from tybalt.plan.config import check_config, load_schema, read_checked
 from tybalt.plan.datasets import kind_of, simulators
@@ -13,7 +13,6 @@ from tybalt.plan.gene_sets import locate
 from tybalt.plan.models_and_tuners import is_repeatable, load_plugin
 from tybalt.plan.names import experiment_name
 from tybalt.plan.places import HOME, Places, relative
-from tybalt.plan.projections import blocks_to_project
 from tybalt.plan.user_files import check_paths
 
 
@@ -23,8 +22,7 @@ def load_study():
         check_file(Path(path))
     schema = load_schema(SCHEMAS / "config.schema.yaml")
     study = build_study(check_config(config, schema), SOURCES)
-    for name in study.projections:
-        blocks_to_project(study, name)
+    projections.check_projections(study, config["datasets"])
     check_paths(study)
     return study
 
@@ -237,6 +235,22 @@ def gene_set_files():
     named = STUDY.config["explain"]["gene_sets"]
     return [
         relative(checked(lambda: locate(path, "explain.gene_sets"), "the config")) for path in named
+    ]
+
+
+def of_new_samples(*tables):
+    """The input function of files of new samples: expression, and clinical if they have one."""
+    return lambda wildcards: projections.files_of_new_samples(
+        STUDY, wildcards.dataset, PLACES, tables
+    )
+
+
+def of_projections(*names):
+    """The input function of files of all new samples on models of a dataset, cohort by cohort."""
+    return lambda wildcards: [
+        f"{RESULTS}/{new}/{name}"
+        for new, *_ in projections.projected_onto(STUDY, wildcards.dataset)
+        for name in names
     ]
 
 

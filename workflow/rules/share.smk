@@ -23,6 +23,7 @@ rule build_explorer:
         findings=of_every_experiment("findings.tsv"),
         markers=PLACES.resource("marker_genes.tsv"),
         colours=PLACES.resource("cohorts.tsv"),
+        projections=of_projections("projection.tsv"),
     output:
         explorer=f"{DATASET}/explorer.html",
     log:
@@ -36,9 +37,10 @@ rule build_explorer:
     resources:
         **needs(4000, 15),
     params:
-        experiments=experiments_of_dataset,
         dataset=lambda wildcards: {
             "name": wildcards.dataset,
+            "experiments": experiments_of_dataset(wildcards),
+            "projected": projections.projected_onto(STUDY, wildcards.dataset),
             "label": STUDY.dataset(wildcards.dataset)["roles"].get("label"),
         },
         code=code_hash("build_explorer", files=sorted((HOME / "workflow/pages").glob("explorer.*"))),
@@ -115,6 +117,7 @@ rule assemble_study:
         associations=of_every_experiment("associations.tsv"),
         findings=of_every_experiment("findings.tsv"),
         colours=PLACES.resource("cohorts.tsv"),
+        projections=of_projections("projection.tsv", "projected_encoding.tsv.gz"),
     output:
         study=f"{DATASET}/study.h5ad",
     log:
@@ -128,8 +131,11 @@ rule assemble_study:
     resources:
         **needs(4000, 15),
     params:
-        experiments=experiments_of_dataset,
-        label=of_dataset("roles", "label"),
+        dataset=lambda wildcards: {
+            "experiments": experiments_of_dataset(wildcards),
+            "projected": projections.projected_onto(STUDY, wildcards.dataset),
+            "label": STUDY.dataset(wildcards.dataset)["roles"].get("label"),
+        },
         code=code_hash("assemble_study"),
     script:
         "../scripts/assemble_study.py"
@@ -138,11 +144,11 @@ rule assemble_study:
 rule project_samples:
     """Place a new cohort in the embedding of a trained model."""
     input:
-        expression=given(raw_file("expression"), f"{DATASET}/projection.tsv"),
+        expression=given(of_new_samples("expression"), f"{DATASET}/projection.tsv"),
+        clinical=given(of_new_samples("clinical"), f"{DATASET}/projection.tsv"),
         model=of_target("model.zip"),
         matrix=of_target_dataset("matrix.h5ad"),
         samples=of_target_dataset("samples.tsv"),
-        encoding=of_target("encoding.tsv.gz"),
         embedding=of_target("embedding.tsv"),
     output:
         projection=f"{DATASET}/projection.tsv",
@@ -161,13 +167,14 @@ rule project_samples:
         **needs(6000, 30),
     params:
         options=lambda wildcards: {
-            "blocks": blocks_to_project(STUDY, wildcards.dataset),
+            "blocks": projections.blocks_to_project(STUDY, wildcards.dataset),
             "rows": STUDY.dataset(wildcards.dataset)["rows"],
+            "clinical": projections.clinical_to_project(STUDY, wildcards.dataset),
             "target": "/".join(target_of(wildcards).key),
             "roles": STUDY.dataset(target_of(wildcards).dataset)["roles"],
         },
         seed=seed_of("{dataset}", "projection"),
-        content=content_of(raw_file("expression")),
+        content=content_of(of_new_samples("expression", "clinical")),
         code=lambda wildcards: code_hash(
             "project_samples",
             *STUDY.modules_of(target_of(wildcards)),

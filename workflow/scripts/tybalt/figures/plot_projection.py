@@ -1,6 +1,6 @@
 """New samples in the embedding of a model, and how far they are from its training samples."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,19 +72,38 @@ def plot_projection(
     if known["tsne_1"].isna().any():
         say_instead(figure, "The code is constant: no embedding.")
         return figure
-    left, right = figure.subplots(1, 2, width_ratios=[3, 2])
+    axes = figure.subplot_mosaic([["map", "distance"], ["map", "error"]], width_ratios=[3, 2])
+    left = axes["map"]
     draw_known(left, known[["tsne_1", "tsne_2"]].to_numpy(), labels, looks)
     draw_new(left, new, predicted, looks)
     left.set(title=f"{len(new):,} new samples on the t-SNE of {record['onto']}")
     left.set_aspect("equal", adjustable="datalim")
     hide_ticks(left)
-    draw_distances(right, new["distance"].to_numpy(), np.array(record["held_out_distances"]))
+    cohort = record["cohort"]
+    draw_shares(
+        axes["distance"],
+        new["distance"].to_numpy(),
+        record["held_out_distances"],
+        "Distance to the nearest training sample",
+        "Euclidean distance of codes",
+    )
+    draw_shares(
+        axes["error"],
+        new["mse"].to_numpy(),
+        record["held_out_errors"],
+        "Error of the reconstruction",
+        "mean squared error of the genes measured",
+    )
+    axes["distance"].legend(loc="lower right")
+    for name in ("distance", "error"):
+        rank, limit = cohort[f"{name}_rank"], cohort[f"{name}_rank_limit"]
+        say_median(axes[name], rank, limit)
     counts = predicted.value_counts()
     handles = [
         marker_handle(f"{name}  {counts[name]:,}", looks[name]) for name in looks if name in counts
     ]
     legend_beside(figure, handles, f"predicted {trained_on.label_in_words}")
-    far = f"{(new['far'] == 'yes').sum()} samples are far from all training samples (rings)."
+    far = f"{(new['far'] == 'yes').sum()} of {len(new)} samples are far (rings)."
     add_note(figure, " ".join([far, *(f"{line}." for line in record["warnings"])]))
     label_groups(figure, left, known[["tsne_1", "tsne_2"]].to_numpy(), labels)
     return figure
@@ -129,19 +148,26 @@ def draw_new(axes: Axes, new: pd.DataFrame, predicted: pd.Series, looks: dict[st
     )
 
 
-def draw_distances(axes: Axes, new: np.ndarray, held_out: np.ndarray) -> None:
-    """Draw the share of samples that are nearer than a distance: new ones and held-out ones."""
+def draw_shares(
+    axes: Axes, new: np.ndarray, held_out: Sequence[float], title: str, label: str
+) -> None:
+    """Draw the share of samples below a value: new ones, and held-out ones by their percentiles."""
     axes.plot(
         held_out, np.linspace(0, 1, len(held_out)), color=GREY, lw=3, label="held-out samples"
     )
     axes.plot(
         np.sort(new), np.arange(1, len(new) + 1) / len(new), color=BLUE, lw=2, label="new samples"
     )
-    axes.set(
-        title="Distance to the nearest training sample",
-        xlabel="Euclidean distance of codes",
-        ylabel="share of samples that are nearer",
-        xlim=(0, None),
-        ylim=(0, 1.01),
+    axes.set(title=title, xlabel=label, ylabel="share of samples", xlim=(0, None), ylim=(0, 1.01))
+
+
+def say_median(axes: Axes, rank: float, limit: float) -> None:
+    """Write the median rank of the new samples beside its limit, in orange above it."""
+    axes.text(
+        0.03,
+        0.95,
+        f"median rank {rank:.2f}\n(limit {limit:.2f})",
+        transform=axes.transAxes,
+        va="top",
+        color=ORANGE if rank > limit else INK,
     )
-    axes.legend(loc="lower right")

@@ -43,8 +43,8 @@ def group_by_trial(paths: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
 #: Columns of our tables that hold names: of samples, genes, sets, labels, entries of the config.
 NAMES = frozenset(
     """
-    blocks column contrast control dataset description factor feature feature_a feature_b gene
-    gene_set genes group hyperparameter label model model_a model_b module name nearest_label
+    blocks column contrast control dataset description doubts factor feature feature_a feature_b
+    gene gene_set genes group hyperparameter label model model_a model_b module name nearest_label
     nearest_sample negative of organ part partner positive predicted_label reason sample
     source split stratum trial tuner tuner_a tuner_b warnings within
     """.split()  # noqa: SIM905

@@ -11,6 +11,8 @@
     var                     per-gene statistics, offset and scale, and the block of each
     varm/{experiment}             weight of each gene in each feature of the decoder
     uns/associations/{experiment}, uns/findings/{experiment}, uns/leaderboard    tables
+    uns/new_samples/{name}  samples that were projected onto an experiment (`onto`): their places,
+                            ranks and predictions, own clinical columns and code, a row for each
     uns/tybalt              how the matrix was made
     uns/{label}_colors      colours of the labels, in the order of the categories
 
@@ -21,14 +23,22 @@ array of `obsm` whose name begins with ``X_`` and refuses missing coordinates
 A model that sees some blocks has no weight for the genes of others, and no code for samples that
 have nothing of its own: these are missing (NaN), and its embeddings then have no ``X_`` before
 their name, which scanpy does not mind.
+
+New samples are no rows of the study, which has no matrix of theirs. As an AnnData of their own::
+
+    new = study.uns["new_samples"]["clinic"]
+    clinic = anndata.AnnData(obs=new, obsm={"X_tsne": new[["tsne_1", "tsne_2"]].to_numpy()})
+    scanpy.pl.tsne(clinic, color="predicted_label")
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from tybalt.analysis.projected import read_projection
 from tybalt.data.matrix import read_notes, read_obs, read_observed, read_values, read_var
 from tybalt.figures.palette import label_looks
 from tybalt.jobs.files import read_by_sample, read_table
@@ -50,8 +60,8 @@ def assemble_study(
     associations: Sequence[str],
     findings: Sequence[str],
     colours: str,
-    experiments: Sequence[Sequence[str]],
-    label: str | None,
+    projections: Sequence[str],
+    dataset: Mapping[str, Any],
     study: str,
 ) -> None:
     """Put the matrix, the codes, the embeddings and what was found into one file.
@@ -64,16 +74,19 @@ def assemble_study(
         Files of every experiment.
     colours
         Table of colours with columns acronym and color.
-    experiments
-        (model, tuner) of every experiment, in the order of its files.
-    label
-        The column whose values are the labels; None if there is none.
+    projections
+        Of every cohort of new samples two files, its table and its codes
+        (`tybalt.analysis.projection.project_samples`).
+    dataset
+        ``experiments``, the (model, tuner) of every experiment, in the order of its files;
+        ``projected``, the (name, model, tuner) of every cohort of new samples, likewise; ``label``,
+        the column whose values are the labels, or None.
     study
         Output, compressed; the same bytes for the same input.
     """
     import anndata
 
-    names = ["_".join(experiment) for experiment in experiments]
+    names = ["_".join(experiment) for experiment in dataset["experiments"]]
     obs, var = read_obs(matrix), read_var(matrix)
     observed = read_observed(matrix)
     layers = {} if observed is None else {"observed": observed.astype(np.uint8)}
@@ -93,12 +106,25 @@ def assemble_study(
         data.uns[table] = {
             name: plain(read_table(path)) for name, path in zip(names, paths, strict=True)
         }
+    for (name, *onto), table, codes in zip(
+        dataset["projected"], projections[::2], projections[1::2], strict=True
+    ):
+        data.uns.setdefault("new_samples", {})[name] = new_samples(table, codes, "_".join(onto))
+    label = dataset["label"]
     if label is not None:
         labels = list(obs[label].cat.categories)
         looks = label_looks(labels, colours)
         data.uns[f"{label}_colors"] = [looks[name].colour for name in labels]
     data.write_h5ad(study, compression="gzip", compression_opts=1)
     log.info("%d samples x %d genes, %d codes", *data.shape, len(names))
+
+
+def new_samples(table: str, codes: str, onto: str) -> pd.DataFrame:
+    """Join what is known of new samples, by their ids; `onto` names the experiment as in `obsm`."""
+    ours, own = read_projection(table)
+    ours.insert(0, "onto", onto)
+    of_codes = read_by_sample(codes, ours.index)
+    return plain(pd.concat([ours, own, of_codes], axis=1).rename_axis("sample"))
 
 
 def add_maps(data, table: pd.DataFrame, suffix: str) -> None:

@@ -18,13 +18,15 @@ from matplotlib.colors import to_rgb
 
 from tybalt.analysis.embedding_quality import embedding_name, planes, what_embeddings_keep
 from tybalt.analysis.findings import Finding, read_findings
+from tybalt.analysis.projected import read_projection
 from tybalt.data.matrix import read_obs, read_observed, read_values, read_var
+from tybalt.data.tables.clinical import CARRIED
 from tybalt.figures.palette import NO_LABEL, SAFE_COLOURS, label_looks, labels_of
 from tybalt.figures.style import GREY
 from tybalt.jobs.files import read_table
 from tybalt.pages.html import asset, render, script_data
 from tybalt.pages.parts_seen import read_seen, read_weights, samples_seen
-from tybalt.plan.names import experiment_name
+from tybalt.plan.names import experiment_name, in_words
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +56,7 @@ def build_explorer(
     findings: Sequence[str],
     markers: str,
     colours: str,
-    experiments: Sequence[Sequence[str]],
+    projections: Sequence[str],
     dataset: Mapping[str, Any],
     explorer: str,
 ) -> None:
@@ -74,10 +76,12 @@ def build_explorer(
         Table with the column `gene`: genes that the panel takes first.
     colours
         Table of colours with columns acronym and color.
-    experiments
-        (model, tuner) of every experiment, in the order of its files.
+    projections
+        Tables of new samples (`tybalt.analysis.projection.project_samples`), cohort by cohort.
     dataset
-        ``name`` of the dataset, and the ``label``: the column that is offered first, or None.
+        ``name`` of the dataset; ``experiments``, the (model, tuner) of every experiment, in the
+        order of its files; ``projected``, the (name, model, tuner) of every cohort of new samples,
+        likewise; and the ``label``: the column that is offered first, or None.
     explorer
         Output, an HTML page of at most `MAXIMUM_BYTES`.
 
@@ -87,6 +91,7 @@ def build_explorer(
         If the files of an experiment have other samples or genes than the matrix.
     """
     obs, var = read_obs(matrix), read_var(matrix)
+    experiments = dataset["experiments"]
     names = [experiment_name(*experiment) for experiment in experiments]
     kept = what_embeddings_keep(embedding_quality)
     observed = read_observed(matrix)
@@ -101,13 +106,18 @@ def build_explorer(
     values = read_values(matrix)[:, chosen]
     if observed is not None:
         values = np.where(observed[:, chosen], values, np.nan)
+    columns = pack_columns(obs, dataset["label"], colours)
     record = {
         "title": dataset["name"],
         "samples": "\n".join(obs.index),
-        "columns": pack_columns(obs, dataset["label"], colours),
+        "columns": columns,
         "maps": pack_maps(gene_embedding, "genes", obs.index, obs.index, kept),
         "blocks": [pack_block("genes", var.index[chosen], values)],
         "omitted": [],
+        "layers": [
+            pack_layer(path, new, "/".join(experiment), dataset["label"], columns, colours)
+            for path, (new, *experiment) in zip(projections, dataset["projected"], strict=True)
+        ],
     }
     for experiment, path, mine in zip(experiments, embeddings, seen, strict=True):
         record["maps"] += pack_maps(path, "/".join(experiment), obs.index, mine, kept)
@@ -233,8 +243,64 @@ def pack_maps(
     ]
 
 
-def pack_columns(obs: pd.DataFrame, label: str | None, colours: str) -> list[dict[str, Any]]:
-    """Pack the clinical columns that can be shown in colour, the label first."""
+def pack_layer(
+    path: str,
+    name: str,
+    experiment: str,
+    label: str | None,
+    columns: Sequence[Mapping[str, Any]],
+    colours: str,
+) -> dict[str, Any]:
+    """Pack new samples, which have a place in the t-SNE of one experiment's codes.
+
+    Their columns are their own and then what the projection says of them; the label is called
+    predicted, since nobody has measured it, and has the colours that it has in `columns`, those
+    of the samples that the model knows.
+    """
+    ours, own = read_projection(path)
+    own = own.rename(columns=lambda column: column.removeprefix(CARRIED))
+    said = ours[["far", "distance_rank", "error_rank", "mse"]]
+    predicted = pd.DataFrame(index=ours.index)
+    if label is not None:
+        predicted[f"predicted {in_words(label)}"] = ours["predicted_label"].fillna("not sure")
+    return {
+        "name": name,
+        "map": embedding_name(experiment, "tsne"),
+        "samples": "\n".join(ours.index),
+        "x": pack_numbers(ours["tsne_1"].to_numpy(), np.uint16),
+        "y": pack_numbers(ours["tsne_2"].to_numpy(), np.uint16),
+        "doubts": ours["doubts"].fillna("").tolist(),
+        "columns": [
+            *pack_columns(own, None, colours, fewest=1),
+            *coloured_as(columns, label, pack_columns(predicted, None, colours, fewest=1)),
+            *pack_columns(said, None, colours, fewest=1),
+        ],
+    }
+
+
+def coloured_as(
+    known: Sequence[Mapping[str, Any]], name: str | None, packed: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Give the values of packed columns the colours that they have in the column of this name."""
+    looks = {
+        level: colour
+        for column in known
+        if column["name"] == name and column["kind"] == "text"
+        for level, colour in zip(column["levels"], column["colours"], strict=True)
+    }
+    return [
+        {**column, "colours": [looks.get(level, GREY) for level in column["levels"]]}
+        for column in packed
+    ]
+
+
+def pack_columns(
+    obs: pd.DataFrame, label: str | None, colours: str, fewest: int = 2
+) -> list[dict[str, Any]]:
+    """Pack the columns that can be shown in colour, the label first.
+
+    A text column has at least `fewest` and at most `MAXIMUM_LEVELS` different values.
+    """
     packed = []
     for name in sorted(obs, key=lambda name: (name != label, list(obs).index(name))):
         column = obs[name]
@@ -242,7 +308,7 @@ def pack_columns(obs: pd.DataFrame, label: str | None, colours: str) -> list[dic
             values = column.to_numpy(dtype=np.float64)
             if np.isfinite(values).any():
                 packed.append({"name": name, "kind": "number", **pack_numbers(values, np.uint16)})
-        elif 1 < labels_of(obs, name, "").nunique() <= MAXIMUM_LEVELS:
+        elif fewest <= labels_of(obs, name, "").nunique() <= MAXIMUM_LEVELS:
             packed.append(
                 {"name": name, "kind": "text", **pack_labels(obs, name, name == label, colours)}
             )

@@ -258,21 +258,22 @@ TABLES = (
     Output(
         f"{DATASET}/study.h5ad",
         "everything in one file, named as scanpy and cellxgene expect: codes and embeddings in "
-        "`obsm`, weights in `varm`, tables in `uns`",
+        "`obsm`, weights in `varm`, tables in `uns`, new samples in `uns/new_samples`",
         _COHORT,
         "share",
     ),
     Output(
         f"{DATASET}/projection.tsv",
-        "new samples: place in the embedding, nearest training sample, distance, predicted label",
+        "new samples: place in the embedding, nearest training sample, ranks of distance and error "
+        "among held-out samples, predicted label, doubts, own clinical columns",
         ("projected",),
         "project",
     ),
     Output(f"{DATASET}/projected_encoding.tsv.gz", "their codes", ("projected",), "project"),
     Output(
         f"{DATASET}/projection.json",
-        "what speaks against them (missing genes and their cost, values out of range, the error "
-        "beside that of held-out samples)",
+        "what speaks against them (missing genes and their cost, values out of range, the ranks of "
+        "the cohort and their limits)",
         ("projected",),
         "project",
     ),

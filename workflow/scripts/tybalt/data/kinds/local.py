@@ -47,7 +47,7 @@ def complete(where: str, entry: Mapping[str, Any], sources: Mapping[str, Any]) -
             f"{where}.files.expression: missing; name the matrix, or several under {where}.blocks"
         )
     if "project_onto" in entry:
-        return dict(entry)
+        return describe_new(where, entry)
     if "clinical" not in entry["files"]:
         raise InputError(f"{where}.files.clinical: missing; this key is required")
     columns = entry["clinical"].get("columns", {})
@@ -67,6 +67,28 @@ def complete(where: str, entry: Mapping[str, Any], sources: Mapping[str, Any]) -
             )
     formats = sources[FORMATS]["tables"]
     return {**entry, "source_tables": formats, "all_columns": dict(columns)}
+
+
+def describe_new(where: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill in what is known of new samples' own columns, if a clinical table is named."""
+    columns = entry["clinical"].get("columns", {})
+    if "clinical" not in entry.get("files", {}):
+        if columns:
+            raise InputError(
+                f"{where}.clinical.columns: found, but {where}.files.clinical names no table that "
+                "has them; name it, or leave this key out"
+            )
+        return dict(entry)
+    if not columns:
+        raise InputError(
+            f"{where}.clinical.columns: missing; name the column of {entry['files']['clinical']} "
+            "that has the sample ids (`sample`), and others whose values are to be harmonised"
+        )
+    described = _clinical.describe(entry, columns)
+    _clinical.check_clinical(where, described)
+    if entry["clinical"]["barcodes"] == "none" and "patient" not in columns:
+        described["roles"]["group"] = entry["roles"].get("group")  # patients are not made up
+    return described
 
 
 def raw_files(name: str, entry: Mapping[str, Any], places: Places) -> dict[str, Any]:
