@@ -195,18 +195,23 @@ def findings() -> pd.DataFrame:
     first = {"contrast": "type", "named": "yes", "feature": "z1", "measure": "auroc"}
     first |= {"effect_train": 0.02, "effect_test": 0.05, "effect_test_low": 0.01}
     first |= {"effect_test_high": 0.1, "verdict": "confirmed", "n_positive_test": 16}
+    first |= {"separates": "yes", "comes_back": "yes", "genes_agree": "yes"}
     rare = {"contrast": "rare", "named": "yes", "feature": "z2", "measure": "auroc"}
     rare |= {"effect_train": 0.9, "effect_test": np.nan, "verdict": "not testable"}
     rare |= {"reason": "fewer than 10", "n_positive_test": 2}
+    rare |= {"separates": "unknown", "comes_back": "no", "genes_agree": "no"}
     age = {"contrast": "age", "named": "no", "feature": "z3", "measure": "spearman"}
     age |= {"effect_train": -0.6, "effect_test": -0.5, "verdict": "confirmed", "gene_set": "AGED"}
+    age |= {"separates": "yes", "comes_back": "yes", "genes_agree": "yes"}
+    age |= {"gene_set_other_features": 2}
     same = {
         "description": "yes against no",
         "evaluated_on": "test",
         "n_test": 48,
         "genes": "XIST, KRT5",
     }
-    return pd.DataFrame([first, rare, age]).assign(**same, stability=[0.87, np.nan, 0.5])
+    stability = {"stability": [0.87, np.nan, 0.5], "stability_over_seeds": [0.91, np.nan, np.nan]}
+    return pd.DataFrame([first, rare, age]).assign(**same, **stability)
 
 
 def maps() -> pd.DataFrame:

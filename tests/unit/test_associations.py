@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import mannwhitneyu, spearmanr
+from scipy.stats import binomtest, mannwhitneyu, norm, spearmanr
 from sklearn.metrics import roc_auc_score
 
 from tybalt.analysis import associations, stratified_tests
@@ -14,6 +14,7 @@ from tybalt.analysis.contrasts import (
     ask_contrast,
     plan_contrasts,
 )
+from tybalt.analysis.marks import MARKS, count_verdicts, mark_genes, mark_refits
 from tybalt.data.known_columns import ordered_as_numbers, read_known_columns
 from tybalt.data.samples import Samples
 from tybalt.data.simulation.patients import draw_clinical, draw_samples
@@ -168,6 +169,90 @@ def test_bootstrap_intervals_are_as_wide_as_theory_says():
     # Of independent ranks the standard error of rho is 1 / sqrt(n - 1).
     assert low < effects.effect[0, 0] < high
     assert high - low == pytest.approx(2 * 1.96 / np.sqrt(n - 1), rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("hits", "cases", "low", "high"),
+    [
+        (81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605),
+        (0, 20, 0, 0.1611), (1, 29, 0.0061, 0.1718),
+    ],
+)  # fmt: skip
+def test_intervals_of_shares_are_those_of_newcombes_table(hits, cases, low, high):
+    """Newcombe 1998 (Statistics in Medicine 17:857-872), table I, method 3; and scipy's."""
+    ours = stratified_tests.wilson_interval(np.array([hits / cases]), np.array([cases]))
+    scipys = binomtest(hits, cases).proportion_ci(method="wilson")
+    for own, published, other in zip(ours, (low, high), scipys, strict=True):
+        assert own[0] == pytest.approx(published, abs=5e-5)
+        assert own[0] == pytest.approx(other, abs=1e-12)
+
+
+def hanley_mcneil(area, m, n):
+    """Variance of an AUROC, as published: doi:10.1148/radiology.143.1.7063747."""
+    q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
+    return (area * (1 - area) + (m - 1) * (q1 - area**2) + (n - 1) * (q2 - area**2)) / (m * n)
+
+
+@pytest.mark.parametrize("area", [0.0, 0.03, 0.5, 0.93, 1.0])
+def test_the_bounds_of_an_auroc_are_solutions_of_the_score_equation(area):
+    """With as many of both sides Newcombe's variance is that of Hanley and McNeil."""
+    low, high = stratified_tests.score_intervals(
+        np.array([area]), np.array([[25, 25]]), np.array([1.0])
+    )
+    for bound, end in ((low[0], 0), (high[0], 1)):
+        if area == end:
+            assert bound == end
+            continue
+        error = np.sqrt(hanley_mcneil(bound, 25, 25))
+        assert abs(area - bound) == pytest.approx(1.959964 * error, rel=1e-5)
+    mirrored = stratified_tests.score_intervals(
+        np.array([1 - area]), np.array([[25, 25]]), np.array([1.0])
+    )
+    assert mirrored[1][0] == pytest.approx(1 - low[0])
+
+
+def test_two_strata_of_one_kind_are_as_good_as_twice_the_variance_less():
+    one, two = (
+        stratified_tests.score_intervals(np.array([0.8]), np.array(counts), np.array(weights))
+        for counts, weights in (([[20, 30]], [1.0]), ([[20, 30], [20, 30]], [2.0, 2.0]))
+    )
+    assert two[1] - two[0] < one[1] - one[0]
+    low = two[0][0]
+    middle = 24 * ((1 - low) / (2 - low) + low / (1 + low))
+    variance = low * (1 - low) * (1 + middle) / 600 / 2
+    assert 0.8 - low == pytest.approx(1.959964 * np.sqrt(variance), rel=1e-6)
+
+
+def test_a_perfect_auroc_of_few_has_an_interval_with_a_width():
+    answers = np.arange(120) < 14
+    codes = np.where(answers, 1.0, 0.0)[:, None] + np.linspace(0, 0.5, 120)[:, None]
+    contrast, effects = measure(codes, answers, "auroc")
+    assert effects.effect[0, 0] == 1
+    rows = np.full(120, True)
+    for intervals, bound in (
+        (stratified_tests.bootstrap_intervals, 1),
+        (stratified_tests.effect_intervals, 0.920),
+    ):
+        (low,), (high,) = intervals(codes, contrast, rows, ["all"], np.arange(120), 1)
+        assert (low, high) == (pytest.approx(bound, abs=5e-4), 1)
+    # The same samples of two donors a side say less.
+    donors = np.where(answers, np.arange(120) % 2, 2 + np.arange(120) % 2)
+    (low,), _ = stratified_tests.effect_intervals(codes, contrast, rows, ["all"], donors, 1)
+    assert low < 0.5
+
+
+@pytest.mark.parametrize("area", [0.8, 0.95, 0.99])
+def test_intervals_of_small_groups_hold_the_auroc_as_often_as_they_say(area):
+    """Normal values of which the true AUROC is known; 95 % of intervals should hold it."""
+    rng = np.random.default_rng(7)
+    shift = np.sqrt(2) * norm.ppf(area)
+    values = rng.normal(size=(28, 600)) + shift * (np.arange(28) < 14)[:, None]
+    _, effects = measure(values, np.arange(28) < 14, "auroc")
+    low, high = stratified_tests.score_intervals(
+        effects.effect[0], np.array([[14, 14]]), np.array([1.0])
+    )
+    # The standard error of a share of 0.95 among 600 is 0.009.
+    assert np.mean((low <= area) & (area <= high)) >= 0.93
 
 
 @pytest.mark.parametrize("measure_name", ["auroc", "spearman"])
@@ -360,40 +445,130 @@ def test_stages_are_ordered_and_others_are_unknown():
 # Findings
 
 
-def test_a_finding_names_the_genes_of_the_side_that_is_higher_in_positive_samples(tmp_path, cohort):
+@pytest.fixture
+def finished(tmp_path, cohort):
+    """The tables that a finding is made of: z1 is lower in men, and found again in three refits."""
     codes, obs = cohort
-    codes = codes.assign(z1=-codes["z1"])  # lower in men
+    codes = codes.assign(z1=-codes["z1"])
     asked = plan(obs, {"sex": SEX})
-    paths = {
-        name: str(tmp_path / f"{name}.tsv")
-        for name in (
-            *("associations", "contrasts", "high_weight_genes", "gene_sets"),
-            *("stability", "findings"),
-        )
-    }
+    names = ["associations", "contrasts", "gene_differences", "gene_sets", "stability", "refits"]
+    paths = {name: str(tmp_path / f"{name}.tsv") for name in (*names, "findings")}
     split = obs["split"].to_numpy(object)
     table, facts = associations.answer(codes, asked, split, np.asarray(obs.index), 1)
     write_table(table, paths["associations"])
     write_table(facts, paths["contrasts"])
     genes = pd.DataFrame(
-        [("z1", "positive", 1, "XIST"), ("z1", "negative", 1, "UTY"), ("z1", "negative", 2, "ZFY")],
-        columns=["feature", "side", "rank", "gene"],
+        [
+            ("negative", "UTY", -9.0, "higher", "yes"),
+            ("negative", "ZFY", -8.0, "higher", "yes"),
+            ("negative", "TFF1", -7.0, "higher", "no"),
+            ("positive", "XIST", 5.0, "lower", "yes"),
+        ],
+        columns=["side", "gene", "deviations", "direction", "agrees"],
     )
-    write_table(genes, paths["high_weight_genes"])
+    write_table(genes.assign(contrast="sex", feature="z1"), paths["gene_differences"])
     sets = pd.DataFrame(
-        [("z1", "negative", "Y", 1e-9, 1e-8), ("z1", "negative", "OTHER", 1e-3, 1e-2)],
-        columns=["feature", "side", "gene_set", "p", "q"],
+        [
+            ("z1", "negative", "Y", 1e-9, 1e-8, "yes", 4),
+            ("z1", "negative", "FIRST", 1e-12, 1e-11, "no", 0),
+            ("z1", "positive", "OTHER", 1e-13, 1e-12, "yes", 0),
+        ],
+        columns=["feature", "side", "gene_set", "p", "q", "named", "other_features"],
     )
     write_table(sets, paths["gene_sets"])
-    matches = pd.DataFrame({"replicate": [1, 2], "feature": "z1", "r": [-0.9, 0.7]})
-    write_table(matches, paths["stability"])
-    associations.list_findings(**paths)
-    row = read_table(paths["findings"]).iloc[0]
+    matches = pd.DataFrame({"kind": "seed", "replicate": [1, 2], "feature": "z1", "r": [-0.9, 0.7]})
+    bootstrap = pd.DataFrame({"kind": ["bootstrap"], "replicate": 1, "feature": "z1", "r": 0.1})
+    write_table(pd.concat([matches, bootstrap]), paths["stability"])
+    refits = pd.DataFrame({"contrast": "sex", "feature": "z1", "r": [0.9, -0.8, 0.2]})
+    write_table(refits.assign(comes_back=["yes", "yes", "no"]), paths["refits"])
+    return paths
+
+
+def listed(paths, **changed):
+    associations.list_findings(**paths | changed)
+    return read_table(paths["findings"]).iloc[0]
+
+
+def test_a_finding_names_the_genes_that_are_higher_in_positive_samples(finished):
+    row = listed(finished)
     assert row[["contrast", "feature", "verdict"]].tolist() == ["sex", "z1", "confirmed"]
+    assert row[list(MARKS)].tolist() == ["yes"] * 3
     assert row["effect_test"] < 0.3
-    assert row["genes"] == "UTY, ZFY"
-    assert row["gene_set"] == "Y"
-    assert row["stability"] == pytest.approx(0.8)
-    assert row["features_confirmed"] == 1
-    associations.list_findings(**paths | {"stability": []})
-    assert np.isnan(read_table(paths["findings"])["stability"].iloc[0])
+    assert row["genes"] == "UTY, ZFY"  # not TFF1, whose weight says so alone
+    assert row[["genes_agreeing", "genes_checked"]].tolist() == [3, 4]
+    assert row[["gene_set", "gene_set_other_features"]].tolist() == ["Y", 4]
+    assert row["stability_over_seeds"] == pytest.approx(0.8)
+    assert row["stability"] == pytest.approx(0.8)  # the median of three
+    assert row[["refits_again", "refits"]].tolist() == [2, 3]
+    assert row["features_separating"] == 1
+
+
+def change(path, **columns):
+    write_table(read_table(path).assign(**columns), path)
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "values", "reason"),
+    [
+        (
+            "refits", "comes_back", ["yes", "no", "no"],
+            "comes back in 1 of 3 trainings on bootstrap samples (median |r| 0.80)",
+        ),
+        (
+            "gene_differences", "agrees", ["yes", "no", "no", "yes"],
+            "2 of 4 genes differ as their weights say",
+        ),
+    ],
+)  # fmt: skip
+def test_the_verdict_is_the_weakest_of_the_marks(finished, table, column, values, reason):
+    change(finished[table], **{column: values})
+    row = listed(finished)
+    assert row[["separates", "verdict", "reason"]].tolist() == ["yes", "partly confirmed", reason]
+    assert row["genes"].startswith("UTY")
+    assert pd.isna(row["gene_set"])
+
+
+def test_without_bootstraps_nothing_is_confirmed_in_full(finished):
+    row = listed(finished, stability=[], refits=[])
+    assert row[["comes_back", "verdict"]].tolist() == ["unknown", "partly confirmed"]
+    assert row["reason"] == "not trained on bootstrap samples (explain.bootstraps)"
+    assert np.isnan(row["stability"]) and np.isnan(row["stability_over_seeds"])
+
+
+def test_a_feature_without_high_weights_has_no_genes_to_agree(finished):
+    change(finished["gene_differences"], contrast="other")
+    row = listed(finished)
+    assert row[["genes_agree", "verdict"]].tolist() == ["unknown", "partly confirmed"]
+    assert row["reason"] == "no gene has a high weight"
+
+
+@pytest.mark.parametrize("verdict", ["not confirmed", "not testable"])
+def test_a_contrast_that_failed_claims_no_genes(finished, verdict):
+    change(finished["associations"], verdict=verdict, reason="because")
+    row = listed(finished)
+    assert row[["verdict", "reason"]].tolist() == [verdict, "because"]
+    assert row["separates"] == ("no" if verdict == "not confirmed" else "unknown")
+    assert row[["genes", "gene_set"]].isna().all()
+
+
+def test_the_largest_weights_decide_whether_genes_agree():
+    table = pd.DataFrame({"contrast": "q", "gene": [f"G{i}" for i in range(12)]})
+    table = table.assign(deviations=np.linspace(3, 9, 12), direction="higher", agrees="no")
+    table.loc[7:, "agrees"] = "yes"  # the five largest of the eight
+    found = mark_genes(table).loc["q"]
+    assert found[["genes_agreeing", "genes_checked", "genes_agree"]].tolist() == [5, 8, "yes"]
+    assert found["genes"] == "G11, G10, G9, G8, G7"
+    table.loc[7, "agrees"] = "no"  # half is no majority
+    assert mark_genes(table).loc["q", "genes_agree"] == "no"
+
+
+def test_nothing_to_mark_is_no_failure():
+    columns = ["contrast", "gene", "deviations", "direction", "agrees", "r", "comes_back"]
+    empty = pd.DataFrame(columns=columns)
+    assert mark_genes(empty).empty and mark_refits(empty).empty
+
+
+def test_verdicts_are_counted_by_what_could_be_tested():
+    verdicts = ["confirmed", "not testable", "partly confirmed", "not confirmed", "not testable"]
+    expected = {"testable": 3, "confirmed": 1, "partly": 1, "untestable": 2}
+    assert count_verdicts(verdicts) == expected

@@ -30,6 +30,20 @@ def test_the_interval_holds_the_estimate():
     assert high - low == pytest.approx(2 * 1.96 * 0.0265, rel=0.2)
 
 
+def test_samples_that_are_all_hits_have_an_interval_with_a_width():
+    """Of one label it is Wilson's: 20 of 20 give 0.839 (Newcombe 1998, 0 of 20: 0 to 0.1611)."""
+    hits, groups = np.full(20, True), np.arange(20)
+    low, high = evaluation.accuracy_interval(hits, np.full(20, "A"), groups, seed=1)
+    assert (low, high) == (pytest.approx(1 - 0.1611, abs=5e-5), 1)
+    # Two labels of ten each: Wilson's bound of 10 of 10 is 1 / (1 + z^2 / 10), and the bound of the
+    # mean departs by the root of the mean of squares over root 2.
+    low, _ = evaluation.accuracy_interval(hits, np.repeat(["A", "B"], 10), groups, seed=1)
+    assert low == pytest.approx(1 - (1 - 1 / (1 + 1.959964**2 / 10)) / np.sqrt(2))
+    # Ten samples of one donor are one witness.
+    low, _ = evaluation.accuracy_interval(hits, np.full(20, "A"), np.repeat([0, 1], 10), seed=1)
+    assert low == pytest.approx(1 / (1 + 1.959964**2 / 2))
+
+
 def test_codes_that_tell_types_apart_score_one_and_noise_scores_chance():
     rng = np.random.default_rng(0)
     types = np.repeat(["A", "B", "C", "D"], 60)

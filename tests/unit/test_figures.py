@@ -17,9 +17,16 @@ from matplotlib.colors import to_hex, to_rgba
 from matplotlib.text import Text
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from tybalt.analysis import associations, findings, gene_set_enrichment, numbers
+from tybalt.analysis import (
+    associations,
+    findings,
+    gene_differences,
+    gene_set_enrichment,
+    numbers,
+)
 from tybalt.analysis import feature_pairs as pairs
 from tybalt.data.known_columns import read_known_columns
+from tybalt.data.matrix import write_matrix
 from tybalt.data.samples import read_samples, write_samples
 from tybalt.figures import palette, style
 from tybalt.figures import plot_encoding as heat_map
@@ -295,6 +302,7 @@ def study(tmp_path_factory):
         "planted_factors": save(make_truth(), tmp_path / "planted_factors.tsv"),
         "gene_weights": save(weights, tmp_path / "gene_weights.tsv.gz"),
         "gene_sets": str(tmp_path / "gene_sets.tsv"),
+        "gene_differences": str(tmp_path / "gene_differences.tsv"),
         "findings": str(tmp_path / "findings.tsv"),
         "published": str(ROOT / "resources" / "published.tsv"),
         "module": "vae",
@@ -312,6 +320,7 @@ def study(tmp_path_factory):
         str(tmp_path / "high_weight_genes.tsv"),
         files["gene_sets"],
     )
+    write_matrix(str(tmp_path / "matrix.h5ad"), *expression_of(codes, genes, obs, rng), {})
     find(samples, files["encoding"], SEX, tmp_path)
     files |= pairs_of(samples, files["encoding"], tmp_path)
     searches = [
@@ -363,10 +372,35 @@ def find(samples, encoding, contrast, folder, roles=None):
         **no_tables,
         **paths,
     )
-    behind = {name: str(folder / f"{name}.tsv") for name in ("high_weight_genes", "gene_sets")}
-    associations.list_findings(
-        **paths, **behind, stability=[], findings=str(folder / "findings.tsv")
+    measured = str(folder / "gene_differences.tsv")
+    gene_differences.measure_gene_differences(
+        samples=samples,
+        matrix=str(folder / "matrix.h5ad"),
+        associations=paths["associations"],
+        high_weight_genes=str(folder / "high_weight_genes.tsv"),
+        columns=COLUMNS,
+        declared={"sex": contrast},
+        roles=roles or ROLES,
+        gene_differences=measured,
+        **no_tables,
     )
+    best = pd.read_csv(paths["associations"], sep="\t").query("rank == 1")
+    refits = best[["contrast", "feature"]].assign(replicate=1, r=0.9, comes_back="yes")
+    associations.list_findings(
+        **paths,
+        gene_differences=measured,
+        gene_sets=str(folder / "gene_sets.tsv"),
+        stability=[],
+        refits=save(refits, folder / "refits.tsv"),
+        findings=str(folder / "findings.tsv"),
+    )
+
+
+def expression_of(codes, genes, obs, rng):
+    """Noise, but G0 and G1 fall with z2, as their weights say; G2 rises, against its weight."""
+    X = rng.normal(size=(len(obs), len(genes)))
+    X[:, :3] += codes["z2"].to_numpy()[:, None] * [-3, -3, 3]
+    return X.astype("float32"), obs, pd.DataFrame(index=genes.rename("gene"))
 
 
 def pairs_of(samples, encoding, folder, contrast=SEX, out="pairs"):
@@ -1037,11 +1071,12 @@ def ask_again(study, obs, contrast=SEX, encoding=None):
     samples = study.files["samples"]
     samples = samples if obs is None else save_samples(obs, folder / "samples.tsv")
     encoding = encoding or study.files["encoding"]
-    for name in ("high_weight_genes.tsv", "gene_sets.tsv"):
+    for name in ("high_weight_genes.tsv", "gene_sets.tsv", "matrix.h5ad"):
         (folder / name).write_bytes((study.path / name).read_bytes())
     find(samples, encoding, contrast, folder)
     found = pairs_of(samples, encoding, folder, contrast)
-    return found | {"findings": str(folder / "findings.tsv")}
+    tables = ("findings", "gene_differences")
+    return found | {name: str(folder / f"{name}.tsv") for name in tables}
 
 
 def test_contrast_that_no_training_sample_answers_says_so(study):
@@ -1075,8 +1110,12 @@ FINDING = {
     "effect_test_high": 0.1,
     "verdict": "confirmed",
     "reason": "",
+    "separates": "yes",
+    "comes_back": "yes",
+    "genes_agree": "yes",
     "evaluated_on": "test",
     "stability": 0.875,
+    "stability_over_seeds": 0.5,
 }
 
 
@@ -1085,8 +1124,14 @@ FINDING = {
     [
         ({}, "−z7 separates SKCM or UVM from all others: AUROC 0.95 on test samples"),
         (
-            {"verdict": "not confirmed", "effect_test": 0.6, "evaluated_on": "validation"},
+            {"verdict": "not confirmed", "effect_test": 0.6, "evaluated_on": "validation"}
+            | {"separates": "no"},
             "melanoma: no feature is confirmed (−z7: AUROC 0.40 on validation samples)",
+        ),
+        (
+            {"verdict": "partly confirmed", "comes_back": "no", "genes_agree": "unknown"},
+            "−z7 separates SKCM or UVM from all others: AUROC 0.95 on test samples, but not stable "
+            "and no genes",
         ),
         (
             {"verdict": "not testable", "reason": "3 positive test samples, fewer than 10"},
@@ -1110,27 +1155,146 @@ def test_intervals_are_turned_with_the_feature():
     assert effect[1:] == pytest.approx((0.98, 0.95, 0.9, 0.99))
 
 
+def test_stability_is_said_for_what_was_tried():
+    words = "Stability on test samples over bootstrap samples: median |r| = 0.88"
+    finding = pd.Series(FINDING)
+    assert findings.stability_in_words(finding) == f"{words}, over seeds: mean |r| = 0.50."
+    finding["stability_over_seeds"] = np.nan
+    assert findings.stability_in_words(finding) == f"{words}."
+    finding["stability"] = np.nan
+    assert findings.stability_in_words(finding) == ""
+
+
 def test_genes_stand_on_the_side_of_the_positive_samples(study):
-    """z2 is lower in males, so the genes of its negative weights are higher in them."""
+    """z2 is lower in males, so the genes of its negative weights should be higher in them."""
     figure = draw(plot_genes, study)
     _, low, high = figure.axes
-    assert high.get_title(loc="left") == "higher in male"
-    assert low.get_title(loc="left") == "higher in female"
+    assert high.get_title(loc="left") == "negative weights of z2\nfull: higher in male"
+    assert low.get_title(loc="left") == "positive weights of z2\nfull: higher in female"
     named = [text.get_text() for text in high.get_yticklabels()]
-    assert set(named[:3]) == {"G0", "G1", "G2"}
-    assert any("first  3/6" in text for text in texts(figure))
+    assert set(named) == {"G0", "G1", "G2"}
     assert heading_of(figure).startswith("Genes: −z2 separates male")
 
 
-def test_findings_show_every_confirmed_contrast(study):
+def faces(axes):
+    """The names of genes -> the colours of their bars."""
+    names = [text.get_text() for text in axes.get_yticklabels()]
+    return {name: bar.get_facecolor() for name, bar in zip(names, axes.patches, strict=True)}
+
+
+def test_a_bar_is_full_only_if_expression_differs_as_the_weight_says(study):
+    high = draw(plot_genes, study).axes[2]
+    orange, white = to_rgba(style.ORANGE), to_rgba("white")
+    assert faces(high) == {"G0": orange, "G1": orange, "G2": white}
+    table = pd.read_csv(study.files["gene_differences"], sep="\t")
+    table = table[table["contrast"] == "sex"].set_index("gene")
+    assert table["agrees"].to_dict() == {"G0": "yes", "G1": "yes", "G2": "no"}
+    for _, row in table.iterrows():
+        assert f" {row['effect_train']:.2f}, {row['effect_test']:.2f}" in texts(high)
+    best = pd.read_csv(study.files["findings"], sep="\t").set_index("contrast").loc["sex"]
+    assert best["genes"] in ("G0, G1", "G1, G0")
+
+
+@pytest.mark.parametrize("verdict", ["not confirmed", "not testable"])
+def test_a_contrast_that_failed_claims_no_genes(study, verdict):
+    table = pd.read_csv(study.files["findings"], sep="\t")
+    table = table.assign(verdict=verdict, separates="no", reason="too few")
+    path = save(table, study.path / "failed.tsv")
+    figure = draw(plot_genes, study, findings=path)
+    histogram, *sides = figure.axes
+    for axes in sides:
+        assert axes.get_title(loc="left").endswith("of z2\nnot confirmed")
+        assert set(faces(axes).values()) <= {to_rgba(style.GREY)}
+        assert any("no gene set" in text for text in texts(axes))
+    assert {bar.get_facecolor() for bar in histogram.patches} == {to_rgba(style.GREY)}
+    assert not any("higher in" in text for text in texts(figure))
+
+
+def test_bars_of_the_histogram_end_at_the_threshold(study):
+    for bar in draw(plot_genes, study).axes[0].patches:
+        left, right = bar.get_x(), bar.get_x() + bar.get_width()
+        for threshold in (-2.5, 2.5):
+            assert not left + 1e-9 < threshold < right - 1e-9
+
+
+def test_only_sets_that_both_tests_name_are_listed_with_their_other_features(study):
+    sets = pd.DataFrame(
+        [("z2", "negative", "HIT", 3, 6, 1e-9, 1e-8, "yes", 14), ]
+        + [("z2", "negative", "MISS", 3, 6, 1e-9, 1e-8, "no", 0)],
+        columns=["feature", "side", "gene_set", "overlap", "set_genes", "p", "q", "named"]
+        + ["other_features"],
+    )  # fmt: skip
+    figure = draw(plot_genes, study, gene_sets=save(sets, study.path / "named.tsv"))
+    low, high = (" ".join(texts(axes)) for axes in figure.axes[1:])
+    assert "hit  3/6  (q = 1e-08; also in 14 other features)" in high
+    assert "miss" not in high and "no gene set" in low
+
+
+def test_findings_show_every_finding_that_separates(study):
     figure = draw(plot_findings, study)
     table = pd.read_csv(study.files["findings"], sep="\t")
     shown = " ".join(texts(figure))
-    confirmed = table[table["verdict"] == "confirmed"]["contrast"]
-    assert len(confirmed)
-    for contrast in confirmed:
+    separating = table[table["separates"] == "yes"]
+    assert len(separating)
+    for contrast in separating["contrast"]:
         assert f"{contrast.replace('_', ' ').replace(':', ': ')}  (" in shown
-    assert heading_of(figure).startswith(f"{len(confirmed)} of ")
+    confirmed = (table["verdict"] == "confirmed").sum()
+    assert heading_of(figure).startswith(f"{confirmed} of ")
+
+
+def make_findings(study):
+    """One contrast of each verdict, and two of numbers, all found in z2."""
+    table = pd.read_csv(study.files["findings"], sep="\t")
+    row = table[table["contrast"] == "sex"].iloc[0].to_dict() | {"named": "yes"}
+    auroc = {"effect_train": 0.9, "effect_test": 0.8}
+    auroc |= {"effect_test_low": 0.75, "effect_test_high": 0.85}
+    rho = {"measure": "spearman", "effect_train": -0.5, "effect_test": 0.2}
+    rho |= {"effect_test_low": -0.1, "effect_test_high": 0.4, "separates": "no"}
+    partly = {"verdict": "partly confirmed", "genes_agree": "no"}
+    rows = [
+        row | auroc | {"contrast": "all", "verdict": "confirmed"},
+        row | auroc | {"contrast": "partly"} | partly,
+        row | rho | {"contrast": "age", "verdict": "not confirmed", "comes_back": "unknown"},
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_numbers_have_a_panel_of_their_own_with_their_own_threshold(study):
+    path = save(make_findings(study), study.path / "both.tsv")
+    areas, rho = draw(plot_findings, study, findings=path).axes
+    assert areas.get_xlabel() == "AUROC"
+    assert rho.get_xlabel() == "Spearman’s ρ, in the direction of training"
+    labels = [text.get_text() for text in rho.get_yticklabels()]
+    assert len(labels) == 1 and labels[0].startswith("age  (−z2")
+    for axes, chance, least in ((areas, 0.5, 0.7), (rho, 0.0, 0.3)):
+        dashed = [line for line in axes.lines if line.get_linestyle() == "--"]
+        (place,) = {float(value) for line in dashed for value in line.get_xdata()}
+        assert (
+            place
+            == pytest.approx(least)
+            == chance + associations.SMALLEST_EFFECT["auroc" if chance else "spearman"]
+        )
+    # turned to the direction of training, the effect on test samples is negative
+    dots = [line for line in rho.lines if line.get_marker() == "o" and len(line.get_xdata()) == 1]
+    assert -0.2 in [float(line.get_xdata()[0]) for line in dots]
+
+
+def test_the_three_marks_are_drawn_full_hollow_or_not_at_all(study):
+    path = save(make_findings(study), study.path / "marks.tsv")
+    areas, rho = draw(plot_findings, study, findings=path).axes
+
+    def marks(axes, y):
+        placed = [line for line in axes.lines if not line.get_clip_on()]
+        placed = sorted((line for line in placed if line.get_ydata()[0] == y), key=place)
+        return [line.get_markerfacecolor() != "white" for line in placed]
+
+    def place(line):
+        return line.get_xdata()[0]
+
+    assert marks(areas, 0) == [True, True, True]
+    assert marks(areas, 1) == [True, True, False]
+    assert marks(rho, 0) == [False, True]  # whether it comes back was not measured
+    assert [text for text in texts(areas) if text == "genes agree"] == ["genes agree"]
 
 
 def test_unknown_contrast_is_refused(study):

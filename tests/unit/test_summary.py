@@ -75,7 +75,7 @@ def test_the_headline_names_the_best_models(page):
 def test_models_findings_costs_and_sources_are_on_the_page(page):
     for text in (
         "61.2 %", "90 % (80–100 %)", "kappa 0.1", "not searched",  # models
-        "z1, lower", "0.95 (0.90–0.99)", "16 / 32", "<td>0.87</td>", "XIST, KRT5",
+        "z1, lower", "0.95 (0.90–0.99)", "16 / 32", "higher with it: XIST, KRT5",
         ">confirmed<", "not testable: fewer than 10",
         "t-SNE of genes", "PCA of codes of vae · grid",
         "<td>42 %</td><td>55 %</td><td>0.98</td><td>91 %</td>",
@@ -180,7 +180,7 @@ def test_an_answer_is_turned_to_the_direction_seen_in_training():
     assert not first.higher and first.confirmed
     expected = pytest.approx((0.98, 0.95, 0.9, 0.99))
     assert (first.train, first.test, first.low, first.high) == expected
-    assert rare.verdict == "not testable: fewer than 10" and not rare.confirmed
+    assert rare.outcome == "not testable: fewer than 10" and not rare.confirmed
     assert (age.train, age.test, age.measure) == (0.6, 0.5, "ρ")
     assert (first.samples, age.samples) == ("16 / 32", "48")
 
@@ -237,8 +237,23 @@ def render_page(**values):
 
 
 def test_contrasts_that_no_one_named_are_counted(page):
-    assert "vae · grid: 1 of 1 further contrasts are confirmed" in page
-    assert "among them age (z3, ρ 0.50)." in page
+    assert "vae · grid: of further contrasts 1 of 1 that could be tested are confirmed" in page
+    assert "among them age (z3, ρ 0.50); 0 are partly confirmed, 0 have too few samples." in page
+
+
+def test_untestable_contrasts_are_in_no_denominator():
+    rare = findings().to_dict("records")[1] | {"named": "no"}
+    partly = rare | {"verdict": "partly confirmed"}
+    found = [finding_of(row) for row in (rare, rare, partly)]
+    line = summary.other_findings(("pca", "none"), found)
+    assert "0 of 1 that could be tested are confirmed; 1 are partly" in line
+    assert line.endswith("2 have too few samples.")
+
+
+def test_marks_of_a_finding_are_on_the_page(page):
+    marks = "<td>yes</td><td>yes (0.87)</td><td>yes</td><td>0.91</td>"
+    assert marks in page
+    assert "<td>–</td><td>no</td><td>no</td><td>–</td>" in page
 
 
 def test_a_search_without_doubt_has_no_warning():

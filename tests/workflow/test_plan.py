@@ -14,6 +14,7 @@ from tybalt.data.kinds import load
 
 #: Rules that use another one's script, for models that need no accelerator.
 INHERITED = {"fit_trial": "train_trial", "fit_model": "train_model"}
+INHERITED |= {"fit_replicate": "train_replicate"}
 INHERITED |= {"simulate_dataset_simulated": "simulate_dataset"}
 
 #: Rules that run a function of their dataset's kind.
@@ -118,9 +119,10 @@ def test_the_demo_plans_every_stage(pristine):
     assert counts["fit_trial"] == counts["fit_model"] == 1
     assert counts["train_model"] + counts["fit_model"] == counts["plot_embedding"] == 3
     assert counts["plot_contrast"] == counts["plot_genes"] == 3 * 2
-    assert counts["train_replicate"] == 2 * 1  # PCA has no seed
-    assert counts["measure_stability"] == 2
-    assert counts["list_findings"] == 3
+    assert counts["train_replicate"] == 2 * (1 + 3)  # another seed, three bootstrap samples
+    assert counts["fit_replicate"] == 3  # PCA has no seed
+    assert counts["measure_stability"] == counts["compare_refits"] == 3
+    assert counts["measure_gene_differences"] == counts["list_findings"] == 3
     assert counts["measure_embeddings"] == counts["match_models"] == 1
     assert counts["plot_embedding_quality"] == counts["plot_matches"] == 1
     assert counts["plot_trials"] == counts["plot_parallel"] == counts["plot_progress"] == 2

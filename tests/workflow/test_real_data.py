@@ -68,7 +68,7 @@ def test_uveal_melanoma_is_found_on_training_and_confirmed_on_test_samples(study
     best = best_feature(study, model, "uveal-melanoma")
     assert abs(best["effect_train"] - 0.5) > 0.35
     assert abs(best["effect_test"] - 0.5) > 0.35
-    assert best["verdict"] == "confirmed"
+    assert best["separates"] == "yes"
 
 
 def test_sexes_are_compared_within_cancer_types(study):

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from tybalt.plan import outputs, projections, reproduction
+from tybalt.plan import outputs, projections, replicates, reproduction
 from tybalt.plan.code_hash import code_hash
 from tybalt.plan.config import check_config, load_schema, read_checked
 from tybalt.plan.datasets import kind_of, simulators
@@ -58,7 +58,7 @@ NAMES = {
     "tuner": one_of(STUDY.config["tuners"]),
     "round": "r[0-9]+",
     "execution": "e[0-9]+",
-    "replicate": "[0-9]+",
+    "replicate": "(seed|bootstrap)_[0-9]+",
     "contrast": one_of(
         name for entry in STUDY.config["datasets"].values() for name in entry["contrasts"]
     ),
@@ -219,15 +219,26 @@ def proposals_of_round(wildcards):
 # best -> model -> findings
 
 
-def replicates_of(wildcards):
-    """The codes of trainings with other seeds; a model in closed form has none."""
-    numbers = outputs.replicates_of(STUDY.config, experiment_of(wildcards))
-    return [f"{EXPERIMENT}/replicates/{number}.tsv.gz".format(**wildcards) for number in numbers]
+def of_replicate(function):
+    """The params function of what the study says of a training again, by its name."""
+    return lambda wildcards: function(STUDY, experiment_of(wildcards), wildcards.replicate)
 
 
-def stability_of(wildcards):
-    """The table of stability; empty where nothing is trained again."""
-    return [f"{EXPERIMENT}/stability.tsv".format(**wildcards)] if replicates_of(wildcards) else []
+def replicates_of(wildcards, kind=""):
+    """The codes of trainings again, of one kind or of all; maybe none."""
+    names = replicates.names_of(STUDY, experiment_of(wildcards))
+    return [
+        f"{EXPERIMENT}/replicates/{name}.tsv.gz".format(**wildcards)
+        for name in names
+        if name.startswith(kind)
+    ]
+
+
+def if_replicated(name, kind=""):
+    """The input function of a table of trainings again; empty where there are none."""
+    return lambda wildcards: (
+        [f"{EXPERIMENT}/{name}".format(**wildcards)] if replicates_of(wildcards, kind) else []
+    )
 
 
 def gene_set_files():

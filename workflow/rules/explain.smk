@@ -9,8 +9,11 @@
 #   results/{dataset}/{model}/{tuner}/associations.tsv          every feature tested for every contrast
 #   results/{dataset}/{model}/{tuner}/contrasts.tsv             what was compared, and of how many
 #   results/{dataset}/{model}/{tuner}/high_weight_genes.tsv, gene_sets.tsv
-#   results/{dataset}/{model}/{tuner}/replicates/{replicate}.tsv.gz   codes of trainings with other seeds
-#   results/{dataset}/{model}/{tuner}/stability.tsv             stability of each feature over them
+#   results/{dataset}/{model}/{tuner}/replicates/{replicate}.tsv.gz   codes of trainings with other
+#                                                               seeds, and on bootstrap samples
+#   results/{dataset}/{model}/{tuner}/stability.tsv             each feature found again in them
+#   results/{dataset}/{model}/{tuner}/refits.tsv                the best feature of each contrast in them
+#   results/{dataset}/{model}/{tuner}/gene_differences.tsv      do its high-weight genes differ?
 #   results/{dataset}/{model}/{tuner}/feature_pairs.tsv, pair_points.tsv.gz   two features for each named contrast
 #   results/{dataset}/{model}/{tuner}/findings.tsv              one row for each contrast: the verdict
 #   results/{dataset}/matched_features.tsv                      features that models share
@@ -129,7 +132,7 @@ rule find_gene_sets:
 
 
 rule train_replicate:
-    """Train the winning setting with another seed, and keep the codes."""
+    """Train the winning setting again, with another seed or on a bootstrap sample; keep the codes."""
     input:
         matrix=f"{DATASET}/matrix.h5ad",
         bases=bases_of,
@@ -141,23 +144,36 @@ rule train_replicate:
     benchmark:
         benchmark_of("train_replicate", f"{EXPERIMENT}/{{replicate}}")
     wildcard_constraints:
-        **NAMES,
+        **(NAMES | {"model": models_that(repeat=True)}),
     conda:
         "../../envs/gpu.yaml"
     resources:
         **needs(6000, 60, accelerator=1),
     params:
         training=lambda wildcards: STUDY.training_options(experiment_of(wildcards)),
-        seed=lambda wildcards: STUDY.seed(
-            *experiment_of(wildcards).key, "replicate", wildcards.replicate
-        ),
+        drawn=of_replicate(replicates.groups_of),
+        seed=of_replicate(replicates.seed_of),
         code=model_code("train_replicate"),
     script:
         "../scripts/train_replicate.py"
 
 
+use rule train_replicate as fit_replicate with:
+    """Fit the winning setting of a model in closed form again, on a bootstrap sample."""
+    log:
+        log_of("fit_replicate", f"{EXPERIMENT}/{{replicate}}"),
+    benchmark:
+        benchmark_of("fit_replicate", f"{EXPERIMENT}/{{replicate}}")
+    wildcard_constraints:
+        **(NAMES | {"model": models_that(repeat=False)}),
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        **needs(4000, 15, accelerator=0),
+
+
 rule measure_stability:
-    """Find each feature again in trainings with other seeds."""
+    """Find each feature again in trainings with other seeds and on bootstrap samples."""
     input:
         samples=f"{DATASET}/samples.tsv",
         encoding=f"{EXPERIMENT}/encoding.tsv.gz",
@@ -175,10 +191,73 @@ rule measure_stability:
     resources:
         **needs(2000, 15),
     params:
+        names=lambda wildcards: replicates.names_of(STUDY, experiment_of(wildcards)),
         roles=of_dataset("roles"),
         code=code_hash("measure_stability"),
     script:
         "../scripts/measure_stability.py"
+
+
+rule compare_refits:
+    """Look for the association of each contrast in the trainings on bootstrap samples."""
+    input:
+        samples=f"{DATASET}/samples.tsv",
+        replicates=lambda wildcards: replicates_of(wildcards, replicates.BOOTSTRAP),
+        stability=f"{EXPERIMENT}/stability.tsv",
+        associations=f"{EXPERIMENT}/associations.tsv",
+        columns=known_columns,
+        status=where_planned("status.h5ad"),
+        mutation_burden=where_planned("mutation_burden.tsv"),
+        driver_genes=PLACES.resource("driver_mutations.tsv"),
+    output:
+        refits=f"{EXPERIMENT}/refits.tsv",
+    log:
+        log_of("compare_refits", EXPERIMENT),
+    benchmark:
+        benchmark_of("compare_refits", EXPERIMENT)
+    wildcard_constraints:
+        **NAMES,
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        **needs(2000, 15),
+    params:
+        declared=of_dataset("contrasts"),
+        roles=of_dataset("roles"),
+        code=code_hash("compare_refits"),
+    script:
+        "../scripts/compare_refits.py"
+
+
+rule measure_gene_differences:
+    """Measure whether the high-weight genes of each contrast's feature differ in expression."""
+    input:
+        samples=f"{DATASET}/samples.tsv",
+        matrix=f"{DATASET}/matrix.h5ad",
+        associations=f"{EXPERIMENT}/associations.tsv",
+        high_weight_genes=f"{EXPERIMENT}/high_weight_genes.tsv",
+        columns=known_columns,
+        status=where_planned("status.h5ad"),
+        mutation_burden=where_planned("mutation_burden.tsv"),
+        driver_genes=PLACES.resource("driver_mutations.tsv"),
+    output:
+        gene_differences=f"{EXPERIMENT}/gene_differences.tsv",
+    log:
+        log_of("measure_gene_differences", EXPERIMENT),
+    benchmark:
+        benchmark_of("measure_gene_differences", EXPERIMENT)
+    wildcard_constraints:
+        **NAMES,
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        **needs(4000, 15),
+    params:
+        declared=of_dataset("contrasts"),
+        roles=of_dataset("roles"),
+        code=code_hash("measure_gene_differences"),
+    script:
+        "../scripts/measure_gene_differences.py"
 
 
 rule pair_features:
@@ -213,9 +292,10 @@ rule list_findings:
     input:
         associations=f"{EXPERIMENT}/associations.tsv",
         contrasts=f"{EXPERIMENT}/contrasts.tsv",
-        high_weight_genes=f"{EXPERIMENT}/high_weight_genes.tsv",
+        gene_differences=f"{EXPERIMENT}/gene_differences.tsv",
         gene_sets=f"{EXPERIMENT}/gene_sets.tsv",
-        stability=stability_of,
+        stability=if_replicated("stability.tsv"),
+        refits=if_replicated("refits.tsv", replicates.BOOTSTRAP),
     output:
         findings=f"{EXPERIMENT}/findings.tsv",
     log:

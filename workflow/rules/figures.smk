@@ -78,6 +78,7 @@ use rule draw_experiment as plot_genes with:
     input:
         gene_weights=f"{EXPERIMENT}/gene_weights.tsv.gz",
         gene_sets=f"{EXPERIMENT}/gene_sets.tsv",
+        gene_differences=f"{EXPERIMENT}/gene_differences.tsv",
         findings=f"{EXPERIMENT}/findings.tsv",
     output:
         **figure("plot_genes", "2 Biology", "genes of {contrast}"),

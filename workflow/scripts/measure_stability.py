@@ -1,4 +1,4 @@
-"""Find each feature again in trainings with other seeds."""
+"""Find each feature again in trainings with other seeds and on bootstrap samples."""
 
 from tybalt.analysis.stability import measure_stability
 from tybalt.jobs.adapter import run

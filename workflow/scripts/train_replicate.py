@@ -1,4 +1,4 @@
-"""Train the winning setting with another seed, and keep the codes."""
+"""Train the winning setting again, with another seed or on a bootstrap sample; keep the codes."""
 
 from tybalt.jobs.adapter import run
 from tybalt.training.replicates import train_replicate

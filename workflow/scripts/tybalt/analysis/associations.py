@@ -9,24 +9,17 @@ import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control
 
-from tybalt.analysis.contrasts import (
-    AUROC,
-    SPEARMAN,
-    Contrast,
-    plan_contrasts,
-    read_burden,
-    read_drivers,
-)
+from tybalt.analysis.contrasts import AUROC, SPEARMAN, Contrast, read_contrasts
+from tybalt.analysis.marks import CONFIRMED, MARKS, NOT_CONFIRMED, NOT_TESTABLE, add_marks
 from tybalt.analysis.stratified_tests import (
     CHANCE,
     MINIMUM_PER_SIDE,
     Effects,
     answering_strata,
-    bootstrap_intervals,
     count_groups,
+    effect_intervals,
     measure_effects,
 )
-from tybalt.data.known_columns import read_known_columns
 from tybalt.data.matrix import held_out_part
 from tybalt.data.samples import read_codes, read_samples
 from tybalt.jobs.files import read_table, write_table
@@ -41,8 +34,6 @@ SMALLEST_EFFECT = {AUROC: 0.2, SPEARMAN: 0.3}
 #: Share of false findings that is accepted among all findings on training samples.
 FALSE_DISCOVERY_RATE = 0.05
 
-CONFIRMED, NOT_CONFIRMED, NOT_TESTABLE = "confirmed", "not confirmed", "not testable"
-
 ASSOCIATION_COLUMNS = ["contrast", "named", "rank", "feature", "measure"]
 ASSOCIATION_COLUMNS += ["effect_train", "p_train", "q_train"]
 ASSOCIATION_COLUMNS += ["effect_test", "effect_test_low", "effect_test_high", "evaluated_on"]
@@ -53,12 +44,11 @@ CONTRAST_COLUMNS += ["n_train", "n_test", "n_positive_train", "n_positive_test",
 
 FINDING_COLUMNS = ["contrast", "named", "group", "description", "measure", "feature"]
 FINDING_COLUMNS += ["effect_train", "effect_test", "effect_test_low", "effect_test_high"]
-FINDING_COLUMNS += ["q_train", "verdict", "reason", "evaluated_on", "n_train", "n_test"]
-FINDING_COLUMNS += ["n_positive_train", "n_positive_test", "strata", "features_confirmed"]
-FINDING_COLUMNS += ["stability", "genes", "gene_set", "gene_set_q"]
-
-#: Genes that a finding names.
-NAMED_GENES = 8
+FINDING_COLUMNS += ["q_train", "verdict", "reason", *MARKS, "evaluated_on", "n_train", "n_test"]
+FINDING_COLUMNS += ["n_positive_train", "n_positive_test", "strata", "features_separating"]
+FINDING_COLUMNS += ["stability", "refits", "refits_again", "stability_over_seeds"]
+FINDING_COLUMNS += ["genes", "genes_checked", "genes_agreeing"]
+FINDING_COLUMNS += ["gene_set", "gene_set_q", "gene_set_other_features"]
 
 
 def associate_features(
@@ -78,9 +68,10 @@ def associate_features(
 
     A feature is *found* if its q-value (Benjamini-Hochberg over all contrasts and features) is at
     most 0.05 and its effect is large enough (AUROC >= 0.7 or <= 0.3, |rho| >= 0.3), both on the
-    training samples. It is *confirmed* if the 95 % bootstrap interval (over groups) of its effect
-    on the test samples lies on the same side of chance. With fewer than ten groups on a side of
-    either part the contrast is *not testable*. p- and q-values count samples.
+    training samples. It is *confirmed* if the 95 % interval of its effect on the test samples
+    (`tybalt.analysis.stratified_tests.effect_intervals`) lies on the same side of chance. With
+    fewer than ten groups on a side of either part the contrast is *not testable*. p- and q-values
+    count samples.
 
     Parameters
     ----------
@@ -108,13 +99,7 @@ def associate_features(
     started = time.monotonic()
     known = read_samples(samples, roles)
     known, codes = read_codes(encoding, known)
-    asked = plan_contrasts(
-        known,
-        declared,
-        read_known_columns(columns),
-        read_drivers(status, driver_genes),
-        read_burden(mutation_burden),
-    )
+    asked = read_contrasts(known, declared, columns, status, driver_genes, mutation_burden)
     table, facts = answer(
         codes, asked, known.split, known.group, seed, plural(in_words(roles["group"]))
     )
@@ -173,7 +158,7 @@ def answer(
         order = np.argsort(-np.nan_to_num(departure, nan=-1), kind="stable")
         shown = np.flatnonzero(found[i] | (np.arange(len(order)) == order[0]))
         low, high = (np.full(len(order), np.nan) for _ in range(2))
-        low[shown], high[shown] = bootstrap_intervals(
+        low[shown], high[shown] = effect_intervals(
             values[:, shown], contrast, held_out, strata[i], groups, seed
         )
         behind = {
@@ -294,49 +279,62 @@ def describe_contrasts(
 def list_findings(
     associations: str,
     contrasts: str,
-    high_weight_genes: str,
+    gene_differences: str,
     gene_sets: str,
     stability: Sequence[str],
+    refits: Sequence[str],
     findings: str,
 ) -> None:
-    """Sum up each contrast in one row: its best feature, the verdict, and what stands behind it.
+    """Sum up each contrast in one row: its best feature, three marks, the verdict.
 
     Parameters
     ----------
     associations, contrasts
         Outputs of `associate_features`.
-    high_weight_genes, gene_sets
-        Outputs of `find_gene_sets`.
-    stability
-        Output of `measure_stability`; an empty list where nothing was trained again.
+    gene_differences
+        Output of `tybalt.analysis.gene_differences.measure_gene_differences`.
+    gene_sets
+        Output of `find_gene_sets`.
+    stability, refits
+        Outputs of `measure_stability` and `compare_refits`; empty lists where nothing was trained
+        again.
     findings
         Output table, contrasts of the config first. Feature: the largest effect on training
-        samples; missing where none of them answer. Stability: mean over the replicates of |r| of
-        the matched feature. Genes: those with the largest weights on the side that is higher in
-        positive samples (for numbers: that grows with them); gene set: the best one of that side.
+        samples; missing where none of them answer. Marks (`tybalt.analysis.marks`): yes, no, or
+        unknown. Verdict: *confirmed* with all three marks, *partly confirmed* if it separates only.
+        Stability: median over bootstrap samples, over seeds the mean, of |r| of the matched
+        feature. Genes: those higher in positive samples (for numbers: with more of it) by weight
+        and by expression; missing where it does not separate. Gene set: the best named one of that
+        side, and how many other features have it named; only where the verdict is *confirmed*.
     """
     table = read_table(associations)
     best = table[table["rank"] == 1].drop(columns=["named", "measure", "evaluated_on"])
     found = read_table(contrasts).merge(best, on="contrast", validate="one_to_one")
-    confirmed = table[table["verdict"] == CONFIRMED].groupby("contrast").size()
-    found["features_confirmed"] = found["contrast"].map(confirmed).fillna(0).astype(int)
+    separating = table[table["verdict"] == CONFIRMED].groupby("contrast").size()
+    found["features_separating"] = found["contrast"].map(separating).fillna(0).astype(int)
     found["feature"] = found["feature"].where(found["effect_train"].notna())
-    found["stability"] = np.nan
+    found["stability_over_seeds"] = np.nan
     if stability:
-        found["stability"] = found["feature"].map(feature_stability(read_table(str(stability))))
+        over_seeds = feature_stability(read_table(str(stability)))
+        found["stability_over_seeds"] = found["feature"].map(over_seeds)
+    again = read_table(str(refits)) if refits else None
+    found = add_marks(found, read_table(gene_differences), again)
     chance = found["measure"].map(CHANCE)
     found["side"] = np.where(found["effect_train"] >= chance, "positive", "negative")
-    genes = read_table(high_weight_genes)
-    genes = genes[genes["rank"] <= NAMED_GENES].groupby(["feature", "side"])["gene"]
-    sets = read_table(gene_sets).rename(columns={"q": "gene_set_q"})
-    sets = sets.sort_values(["gene_set_q", "p"], kind="stable").drop_duplicates(["feature", "side"])
+    sets = read_table(gene_sets)
+    sets = sets[sets["named"] == "yes"].sort_values(["q", "p"], kind="stable")
+    sets = sets.drop_duplicates(["feature", "side"])
+    sets = sets.rename(columns={"q": "gene_set_q", "other_features": "gene_set_other_features"})
+    columns = ["gene_set", "gene_set_q", "gene_set_other_features"]
     keys = ["feature", "side"]
-    found = found.merge(genes.agg(", ".join).rename("genes"), how="left", on=keys)
-    found = found.merge(sets[[*keys, "gene_set", "gene_set_q"]], how="left", on=keys)
+    found = found.merge(sets[[*keys, *columns]], how="left", on=keys)
+    found[columns] = found[columns].where(found["verdict"] == CONFIRMED)
+    found["gene_set_other_features"] = found["gene_set_other_features"].astype("Int64")
     found = found.sort_values("named", ascending=False, kind="stable")
     write_table(found[FINDING_COLUMNS], findings)
 
 
 def feature_stability(matches: pd.DataFrame) -> pd.Series:
-    """Mean over replicates of |r| between a feature and the one that it is matched with."""
-    return matches["r"].abs().groupby(matches["feature"]).mean()
+    """Mean over seeds of |r| between a feature and the one that it is matched with."""
+    seeds = matches[matches["kind"] == "seed"]
+    return seeds["r"].abs().groupby(seeds["feature"]).mean()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tybalt.data.known_columns import ordered_as_numbers
+from tybalt.data.known_columns import ordered_as_numbers, read_known_columns
 from tybalt.data.samples import Samples, find_positive, texts
 from tybalt.data.tables.events import read_events
 from tybalt.jobs.files import read_table
@@ -253,6 +253,27 @@ def ask_column(
         description = description if is_plain else f"{words}: {description}"
     answers = np.where(known, yes.astype(float), np.nan)
     return [Contrast(name, description + within, AUROC, answers, stratum)]
+
+
+def read_contrasts(
+    samples: Samples,
+    declared: Mapping[str, Mapping[str, Any]],
+    columns: Sequence[str],
+    status: Sequence[str],
+    driver_genes: str,
+    mutation_burden: Sequence[str],
+) -> list[Contrast]:
+    """List the contrasts of a dataset from its files; see `plan_contrasts`.
+
+    Parameters
+    ----------
+    columns
+        What is known of the columns of this kind of dataset; an empty list if nothing is.
+    status, driver_genes, mutation_burden
+        As in `read_drivers` and `read_burden`.
+    """
+    drivers, burden = read_drivers(status, driver_genes), read_burden(mutation_burden)
+    return plan_contrasts(samples, declared, read_known_columns(columns), drivers, burden)
 
 
 def read_drivers(status: Sequence[str], driver_genes: str) -> pd.DataFrame | None:

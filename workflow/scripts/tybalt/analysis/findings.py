@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from tybalt.analysis.contrasts import AUROC
+from tybalt.analysis.marks import CONFIRMED, MARKS, NO, NOT_TESTABLE, UNKNOWN, YES
 from tybalt.analysis.stratified_tests import CHANCE
 from tybalt.jobs.files import read_table
 from tybalt.plan.errors import InputError, suggest
@@ -18,8 +18,11 @@ class Finding(NamedTuple):
     """One row of `findings.tsv`, turned so that more is better whatever the feature's sign.
 
     `train`, `test`, `low` and `high` are the effects in the direction seen in training: an AUROC
-    (chance 0.5) or Spearman's rho (chance 0). `stability` is in 0..1 (mean |r| of the matched
-    feature over trainings with other seeds), NaN if it was not measured.
+    (chance 0.5) or Spearman's rho (chance 0). The marks `separates`, `comes_back` and `genes_agree`
+    are yes, no or unknown; `reason` says why the verdict is not *confirmed*. `stability` is in 0..1
+    (median |r| of the matched feature over bootstrap samples), and so is `stability_over_seeds`
+    (mean |r|); NaN if it was not measured. `genes` are higher in positive samples; `gene_set` is
+    named where the finding is confirmed, `gene_set_others` counts other features that have it too.
     """
 
     contrast: str
@@ -35,14 +38,25 @@ class Finding(NamedTuple):
     samples: str
     evaluated_on: str
     verdict: str
+    reason: str
+    separates: str
+    comes_back: str
+    genes_agree: str
     genes: str
     gene_set: str
+    gene_set_others: float
     stability: float
+    stability_over_seeds: float
 
     @property
     def confirmed(self) -> bool:
-        """Whether held-out samples agree."""
-        return self.verdict == "confirmed"
+        """Whether it has all three marks."""
+        return self.verdict == CONFIRMED
+
+    @property
+    def outcome(self) -> str:
+        """The verdict, and why it is not *confirmed*."""
+        return f"{self.verdict}: {self.reason}" if self.reason else self.verdict
 
 
 def read_findings(findings: str) -> list[Finding]:
@@ -53,7 +67,6 @@ def read_findings(findings: str) -> list[Finding]:
 def finding_of(row: Mapping[str, Any]) -> Finding:
     """Turn one row of the table."""
     effect = oriented(row)
-    reason = _text(row["reason"])
     positive = row["n_positive_test"]
     whole = int(row["n_test"])
     return Finding(
@@ -69,10 +82,14 @@ def finding_of(row: Mapping[str, Any]) -> Finding:
         high=effect.high,
         samples=f"{whole}" if pd.isna(positive) else f"{int(positive)} / {whole - int(positive)}",
         evaluated_on=row["evaluated_on"],
-        verdict=f"{row['verdict']}: {reason}" if reason else row["verdict"],
+        verdict=row["verdict"],
+        reason=_text(row["reason"]),
+        **{mark: row[mark] for mark in MARKS},
         genes=_text(row["genes"]),
         gene_set=_text(row["gene_set"]),
+        gene_set_others=row["gene_set_other_features"],
         stability=row["stability"],
+        stability_over_seeds=row["stability_over_seeds"],
     )
 
 
@@ -104,17 +121,6 @@ def oriented(row: Mapping[str, Any]) -> Effect:
     return Effect(False, train, test, low, high)
 
 
-def departure(row: Mapping[str, Any]) -> Effect:
-    """Put AUROC and rho on one scale, oriented: 0 is chance, 1 is perfect.
-
-    2 AUROC - 1 is the rank-biserial correlation (Cureton 1956, Psychometrika 21:287-290).
-    """
-    effect = oriented(row)
-    if row["measure"] != AUROC:
-        return effect
-    return Effect(effect.higher, *(2 * value - 1 for value in effect[1:]))
-
-
 def signed_feature(row: Mapping[str, Any]) -> str:
     """Name the feature with the sign that is higher in positive samples: ``z7``, ``−z7``."""
     return row["feature"] if oriented(row).higher else f"−{row['feature']}"
@@ -142,21 +148,34 @@ def sentence(contrast: str, finding: pd.Series) -> str:
     """Say in one line what was found, for a title."""
     name, effect = signed_feature(finding), oriented(finding)
     part = finding["evaluated_on"]
-    if finding["verdict"] == "not testable":
+    if finding["verdict"] == NOT_TESTABLE:
         return f"{contrast}: not testable ({finding['reason']})"
     value = f"{measure_name(finding)} {effect.test:.2f} on {part} samples"
-    if finding["verdict"] != "confirmed":
+    if finding["separates"] != YES:
         return f"{contrast}: no feature is confirmed ({name}: {value})"
+    if lacking := lacking_marks(finding):
+        value += f", but {' and '.join(lacking)}"
     if finding["measure"] == "auroc":
         return f"{name} separates {finding['description'].replace(' against ', ' from ')}: {value}"
     return f"{name} follows {finding['description']}: {value}"
 
 
-def stability_in_words(finding: pd.Series) -> str:
-    """Say how stable the feature is over trainings with other seeds; "" if not tried."""
-    if pd.isna(finding["stability"]):
-        return ""
-    return (
-        f"Stability over seeds: mean |r| = {finding['stability']:.2f} "
-        f"on {finding['evaluated_on']} samples."
-    )
+def lacking_marks(finding: Mapping[str, Any]) -> list[str]:
+    """Say in two words each which further marks a finding lacks."""
+    words = {
+        ("comes_back", NO): "not stable",
+        ("comes_back", UNKNOWN): "stability not measured",
+        ("genes_agree", NO): "genes disagree",
+        ("genes_agree", UNKNOWN): "no genes",
+    }
+    return [text for (mark, value), text in words.items() if finding[mark] == value]
+
+
+def stability_in_words(finding: Mapping[str, Any]) -> str:
+    """Say how stable the feature is over bootstrap samples and seeds; "" if not tried."""
+    part, parts = finding["evaluated_on"], []
+    if pd.notna(finding["stability"]):
+        parts.append(f"over bootstrap samples: median |r| = {finding['stability']:.2f}")
+    if pd.notna(finding["stability_over_seeds"]):
+        parts.append(f"over seeds: mean |r| = {finding['stability_over_seeds']:.2f}")
+    return f"Stability on {part} samples {', '.join(parts)}." if parts else ""

@@ -1,4 +1,4 @@
-"""How far a code is a matter of chance: the same training with other seeds, features matched."""
+"""How far a code is left to chance: the same training again, features matched one to one."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -13,13 +13,14 @@ from tybalt.data.matrix import held_out_part
 from tybalt.data.samples import read_codes, read_samples
 from tybalt.jobs.files import read_by_sample, write_table
 from tybalt.training.metrics import correlations
+from tybalt.training.model import ACTIVE_VARIANCE
 
 log = logging.getLogger(__name__)
 
 #: Share of a code's variance that SVCCA keeps (Raghu 2017, https://arxiv.org/abs/1706.05806).
 KEPT_VARIANCE = 0.99
 
-STABILITY_COLUMNS = ["replicate", "feature", "matched", "r", "svcca"]
+STABILITY_COLUMNS = ["kind", "replicate", "feature", "active", "matched", "r", "svcca"]
 MATCH_COLUMNS = ["model_a", "tuner_a", "feature_a", "model_b", "tuner_b", "feature_b", "r", "svcca"]
 
 
@@ -27,10 +28,11 @@ def measure_stability(
     samples: str,
     encoding: str,
     replicates: Sequence[str],
+    names: Sequence[str],
     roles: Mapping[str, Any],
     stability: str,
 ) -> None:
-    """Find each feature of the model again in trainings with other seeds.
+    """Find each feature of the model again in trainings with other seeds and on bootstrap samples.
 
     Parameters
     ----------
@@ -39,20 +41,38 @@ def measure_stability(
     encoding
         encoding.tsv.gz of the model.
     replicates
-        Codes of the same samples by models trained with other seeds.
+        Codes of the same samples by models trained again.
+    names
+        Of the replicates, in the same order: ``seed_1``, ``bootstrap_1``.
     stability
-        Output table, one row per replicate and feature: the feature that it is matched with, their
-        correlation on held-out samples, and `svcca`, how alike the two codes are as a whole.
+        Output table, one row per replicate and feature: `kind` of the replicate (seed or
+        bootstrap), whether the feature is `active` (variance on training samples above 0.01), the
+        feature that it is matched with, their correlation on held-out samples, and `svcca`, how
+        alike the two codes are as a whole.
     """
     known = read_samples(samples, roles)
     known, codes = read_codes(encoding, known)
+    active = codes[known.is_train].var(ddof=0) > ACTIVE_VARIANCE
     tables = []
-    for number, path in enumerate(replicates, start=1):
-        again = read_by_sample(path, known.index)
-        table = match_features(codes, again, known.split)
-        tables.append(table.assign(replicate=number))
-        log.info("replicate %d: mean |r| %.3f", number, table["r"].abs().mean())
-    write_table(pd.concat(tables, ignore_index=True)[STABILITY_COLUMNS], stability)
+    for name, path in zip(names, replicates, strict=True):
+        kind, number = name.split("_")
+        table = match_features(codes, read_by_sample(path, known.index), known.split)
+        table["active"] = np.where(active[table["feature"]], "yes", "no")
+        tables.append(table.assign(kind=kind, replicate=int(number)))
+    table = pd.concat(tables, ignore_index=True)[STABILITY_COLUMNS]
+    write_table(table, stability)
+    for kind, mean in mean_stability(table).items():
+        log.info("%s: mean |r| of active features %.3f", kind, mean)
+
+
+def mean_stability(stability: pd.DataFrame) -> dict[str, float]:
+    """Mean |r| of the active features with their matches, by kind: seed, bootstrap.
+
+    One number for a model: by bootstraps it tells which of two settings (a rotation, a start) has
+    the features that other samples would give again.
+    """
+    active = stability[stability["active"] == "yes"]
+    return active["r"].abs().groupby(active["kind"]).mean().to_dict()
 
 
 def match_models(

@@ -234,6 +234,96 @@ def bootstrap_intervals(
     return low, high
 
 
+def effect_intervals(
+    codes: np.ndarray,
+    contrast: Contrast,
+    rows: np.ndarray,
+    strata: Sequence[str],
+    groups: np.ndarray,
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """95 % intervals of the effects: the bootstrap's, of an AUROC at least as wide as the score's.
+
+    Near 0 and 1 the bootstrap has hardly any width (at 1 none, of however few samples), so that
+    there the score interval is the wider one; elsewhere the bootstrap knows ties and groups of
+    several samples. Arguments and results as of `bootstrap_intervals`.
+    """
+    low, high = bootstrap_intervals(codes, contrast, rows, strata, groups, seed)
+    if contrast.measure != AUROC:
+        return low, high
+    effect = measure_effects(codes, [contrast], rows, [strata]).effect[0]
+    counts, weights = [], []
+    for _, stratum, inside in _samples_of_strata([contrast], rows):
+        values = contrast.values[inside]
+        if stratum not in strata or np.ptp(values) == 0:
+            continue
+        sides = [groups[inside][values == side] for side in (1, 0)]
+        counts.append([len(set(side)) for side in sides])
+        weights.append(len(sides[0]) * len(sides[1]) / (len(values) + 1))
+    if not weights:
+        return low, high
+    score_low, score_high = score_intervals(effect, np.array(counts), np.array(weights))
+    return np.minimum(low, score_low), np.maximum(high, score_high)
+
+
+def score_intervals(
+    areas: np.ndarray, counts: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """95 % intervals of AUROCs whose variance is that at the bound, not that at the estimate.
+
+    Method 5 of Newcombe 2006 (https://doi.org/10.1002/sim.2324): the bound t solves |area - t| = z
+    sqrt(V(t)), with the variance of Hanley and McNeil (1982, doi:10.1148/radiology.143.1.7063747),
+    in which both numbers of samples less one are replaced by their mean. It keeps within 0..1 and
+    has a width at 0 and 1. Strata: of one AUROC in all of them, V is that of the weighted mean.
+
+    Parameters
+    ----------
+    areas
+        AUROCs, in 0..1; NaN gives NaN.
+    counts
+        Strata x 2: groups with a 1 and with a 0, at least one of each.
+    weights
+        Of the strata in the mean.
+    """
+    m, n = counts.T[:, :, None].astype(float)
+    middle = (m + n) / 2 - 1
+    share = (weights / weights.sum())[:, None] ** 2
+    z = norm.ppf(0.975)
+
+    def reached(t: np.ndarray) -> np.ndarray:
+        variance = t * (1 - t) * (1 + middle * ((1 - t) / (2 - t) + t / (1 + t))) / (m * n)
+        return z * np.sqrt(np.sum(share * variance, axis=0))
+
+    bounds = []
+    for end in (0.0, 1.0):
+        beyond, within = np.full(areas.shape, end), areas.astype(float)
+        for _ in range(60):  # bisection, to the last bit
+            t = (beyond + within) / 2
+            is_outside = np.abs(areas - t) > reached(t)
+            beyond, within = np.where(is_outside, t, beyond), np.where(is_outside, within, t)
+        bounds.append(np.where(np.isfinite(areas), beyond, np.nan))
+    return bounds[0], bounds[1]
+
+
+def wilson_interval(share: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """95 % score interval of a share (Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953).
+
+    As `scipy.stats.binomtest(k, n).proportion_ci(method="wilson")`, for many shares at once, which
+    need not be whole numbers of n.
+
+    Parameters
+    ----------
+    share
+        In 0..1.
+    n
+        Independent cases behind it, at least 1.
+    """
+    z2 = norm.ppf(0.975) ** 2
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n**2))) / (1 + z2 / n)
+    return middle - half, middle + half
+
+
 def draw_groups(groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Draw as many groups as there are; return how often each sample came: float32, draws x n."""
     of_sample, names = pd.factorize(groups)

@@ -1,5 +1,7 @@
 """All contrasts at a glance: the best feature of each, on training and on test samples."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -8,7 +10,9 @@ from matplotlib.lines import Line2D
 
 from tybalt.analysis.associations import SMALLEST_EFFECT
 from tybalt.analysis.contrasts import AUROC, SPEARMAN
-from tybalt.analysis.findings import departure, signed_feature
+from tybalt.analysis.findings import oriented, signed_feature
+from tybalt.analysis.marks import CONFIRMED, NO, PARTLY_CONFIRMED, YES, count_verdicts
+from tybalt.analysis.stratified_tests import CHANCE
 from tybalt.figures.style import (
     BLUE,
     GREY,
@@ -33,6 +37,13 @@ _ROWS, _PANELS = 30, 2
 _ALWAYS = {"sex", "age", "stage", "mutation_burden", "normal", "metastatic"}
 
 
+#: The marks in the order of their columns, and how they are headed.
+_MARKS = {"separates": "separates", "comes_back": "comes back", "genes_agree": "genes agree"}
+
+#: Where their columns stand, right of a panel, in shares of its width.
+_MARK_PLACES = (1.04, 1.09, 1.14)
+
+
 @saves_figure
 def plot_findings(findings: str, title: str) -> Figure:
     """Draw the best feature of every confirmed contrast, and of those that everybody asks.
@@ -45,78 +56,104 @@ def plot_findings(findings: str, title: str) -> Figure:
         Whose features they are.
     """
     table = read_table(findings)
-    counts = table["verdict"].value_counts()
-    testable = len(table) - counts.get("not testable", 0)
-    confirmed = counts.get("confirmed", 0)
+    counts = count_verdicts(table["verdict"])
     figure = new_figure(
-        f"{confirmed} of {testable} testable contrasts have a feature that test samples confirm",
+        f"{counts['confirmed']} of {counts['testable']} testable contrasts have a feature with all "
+        f"three marks, {counts['partly']} one that separates only",
         title,
     )
-    wanted = (table["verdict"] == "confirmed") | (table["named"] == "yes")
+    wanted = (table["separates"] == YES) | (table["named"] == "yes")
     wanted |= table["contrast"].isin(_ALWAYS)
     shown = ordered(table[wanted & table["effect_test"].notna()])
     if shown.empty:
         say_instead(figure, "These samples allow no contrast.")
         return figure
-    left_out = max(len(shown) - _ROWS * _PANELS, 0)
-    shown = shown.head(_ROWS * _PANELS)
-    panels = -(-len(shown) // _ROWS)
-    per_panel = -(-len(shown) // panels)
-    axes = figure.subplots(1, panels, squeeze=False)[0]
-    for i, panel in enumerate(axes):
-        _draw_rows(panel, shown.iloc[i * per_panel : (i + 1) * per_panel], per_panel)
+    panels, left_out = in_panels(shown)
+    height = max(len(rows) for rows in panels)
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for panel, rows in zip(axes, panels, strict=True):
+        _draw_rows(panel, rows, height)
+    hollow = {"color": ORANGE, "marker": "o", "markerfacecolor": "white"}
     handles = [
         Line2D([], [], color=ORANGE, marker="o", label="confirmed, with 95 % interval"),
+        Line2D([], [], **hollow, label="partly confirmed"),
         Line2D([], [], color=GREY, marker="o", label="not confirmed or not testable"),
         Line2D([], [], color=INK, marker="|", linestyle="none", markersize=11, label="training"),
         Line2D([], [], color=BLUE, linestyle="--", label="minimum effect size"),
+        Line2D([], [], **_looks_of_mark(YES), label="has the mark"),
+        Line2D([], [], **_looks_of_mark(NO), label="lacks the mark"),
     ]
     legend_beside(figure, handles, f"{table['evaluated_on'].iloc[0]} samples")
+    rest = counts["testable"] - counts["confirmed"] - counts["partly"]
     notes = [
-        "Features are chosen on training samples. AUROC (scale below) for yes or no, |ρ| (scale "
-        "above, contrast in italics) for numbers. In brackets: the feature, and its stability over "
-        "trainings with other seeds where it was measured.",
-        f"{counts.get('not confirmed', 0)} contrasts have no confirmed feature, "
-        f"{counts.get('not testable', 0)} have too few samples; all are in findings.tsv.",
+        "Features are chosen on training samples; effects are turned to the direction seen there. "
+        "In brackets: the feature, and its stability (median |r|) over bootstrap samples. No "
+        "circle where a mark was not measured.",
+        f"{rest} contrasts have no feature that separates, {counts['untestable']} have too few "
+        "samples; all are in findings.tsv.",
         f"{left_out} more do not fit here." if left_out else "",
     ]
     add_note(figure, " ".join(note for note in notes if note))
     return figure
 
 
+def in_panels(shown: pd.DataFrame) -> tuple[list[pd.DataFrame], int]:
+    """Divide the rows over panels, each with one measure; return them, and how many do not fit."""
+    panels, left_out = [], 0
+    for measure, most in ((AUROC, _PANELS), (SPEARMAN, 1)):
+        rows = shown[shown["measure"] == measure]
+        left_out += max(len(rows) - _ROWS * most, 0)
+        rows = rows.head(_ROWS * most)
+        count = -(-len(rows) // _ROWS)
+        each = -(-len(rows) // max(count, 1))
+        panels += [rows.iloc[i * each : (i + 1) * each] for i in range(count)]
+    return panels, left_out
+
+
 def ordered(table: pd.DataFrame) -> pd.DataFrame:
     """Order the contrasts: named ones first, then by kind as they are asked, the best first."""
     kinds = {kind: i for i, kind in enumerate(dict.fromkeys(table["group"]))}
-    strength = [departure(row).test for _, row in table.iterrows()]
+    strength = [oriented(row).test for _, row in table.iterrows()]
     table = table.assign(kind=table["group"].map(kinds), strength=strength)
     return table.sort_values(["kind", "strength"], ascending=[True, False], kind="stable")
 
 
+def _looks_of_mark(value: str) -> dict[str, Any]:
+    """Return how a mark is drawn: full if the finding has it, hollow if not."""
+    face = INK if value == YES else "white"
+    return {"color": INK, "marker": "o", "markersize": 6, "markerfacecolor": face, "ls": "none"}
+
+
 def _draw_rows(axes: Axes, rows: pd.DataFrame, height: int) -> None:
-    labels = []
+    """Draw contrasts of one measure below each other, their marks at the right."""
+    measure, labels, lows = rows["measure"].iloc[0], [], []
     for y, (_, row) in enumerate(rows.iterrows()):
-        effect = departure(row)
-        colour = ORANGE if row["verdict"] == "confirmed" else GREY
+        effect = oriented(row)
+        colour = ORANGE if row["verdict"] in (CONFIRMED, PARTLY_CONFIRMED) else GREY
+        face = "white" if row["verdict"] == PARTLY_CONFIRMED else colour
         axes.plot([effect.low, effect.high], [y, y], color=colour, linewidth=2)
-        axes.plot(effect.test, y, "o", color=colour, markersize=7)
+        axes.plot(effect.test, y, "o", color=colour, markersize=7, markerfacecolor=face)
         axes.plot(effect.train, y, "|", color=INK, markersize=11)
         stable = "" if pd.isna(row["stability"]) else f", {row['stability']:.2f}"
         contrast = row["contrast"].replace("_", " ").replace(":", ": ")
         labels.append(f"{contrast}  ({signed_feature(row)}{stable})")
+        lows += [effect.low, effect.test]
+        for place, mark in zip(_MARK_PLACES, _MARKS, strict=True):
+            if row[mark] in (YES, NO):
+                at_right = axes.get_yaxis_transform()
+                looks = _looks_of_mark(row[mark])
+                axes.plot(place, y, transform=at_right, clip_on=False, **looks)
+    for place, words in zip(_MARK_PLACES, _MARKS.values(), strict=True):
+        axes.text(
+            place, -0.8, words, transform=axes.get_yaxis_transform(), rotation=60,
+            rotation_mode="anchor", fontsize=SMALL,
+        )  # fmt: skip
     axes.set_yticks(range(len(rows)), labels, fontsize=SMALL)
-    for tick, measure in zip(axes.get_yticklabels(), rows["measure"], strict=True):
-        tick.set_style("italic" if measure == "spearman" else "normal")
-    axes.axvline(0, color=GREY, linestyle=":")
-    if (rows["measure"] == "auroc").any():
-        axes.axvline(2 * SMALLEST_EFFECT[AUROC], color=BLUE, linestyle="--", linewidth=1)
-    effects = [departure(row) for _, row in rows.iterrows()]
-    low = np.nanmin([-0.1, *(effect.low for effect in effects)])
-    axes.set(ylim=(height - 0.4, -0.6), xlim=(max(low, -1.02), 1.02), xlabel="AUROC")
-    areas = np.array([0.5, 0.6, 0.7, 0.8, 0.9, 1])
-    axes.set_xticks(2 * areas - 1, [f"{area:g}" for area in areas])
-    above = axes.secondary_xaxis("top")
-    above.set_xticks([0, SMALLEST_EFFECT[SPEARMAN], 0.6, 1])
-    above.set_xlabel("|ρ|", fontsize=SMALL)
-    above.tick_params(labelsize=SMALL)
+    chance = CHANCE[measure]
+    axes.axvline(chance, color=GREY, linestyle=":")
+    axes.axvline(chance + SMALLEST_EFFECT[measure], color=BLUE, linestyle="--", linewidth=1)
+    words = "AUROC" if measure == AUROC else "Spearman’s ρ, in the direction of training"
+    low = max(np.nanmin([chance - 0.05, *lows]), 2 * chance - 1.01)
+    axes.set(ylim=(height - 0.4, -0.6), xlim=(low, 1.01), xlabel=words)
     axes.grid(axis="y")
     axes.tick_params(axis="y", length=0)

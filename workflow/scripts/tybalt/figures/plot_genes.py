@@ -7,8 +7,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tybalt.analysis.findings import oriented, read_finding, sentence, stability_in_words
-from tybalt.analysis.gene_set_enrichment import DEVIATIONS, MINIMUM_GENES
+from tybalt.analysis.associations import FALSE_DISCOVERY_RATE
+from tybalt.analysis.findings import (
+    measure_name,
+    oriented,
+    read_finding,
+    sentence,
+    stability_in_words,
+)
+from tybalt.analysis.gene_set_enrichment import DEVIATIONS, LARGEST_Q, MINIMUM_GENES
+from tybalt.analysis.marks import YES
 from tybalt.figures.style import (
     BLUE,
     GREY,
@@ -27,16 +35,18 @@ FIGURE_OF = "experiment"
 NEEDS = ("explain", "cohort", "named contrasts")
 NAME = "genes_{contrast}"
 
-#: Genes of each side that are named, and gene sets listed below them.
-_GENES, _SETS = 20, 4
-
-#: q-values of gene sets that are shown.
-_LARGEST_Q = 0.05
+#: Gene sets listed below each side.
+_SETS = 4
 
 
 @saves_figure
 def plot_genes(
-    gene_weights: str, gene_sets: str, findings: str, contrast: str, title: str
+    gene_weights: str,
+    gene_sets: str,
+    gene_differences: str,
+    findings: str,
+    contrast: str,
+    title: str,
 ) -> Figure:
     """Draw the genes with the largest weights on both sides of the feature of a contrast.
 
@@ -45,11 +55,13 @@ def plot_genes(
     gene_weights
         Table gene, z1 ... zK.
     gene_sets
-        Gene sets over-represented on each side of each feature.
+        Gene sets behind each side of each feature.
+    gene_differences
+        How the high-weight genes of each contrast's best feature differ in expression.
     findings
         Table of all contrasts, each with its best feature.
     contrast
-        Name of the contrast in that table.
+        Name of the contrast in these tables.
     title
         Whose feature it is.
     """
@@ -69,26 +81,42 @@ def plot_genes(
     turned = not oriented(best).higher
     scaled = (weights - weights.mean()) / spread * (-1 if turned else 1)
     sets = read_table(gene_sets)
-    sets = sets[(sets["feature"] == best["feature"]) & (sets["q"] <= _LARGEST_Q)]
+    sets = sets[(sets["feature"] == best["feature"]) & (sets["named"] == "yes")]
+    differences = read_table(gene_differences)
+    differences = differences[differences["contrast"] == contrast]
+    is_claimed = best["separates"] == YES
     middle, low, high = figure.subplots(1, 3, width_ratios=(1.3, 1, 1))
-    _draw_all(middle, scaled)
-    sides = [("lower", -1, low, BLUE), ("higher", 1, high, ORANGE)]
-    words = _sides_in_words(best)
-    for name, sign, axes, colour in sides:
-        side = "positive" if (sign > 0) != turned else "negative"
-        _draw_side(axes, scaled, sign, colour, words[name])
-        _list_sets(axes, sets[sets["side"] == side])
-    add_note(
-        figure,
-        f"Weights in standard deviations from their mean over {len(weights):,} genes; strong: "
-        f"beyond {DEVIATIONS}. Sets below: over-represented among those genes (hypergeometric, q ≤ "
-        f"{_LARGEST_Q:g}), of those with {MINIMUM_GENES} genes or more. {stability_in_words(best)}",
-    )
+    _draw_all(middle, scaled, is_claimed)
+    words = _sides_in_words(best) if is_claimed else dict.fromkeys(("higher", "lower"))
+    for name, axes, colour in (("lower", low, BLUE), ("higher", high, ORANGE)):
+        mine = differences[differences["direction"] == name]
+        side = "negative" if turned == (name == "higher") else "positive"
+        _draw_side(axes, mine, colour, f"{side} weights of {best['feature']}", words[name])
+        _list_sets(axes, sets[sets["side"] == side] if is_claimed else sets.head(0))
+    add_note(figure, _describe(best, len(weights), is_claimed))
     return figure
 
 
+def _describe(best: pd.Series, genes: int, is_claimed: bool) -> str:
+    """Say what the bars and the numbers are."""
+    measure = measure_name(best)
+    text = (
+        f"Bars: genes beyond {DEVIATIONS} standard deviations from the mean weight of {genes:,}. "
+        f"Beside them the {measure} of their expression within the contrast’s strata, training and "
+        f"{best['evaluated_on']} samples. "
+    )
+    if not is_claimed:
+        return f"{text}The contrast is {best['verdict']}, so nothing is said of its genes."
+    return (
+        f"{text}Full: expression differs as the weight says (q ≤ {FALSE_DISCOVERY_RATE:g} in "
+        f"training, the same direction in {best['evaluated_on']} samples); hollow: it does not. "
+        f"Sets: over-represented among these genes and by the ranks of all weights (q ≤ "
+        f"{LARGEST_Q:g} each, {MINIMUM_GENES} genes or more). {stability_in_words(best)}"
+    )
+
+
 def _sides_in_words(best: pd.Series) -> dict[str, str]:
-    """Name the two sides of the contrast."""
+    """Say what expression does in the positive samples of the contrast, for full bars."""
     description = best["description"].partition(", within")[0]
     if best["measure"] != "auroc":
         return {"higher": f"with more {description}", "lower": f"with less {description}"}
@@ -96,14 +124,17 @@ def _sides_in_words(best: pd.Series) -> dict[str, str]:
     return {"higher": f"higher in {positive}", "lower": f"higher in {negative}"}
 
 
-def _draw_all(axes: Axes, scaled: pd.Series) -> None:
+def _draw_all(axes: Axes, scaled: pd.Series, is_claimed: bool) -> None:
     """Draw the distribution of all weights, and where the high-weight genes begin."""
     limit = max(np.abs(scaled).max() * 1.05, DEVIATIONS + 1)
-    counts, edges, bars = axes.hist(scaled, bins=np.linspace(-limit, limit, 61), color=GREY)
-    for bar, left in zip(bars, edges, strict=False):
-        if left >= DEVIATIONS:
+    # a limit of the bins lies on either threshold
+    steps = np.arange(1, np.ceil(limit / DEVIATIONS * 10) + 1) * DEVIATIONS / 10
+    bins = np.concatenate([-steps[::-1], [0.0], steps])
+    counts, edges, bars = axes.hist(scaled, bins=bins, color=GREY)
+    for bar, left, right in zip(bars, edges, edges[1:], strict=False):
+        if is_claimed and left >= DEVIATIONS - 1e-9:
             bar.set_color(ORANGE)
-        elif left < -DEVIATIONS:
+        elif is_claimed and right <= -DEVIATIONS + 1e-9:
             bar.set_color(BLUE)
     for edge in (-DEVIATIONS, DEVIATIONS):
         axes.axvline(edge, color=INK, linestyle="--", linewidth=1)
@@ -113,30 +144,40 @@ def _draw_all(axes: Axes, scaled: pd.Series) -> None:
     axes.set_title(f"{n_low} and {n_high} high-weight genes", loc="left")
 
 
-def _draw_side(axes: Axes, scaled: pd.Series, sign: int, colour: str, words: str) -> None:
-    """Draw the genes with the largest weights of one side as bars, the largest on top."""
-    order = np.argsort(-sign * scaled.to_numpy(), kind="stable")[:_GENES]
-    values, names = scaled.to_numpy()[order] * sign, scaled.index[order]
-    strong = values > DEVIATIONS
-    axes.barh(
-        range(len(values)), values, color=[colour if s else GREY for s in strong], height=0.75
-    )
-    axes.set_yticks(range(len(values)), names, fontsize=SMALL)
-    axes.axvline(DEVIATIONS, color=INK, linestyle="--", linewidth=1)
-    axes.set(ylim=(len(values) - 0.4, -0.6), xlabel="weight (standard deviations)")
-    axes.set_xlim(min(0, values.min()), values.max() * 1.05)
-    axes.set_title(textwrap.shorten(words, 34, placeholder=" …"), loc="left", color=colour)
+def _draw_side(
+    axes: Axes, genes: pd.DataFrame, colour: str, heading: str, words: str | None
+) -> None:
+    """Draw the high-weight genes of one side as bars, the largest weight on top.
+
+    `words` say what a full bar means; None where nothing is said of the genes.
+    """
+    genes = genes.sort_values("rank", kind="stable")
+    sizes = genes["deviations"].abs().to_numpy()
+    agrees = (genes["agrees"] == "yes").to_numpy()
+    fill = colour if words else GREY
+    faces = [fill if agreeing or not words else "white" for agreeing in agrees]
+    axes.barh(range(len(sizes)), sizes, color=faces, edgecolor=fill, height=0.75)
+    axes.set_yticks(range(len(sizes)), genes["gene"], fontsize=SMALL)
+    rows = max(len(sizes), 1)
+    right = max(sizes, default=DEVIATIONS) * 1.05
+    for y, (size, row) in enumerate(zip(sizes, genes.to_dict("records"), strict=True)):
+        if np.isfinite(row["effect_train"]):
+            text = f" {row['effect_train']:.2f}, {row['effect_test']:.2f}".replace("nan", "–")
+            axes.text(size, y, text, va="center", fontsize=SMALL)
+    axes.set(ylim=(rows - 0.4, -0.6), xlabel="weight (standard deviations)")
+    axes.set_xlim(0, right * 1.35)
     axes.tick_params(axis="y", length=0)
+    meaning = textwrap.shorten(f"full: {words}", 34, placeholder=" …") if words else "not confirmed"
+    axes.set_title(f"{heading}\n{meaning}", loc="left", color=colour if words else INK)
 
 
 def _list_sets(axes: Axes, sets: pd.DataFrame) -> None:
     """List the gene sets of one side below its bars."""
     rows = sets.sort_values(["q", "p"], kind="stable").head(_SETS)
     lines = [
-        f"{name.replace('_', ' ').lower()}  {overlap}/{size}  (q = {q:.0e})"
-        for name, overlap, size, q in zip(
-            *(rows[column] for column in ("gene_set", "overlap", "set_genes", "q")), strict=True
-        )
+        f"{row['gene_set'].replace('_', ' ').lower()}  {row['overlap']}/{row['set_genes']}  (q = "
+        f"{row['q']:.0e}; also in {row['other_features']} other features)"
+        for row in rows.to_dict("records")
     ]
     lines = ["gene sets:", *lines] if lines else ["no gene set"]
     lines += [" "] * (_SETS + 1 - len(lines))  # the same room on both sides

@@ -397,9 +397,10 @@ def describe_features(weights: pd.DataFrame, of_models: Iterable[Finding]) -> di
             f"Lowers {', '.join(weight.index[:NAMED_GENES])}.",
         ]
         parts += [
-            f"Chosen for {found.contrast} on training samples, {found.verdict}: {found.measure} "
+            f"Chosen for {found.contrast} on training samples, {found.outcome}: {found.measure} "
             f"{found.test:.2f} on {found.evaluated_on} samples"
-            + (f"; gene set {found.gene_set}." if found.gene_set else ".")
+            + (f"; gene set {found.gene_set}" if found.gene_set else "")
+            + (f" (also in {found.gene_set_others:.0f} other features)." if found.gene_set else ".")
             for found in of_models
             if found.feature == feature
         ]

@@ -12,6 +12,7 @@ from tybalt.analysis.columns import caveats
 from tybalt.analysis.control_rows import are_of_kind, models_of, names_of_rows
 from tybalt.analysis.embedding_quality import FEW, MANY, read_embedding_quality
 from tybalt.analysis.findings import Finding, read_findings
+from tybalt.analysis.marks import NO, UNKNOWN, YES, count_verdicts
 from tybalt.analysis.neural_against_bar import neural_against_bar
 from tybalt.analysis.numbers import decimal, percent, value_in_words
 from tybalt.analysis.repeats import recommend
@@ -312,9 +313,10 @@ def named_findings(of_models: Mapping[tuple[str, str], Sequence[Finding]]) -> li
             "train": f"{found.train:.2f}",
             "test": effect(found),
             "samples": found.samples,
-            "stability": decimal(found.stability),
+            "marks": [MARKED[found.separates], comes_back(found), MARKED[found.genes_agree]],
+            "over_seeds": decimal(found.stability_over_seeds),
             "genes": found.genes,
-            "verdict": found.verdict,
+            "verdict": found.outcome,
         }
         for experiment, findings in of_models.items()
         for found in findings
@@ -347,15 +349,28 @@ def effect(found: Finding) -> str:
 def other_findings(experiment: tuple[str, str], findings: Sequence[Finding]) -> str:
     """Count the confirmed findings of a model for contrasts without a name; show the first."""
     others = [found for found in findings if not found.named]
+    counts = count_verdicts([found.verdict for found in others])
     confirmed = [found for found in others if found.confirmed]
     shown = [
         f"{found.contrast} ({found.feature}, {found.measure} {found.test:.2f})"
         for found in confirmed[:OTHERS_SHOWN]
     ]
     return (
-        f"{experiment_name(*experiment)}: {len(confirmed)} of {len(others)} further contrasts are "
-        "confirmed" + (f", among them {', '.join(shown)}." if shown else ".")
+        f"{experiment_name(*experiment)}: of further contrasts {counts['confirmed']} of "
+        f"{counts['testable']} that could be tested are confirmed"
+        + (f", among them {', '.join(shown)}" if shown else "")
+        + f"; {counts['partly']} are partly confirmed, {counts['untestable']} have too few samples."
     )
+
+
+#: How marks are written.
+MARKED = {YES: "yes", NO: "no", UNKNOWN: "–"}
+
+
+def comes_back(found: Finding) -> str:
+    """Write whether a finding comes back in trainings on bootstrap samples, and how much of it."""
+    stability = "" if pd.isna(found.stability) else f" ({found.stability:.2f})"
+    return f"{MARKED[found.comes_back]}{stability}"
 
 
 def warnings(

@@ -9,21 +9,21 @@ an experiment of which all its `needs` are facts:
   `projected`, which is all that is true of new samples; of a dataset that has repeats `repeated`,
   and of all that are not the repeat of another `first split`: repeats share their tables;
 - of an experiment, besides: the verbs and tasks of its model (`encode`, `weights`), `searched`,
-  `replicated` (trained again with other seeds);
+  `replicated` (trained again, with other seeds or on bootstrap samples), `bootstrapped`;
 - of both: what has been published of them (`tybalt.plan.reproduction`).
 """
 
 import ast
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from tybalt.plan import reproduction
+from tybalt.plan import replicates, reproduction
 from tybalt.plan.datasets import kind_of
 from tybalt.plan.experiments import Experiment, Study
-from tybalt.plan.models_and_tuners import PACKAGE, is_repeatable, load_plugin
+from tybalt.plan.models_and_tuners import PACKAGE, load_plugin
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,8 +198,20 @@ TABLES = (
     Output(f"{EXPERIMENT}/gene_sets.tsv", "the gene sets among them", _COHORT),
     Output(
         f"{EXPERIMENT}/stability.tsv",
-        "stability of each feature over trainings with other seeds (codes in `replicates/`)",
+        "each feature in trainings with other seeds and on bootstrap samples of the training "
+        "groups: its match and their correlation (codes in `replicates/`)",
         (*_COHORT, "replicated"),
+    ),
+    Output(
+        f"{EXPERIMENT}/refits.tsv",
+        "for each contrast its best feature in the trainings on bootstrap samples: is it there?",
+        (*_COHORT, "bootstrapped"),
+    ),
+    Output(
+        f"{EXPERIMENT}/gene_differences.tsv",
+        "for each contrast the expression of the high-weight genes of its best feature: does each "
+        "differ as its weight says?",
+        _COHORT,
     ),
     Output(
         f"{EXPERIMENT}/feature_pairs.tsv",
@@ -213,8 +225,9 @@ TABLES = (
     ),
     Output(
         f"{EXPERIMENT}/findings.tsv",
-        "the result: for each contrast its best feature, the verdict (confirmed, not confirmed, "
-        "not testable), its stability, the genes behind it",
+        "the result: for each contrast its best feature, its three marks (separates, comes back, "
+        "genes agree), the verdict (confirmed, partly confirmed, not confirmed, not testable), the "
+        "genes behind it",
         _COHORT,
     ),
     Output(
@@ -416,13 +429,8 @@ def facts_of_experiment(study: Study, experiment: Experiment) -> set[str]:
     facts |= reproduction.facts_of_experiment(entry, experiment)
     if experiment.searched:
         facts.add("searched")
-    if replicates_of(study.config, experiment):
+    if replicates.names_of(study, experiment):
         facts.add("replicated")
+    if study.config["explain"]["bootstraps"]:
+        facts.add("bootstrapped")
     return facts
-
-
-def replicates_of(config: Mapping[str, Any], experiment: Experiment) -> list[int]:
-    """List the numbers of the trainings with other seeds; a model in closed form has none."""
-    module = load_plugin("models", experiment.module, f"models.{experiment.model}")
-    count = config["explain"]["stability_seeds"] if is_repeatable(module) else 0
-    return list(range(1, count + 1))

@@ -1,14 +1,17 @@
-"""The winner trained again with other seeds: how far its code is a matter of chance."""
+"""The winner trained again: with other seeds, and on bootstrap samples of the training groups."""
 
+import dataclasses
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from tybalt.data.matrix import read_column, read_ids
 from tybalt.jobs.files import read_json, write_table
 from tybalt.training.bundle import feature_table
-from tybalt.training.rows import read_seen
+from tybalt.training.rows import Rows, read_seen
 from tybalt.training.train import train
 
 log = logging.getLogger(__name__)
@@ -19,11 +22,18 @@ def train_replicate(
     bases: Sequence[str],
     best: str,
     training: Mapping[str, Any],
+    drawn: str | None,
     seed: int,
     replicate: str,
     checkpoint: Mapping[str, Any] | None = None,
 ) -> None:
-    """Train the winning setting with another seed, and keep the codes.
+    """Train the winning setting again, and keep the codes of all samples.
+
+    Either with another seed, which says how far the optimizer leaves the code to chance; or on a
+    bootstrap sample of the training part, which says how far the samples do (Efron 1979,
+    https://doi.org/10.1214/aos/1176344552). Then initial weights, shuffling and noise have the seed
+    of the winner, so that the samples alone change; validation samples are left as they are, and a
+    model in the codes of others keeps these.
 
     Parameters
     ----------
@@ -31,17 +41,75 @@ def train_replicate(
         Inputs as of `tybalt.training.train.train_model`.
     training, checkpoint
         As in `tybalt.training.train.train_trial`.
+    drawn
+        Column with the groups that a bootstrap sample draws; None to train with another seed.
     seed
-        Initial weights, shuffling and noise follow from it.
+        Of the drawing; of the training, where nothing is drawn.
     replicate
         Output: sample, z1 ... zK, as encoding.tsv.gz. A training that diverges gives a code without
         any meaning: 0 in every sample.
     """
     winner = read_json(best)
-    trained = train(matrix, bases, winner["hyperparameters"], training, seed, checkpoint)
+    redraw = None
+    if drawn is not None:
+        redraw = bootstrap_of(matrix, drawn, seed)
+        seed = winner["seed"]
+    settings = winner["hyperparameters"]
+    trained = train(matrix, bases, settings, training, seed, checkpoint, redraw)
     seen = read_seen(matrix, training["blocks"])
     codes = trained.model.encode(seen.X)
     if trained.result.status != "ok":
-        log.warning("the training diverged with this seed: its codes are set to 0")
+        log.warning("the training diverged: its codes are set to 0")
         codes = np.zeros_like(codes)
     write_table(feature_table(codes, "sample", seen.names), replicate)
+
+
+def bootstrap_of(matrix: str, column: str, seed: int) -> Callable[[Rows], Rows]:
+    """Return the function that draws groups of rows with replacement, as many rows as it is given.
+
+    Parameters
+    ----------
+    matrix
+        ``matrix.h5ad``.
+    column
+        Of its table of rows: what each row belongs to.
+    seed
+        Of the drawing.
+    """
+    group_of = dict(zip(read_ids(matrix), read_column(matrix, column), strict=True))
+
+    def redraw(rows: Rows) -> Rows:
+        groups = np.array([group_of[name] for name in rows.names], dtype=object)
+        positions = draw_positions(groups, np.random.default_rng(seed))
+        drawn = rows.only(positions)
+        log.info("%d of %d groups were drawn", len({*groups[positions]}), len({*groups}))
+        if drawn.weight is None:
+            return drawn
+        weight = (drawn.weight / drawn.weight.mean()).astype(np.float32)
+        return dataclasses.replace(drawn, weight=weight)
+
+    return redraw
+
+
+def draw_positions(groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw groups with replacement until there are as many rows as before; return their positions.
+
+    Samples of one group are no independent witnesses, so they are drawn together (Field and Welsh
+    2007, https://doi.org/10.1111/j.1467-9868.2007.00593.x). The last group may come in part: a
+    training has as many rows as the winner's, and its batches the same size.
+
+    Parameters
+    ----------
+    groups
+        Of each row.
+
+    Returns
+    -------
+    numpy.ndarray
+        int64, as many as rows, ascending; a row may come several times.
+    """
+    of_row, names = pd.factorize(groups)
+    members = [np.flatnonzero(of_row == number) for number in range(len(names))]
+    # Every group has a row, so as many draws as rows are enough.
+    picked = [members[number] for number in rng.integers(0, len(names), len(groups))]
+    return np.sort(np.concatenate(picked)[: len(groups)])

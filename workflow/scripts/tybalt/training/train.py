@@ -5,7 +5,7 @@ import importlib.util
 import logging
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -242,10 +242,16 @@ def train(
     training: Mapping[str, Any],
     seed: int,
     checkpoint: Mapping[str, Any] | None = None,
+    redraw: Callable[[Rows], Rows] | None = None,
 ) -> Trained:
-    """Read, check, create and fit; arguments as for `train_trial`."""
+    """Read, check, create and fit; arguments as for `train_trial`.
+
+    `redraw` makes the rows to train on from the training rows: a bootstrap sample of them.
+    """
     choose_backend(training["backend"])
     parts = read_rows(matrix, ["train", "validation"], training["blocks"], training)
+    if redraw is not None:
+        parts["train"] = redraw(parts["train"])
     rows = parts["train"]
     loaded = read_bases(bases, training["bases"])
     model = model_upon(loaded, training["module"], rows.inputs, hyperparameters, seed)
