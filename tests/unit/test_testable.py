@@ -163,6 +163,11 @@ def test_one_sentence_says_what_can_be_tested_and_how_to_test_more(table, line):
     assert untested_caveats(table) == [line]
 
 
+def test_reasons_of_named_contrasts_stand_apart_and_are_cut():
+    (line,) = untested_caveats(planted({0.2: []}, named=("sex", "a", "b", "c")))
+    assert f"config names 0 (sex: {FEW}; a: {FEW}; b: {FEW}; ...);" in line
+
+
 def test_nothing_is_said_where_all_can_be_tested_or_nothing_is_asked():
     assert untested_caveats(planted({0.2: ["sex", "a", "b", "c"], 0.3: ["a"]})) == []
     assert untested_caveats(pd.DataFrame(columns=COLUMNS)) == []

@@ -18,7 +18,7 @@ from tybalt.data.samples import Samples, read_samples
 from tybalt.data.split import part_groups, strata_of
 from tybalt.jobs.files import read_table, write_table
 from tybalt.plan.datasets import LARGEST_HELD_OUT
-from tybalt.plan.errors import InputError, some
+from tybalt.plan.errors import InputError
 from tybalt.plan.names import in_words, plural
 
 log = logging.getLogger(__name__)
@@ -167,7 +167,8 @@ def untested_caveats(table: pd.DataFrame) -> list[str]:
         line += f", of the {len(named)} that the config names {count(named)}"
         lost = named[named["testable"] == "no"]
         reasons = [f"{row['contrast']}: {row['reason']}" for row in lost.to_dict("records")]
-        line += f" ({some(reasons, _SHOWN)})" if reasons else ""
+        shown = [*reasons[:_SHOWN], *(["..."] if len(reasons) > _SHOWN else [])]
+        line += f" ({'; '.join(shown)})" if reasons else ""
     return [f"{line}; {better(table, mine)}."]
 
 

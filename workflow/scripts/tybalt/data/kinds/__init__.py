@@ -6,7 +6,8 @@ At module level a kind needs the standard library only, for it is loaded while S
 - `COLUMNS`: a file of resources/ that says what is known of its columns (their order, their
   colours, what is asked of them), or None;
 - `FACTS`: what is true of all its datasets, in the words of `tybalt.plan.outputs`;
-- `SEED`: the word that the seed of `read` is derived from;
+- `SEED`: the word that the seed of `read` is derived from; `split` if it splits and does nothing
+  else, so that the split may be repeated (`split.repeats`);
 - `READS`: the keys of a completed entry that `read` depends on;
 - `complete(where, entry, sources)`: the entry, checked, with `columns` (what is known of each
   sample) and `roles` filled in; InputError names what is wrong;
