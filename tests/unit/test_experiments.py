@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tybalt.plan import datasets, outputs
+from tybalt.plan import datasets, outputs, replicates
 from tybalt.plan.config import check_config, load_schema
 from tybalt.plan.errors import InputError
 from tybalt.plan.experiments import build_study, derive_seed
@@ -517,3 +517,18 @@ def test_a_dataset_that_is_trained_on_needs_its_clinical_table():
 def test_a_projection_of_a_dataset_without_target_is_refused():
     with pytest.raises(InputError, match="datasets.toy.project_onto: missing"):
         study_of(SMALL).target("toy")
+
+
+def test_every_model_is_trained_again_on_the_same_bootstrap_samples():
+    config = copy.deepcopy(SMALL) | {"explain": {"stability_seeds": 1, "bootstraps": 2}}
+    study = study_of(config)
+    vae, pca = study.experiment("toy", "vae", "grid"), study.experiment("toy", "pca", "none")
+    assert replicates.names_of(study, vae) == ["seed_1", "bootstrap_1", "bootstrap_2"]
+    assert replicates.names_of(study, pca) == ["bootstrap_1", "bootstrap_2"]  # in closed form
+    seeds = [replicates.seed_of(study, each, "bootstrap_1") for each in (vae, pca)]
+    assert seeds[0] == seeds[1] != replicates.seed_of(study, vae, "bootstrap_2")
+    assert replicates.seed_of(study, vae, "seed_1") == study.seed(*vae.key, "replicate", "1")
+    assert replicates.groups_of(study, vae, "bootstrap_1") == "patient"
+    assert replicates.groups_of(study, vae, "seed_1") is None
+    config["explain"] = {"stability_seeds": 0, "bootstraps": 0}
+    assert replicates.names_of(study_of(config), vae) == []
