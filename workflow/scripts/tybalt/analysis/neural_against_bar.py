@@ -43,13 +43,16 @@ def neural_against_bar(board: pd.DataFrame, label: str) -> list[str]:
 def _compare(board: pd.DataFrame, label: str) -> list[str]:
     bars = board[are_of_kind(board, TASK, "bar")]
     trained = board[board["control"].isna() & (board["epochs"] > 1)]
-    marked = trained["mark"].notna()
+    marked = trained["mark"].fillna("") != ""
     neural = trained[~marked]
     if bars.empty or trained.empty:
         return []
     if neural.empty:
         told = [f"{n} ({m})" for n, m in zip(names_of_rows(trained), trained["mark"], strict=True)]
-        return [f"No neural model counts beside {bars['control'].iloc[0]}: {_listed(told, 'and')}."]
+        return [
+            f"No neural model is compared with the {bars['control'].iloc[0]}, as none has "
+            f"learned: {_listed(told, 'and')}."
+        ]
     measured = {
         name: words
         for name, words in measures(board, label).items()

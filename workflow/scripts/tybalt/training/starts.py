@@ -196,7 +196,7 @@ def begin_tied(encoder: Any, X: np.ndarray, mean: np.ndarray, slope: np.ndarray)
 def set_units(layer: Any, kernel: np.ndarray, bias: Any) -> None:
     """Set the first units of a layer; the others stay as they are."""
     width = kernel.shape[1]
-    kernels, biases = np.array(layer.kernel, dtype=float), np.array(layer.bias, dtype=float)
+    kernels, biases = (keras.ops.convert_to_numpy(w).copy() for w in (layer.kernel, layer.bias))
     kernels[:, :width], biases[:width] = kernel, bias
     layer.kernel.assign(kernels)
     layer.bias.assign(biases)
@@ -209,7 +209,7 @@ def set_normalisation(norm: Any, through: Passage, width: int) -> None:
         (norm.beta, through.shift),
         (norm.moving_variance, 1 - norm.epsilon),
     ):
-        values = np.array(weight, dtype=float)
+        values = keras.ops.convert_to_numpy(weight).copy()
         values[:width] = value
         weight.assign(values)
 
