@@ -246,6 +246,7 @@ def train_slot(matrix, folder, slot, proposal):
 
 def rung(epochs, continues=None, before=0, **values):
     hyperparameters = small("vae", kappa=0.25, depth=1, heads="batchnorm_relu", epochs=epochs)
+    hyperparameters["start"] = "random"  # as those heads ask for
     return {
         "setting": {},
         "hyperparameters": {**hyperparameters, **values},

@@ -80,7 +80,7 @@ class HParams:
         source="Way and Greene 2018; Sonderby 2016, https://arxiv.org/abs/1602.02282",
         matters=lambda hp: hp.kl_term == "standard",
     )
-    start: str = common.start()
+    start: str = common.start(common.COMPONENTS)
     learning_rate: float = common.learning_rate(0.0005)
     schedule: str = common.schedule()
     batch_size: int = common.batch_size()

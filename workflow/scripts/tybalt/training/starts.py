@@ -128,7 +128,9 @@ def passage(activation: str, components: np.ndarray) -> Passage:
 def dense_layers(model: keras.Model) -> list[Any]:
     """List the layers with a kernel from the input to the reconstruction, in their order."""
     return [
-        layer for layer in model.layers if hasattr(layer, "kernel") and layer.name != "log_variance"
+        layer
+        for layer in model.layers
+        if hasattr(layer, "kernel") and not layer.name.startswith("log_variance")
     ]
 
 

@@ -218,7 +218,7 @@ def score_at(record: Mapping[str, Any], epochs: int) -> Score:
         return Score(record["status"], math.nan, None)
     best = best_epoch(history, record["objective"])
     counts = best or len(scores)
-    as_started = is_as_started(record.get("start"), history, counts, record["objective"])
+    as_started = is_as_started(record["start"], history, counts, record["objective"])
     return Score("ok", scores[counts - 1], counts, best is not None, as_started)
 
 
