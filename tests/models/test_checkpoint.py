@@ -93,7 +93,14 @@ def run_job(folder: Path, killed_after: int = 0, training=VAE, bases=()) -> str:
 SIZE = {"latent_dim": 4, "batch_size": 32, "epochs": 8}
 #: With a warm-up and moving averages; with two players; with two predictions; in codes of PCA.
 KILLED = {
-    "vae": {**SIZE, "kappa": 0.25, "depth": 1, "hidden_dim": 6, "heads": "batchnorm_relu"},
+    "vae": {
+        **SIZE,
+        "kappa": 0.25,
+        "depth": 1,
+        "hidden_dim": 6,
+        "heads": "batchnorm_relu",
+        "start": "random",
+    },
     "two_players": SIZE,
     "two_predictions": {**SIZE, "kappa": 0.25},
     "linear_autoencoder": SIZE,

@@ -88,7 +88,7 @@ def test_what_is_better_when_higher_is_kept_with_a_minus(made_up):
 
 
 def test_a_score_is_read_off_a_longer_run_where_it_was_computed(made_up):
-    record = {"status": "ok", "objective": "second"}
+    record = {"status": "ok", "objective": "second", "start": None}
     record["history"] = {"score": [None, 40, None, 10], "eligible": [True] * 4}
     found = score_at(record, 3)
     assert (found.score, found.best_epoch) == (40, 2)

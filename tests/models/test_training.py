@@ -79,8 +79,13 @@ def test_trial_holds_what_ranking_needs(trained):
 
 
 def test_the_winner_is_trained_as_its_trial_was(trained):
-    history = read_table(trained["h.tsv"])
-    expected = pd.DataFrame(read_json(trained["trial.json"])["history"])
+    table = read_table(trained["h.tsv"])
+    started, history = table.iloc[0], table.iloc[1:].reset_index(drop=True)
+    record = read_json(trained["trial.json"])
+    assert (started["epoch"], started["eligible"], started["best"]) == (0, False, False)
+    assert started["score"] == record["start"]["score"] > record["score"]
+    assert pd.isna(started["loss"])
+    expected = pd.DataFrame(record["history"])
     pd.testing.assert_frame_equal(
         history.drop(columns="best"), expected[list(history.drop(columns="best"))], check_exact=True
     )
@@ -241,6 +246,7 @@ def train_slot(matrix, folder, slot, proposal):
 
 def rung(epochs, continues=None, before=0, **values):
     hyperparameters = small("vae", kappa=0.25, depth=1, heads="batchnorm_relu", epochs=epochs)
+    hyperparameters["start"] = "random"  # as those heads ask for
     return {
         "setting": {},
         "hyperparameters": {**hyperparameters, **values},

@@ -244,6 +244,7 @@ def leaderboard() -> pd.DataFrame:
             "parameters": [1000, 2000],
             "epochs": [1, 40],
             "trainings": [1, 4],
+            "mark": ["", ""],
             "warnings": ["", "2 of 3 features are dead"],
         }
     )

@@ -50,3 +50,11 @@ def test_models_of_other_blocks_are_compared_apart():
     table = table.assign(blocks=["rna", "rna", "rna, methylation"], explained=[0.7, 0.6, 0.9])
     (line,) = neural_against_bar(table, "tissue")
     assert "of those that see rna" in line and "90.0 % against 50.0 %" in line
+
+
+def test_a_model_that_has_not_learned_beats_nothing():
+    (line,) = neural_against_bar(board(mark=["", "as started", np.nan]), "tissue")
+    assert line == (
+        "No neural model is compared with the linear baseline, as none has learned: vae · grid "
+        "(as started)."
+    )

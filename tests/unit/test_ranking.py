@@ -10,7 +10,7 @@ from tybalt.plan.errors import InputError
 from tybalt.tuning.ranking import rank_trials, score_at
 
 
-def record(scores, eligible=None, status="ok", seed=1, **hyperparameters):
+def record(scores, eligible=None, status="ok", seed=1, start=None, **hyperparameters):
     return {
         "status": status,
         "module": "vae",
@@ -19,6 +19,7 @@ def record(scores, eligible=None, status="ok", seed=1, **hyperparameters):
         "parameters": 100 + 10 * hyperparameters.get("depth", 0),
         "epochs": len(scores),
         "proposal": None,
+        "start": start,
         "hyperparameters": {"epochs": max(1, len(scores)), **hyperparameters},
         "history": {"score": scores, "eligible": eligible or [True] * len(scores)},
     }
@@ -232,3 +233,16 @@ def test_a_search_that_diverged_altogether_is_named_with_what_to_lower(tmp_path)
         "setting has a finite score: lower learning_rate (0.1, 10) or beta (1e+300), or take "
         "another optimizer"
     )
+
+
+def test_a_setting_no_better_than_its_start_says_so(tmp_path):
+    trials = {
+        "a": [record([5.0, 3.0], start={"score": 2.5})],
+        "b": [record([5.0, 4.0], depth=1, start={"score": 9.0})],
+    }
+    table, best = rank(tmp_path, trials, {"a": [(2, 1)], "b": [(2, 1)]})
+    assert table.set_index("trial")["warnings"].fillna("").to_dict() == {"a": "as started", "b": ""}
+    assert best["trial"] == "a" and best["as_started"] and best["start"] == {"score": 2.5}
+    # With one epoch read off, it is the start that counts, too.
+    assert score_at(trials["b"][0], 1).as_started is False
+    assert score_at(trials["a"][0], 2).as_started is True

@@ -37,7 +37,7 @@ LEADING += ["bce_above_floor", "bce_clipped", "pearson_samples", "pearson_genes"
 LEADING += ["knn_accuracy", "knn_low", "knn_high"]
 LEADING += ["logistic_accuracy", "logistic_low", "logistic_high"]
 TRAILING = ["active_units", "parameters", "epochs", "objective", "score"]
-TRAILING += ["configurations", "trainings", "warnings"]
+TRAILING += ["configurations", "trainings", "mark", "warnings"]
 
 
 def evaluate_model(
@@ -75,9 +75,10 @@ def evaluate_model(
         0..1 only), `bce_clipped` (share of reconstructed values clipped), `pearson_samples` and
         `pearson_genes` (medians); balanced accuracies `knn_accuracy` and `logistic_accuracy` of the
         label with 95 % intervals; `auroc_{contrast}` of the feature chosen on
-        training samples; `active_units`, `parameters`, `epochs`; `warnings` of the training
-        (posterior collapse, dead features) and of the search (where it was cut short), joined
-        by "; ".
+        training samples; `active_units`, `parameters`, `epochs`; `mark`: why the model does not
+        count as one that has learned (as started, no sampling noise, KL of 0), empty if it does;
+        `warnings` of the training (posterior collapse, dead features) and of the search (where it
+        was cut short), joined by "; ".
     """
     known = read_samples(samples, roles)
     known, codes = read_codes(encoding, known)
@@ -95,6 +96,7 @@ def evaluate_model(
     record |= contrast_strength(read_table(associations))
     winner = read_json(best)
     record |= training_facts(winner, read_table(history))
+    record["mark"] = "; ".join(kept["marks"])
     warnings = [*kept["warnings"], *winner["limits"]]
     if record["explained"] < LEAST_EXPLAINED:
         warnings.append(f"R² of {record['explained']:.3f} on held-out samples")
@@ -232,7 +234,7 @@ def training_facts(best: Mapping[str, Any], history: pd.DataFrame) -> dict[str, 
         "score": best["score"],
         "active_units": int(kept["active_units"]),
         "parameters": best["parameters"],
-        "epochs": len(history),
+        "epochs": int(history["epoch"].max()),
         "configurations": best["configurations"],
         "trainings": best["trainings"],
     }

@@ -20,7 +20,8 @@ def neural_against_bar(board: pd.DataFrame, label: str) -> list[str]:
     """Say whether any neural model beats the bar of a leaderboard, and in which measures.
 
     Neural are the models that are trained epoch by epoch, and only those that see the blocks of
-    the bar are compared with it. A model beats the bar in a measure where its value is larger than
+    the bar are compared with it. One with a mark (as started, say) has not learned, and does not
+    count. A model beats the bar in a measure where its value is larger than
     that of the best bar; whether their 95 % intervals overlap is said, where both have one.
 
     Parameters
@@ -41,9 +42,17 @@ def neural_against_bar(board: pd.DataFrame, label: str) -> list[str]:
 
 def _compare(board: pd.DataFrame, label: str) -> list[str]:
     bars = board[are_of_kind(board, TASK, "bar")]
-    neural = board[board["control"].isna() & (board["epochs"] > 1)]
-    if bars.empty or neural.empty:
+    trained = board[board["control"].isna() & (board["epochs"] > 1)]
+    marked = trained["mark"].fillna("") != ""
+    neural = trained[~marked]
+    if bars.empty or trained.empty:
         return []
+    if neural.empty:
+        told = [f"{n} ({m})" for n, m in zip(names_of_rows(trained), trained["mark"], strict=True)]
+        return [
+            f"No neural model is compared with the {bars['control'].iloc[0]}, as none has "
+            f"learned: {_listed(told, 'and')}."
+        ]
     measured = {
         name: words
         for name, words in measures(board, label).items()

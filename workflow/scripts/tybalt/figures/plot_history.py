@@ -57,7 +57,8 @@ def plot_history(history: str, objective: str, title: str) -> Figure:
     history
         Table with one row per epoch: epoch, loss, reconstruction, penalties, their weights,
         validation terms, score, diagnostics, and `best`, true in the one epoch whose weights were
-        kept. A model fitted in one step (PCA) has one row.
+        kept. Epoch 0 is the model before training: it has validation terms only. A model fitted
+        in one step (PCA) has one row.
     objective
         What the score is (`tybalt.plan.objectives`).
     title

@@ -42,12 +42,15 @@ class Progress:
         The best epoch so far and the model's arrays then; None while no epoch is eligible.
     since_best
         Eligible epochs since then.
+    start
+        The record of the model before its first epoch, if it has one.
     """
 
     history: dict[str, list] = dataclasses.field(default_factory=dict)
     best_epoch: int | None = None
     best_arrays: dict[str, np.ndarray] | None = None
     since_best: int = 0
+    start: dict[str, Any] | None = None
 
     @property
     def epochs(self) -> int:
@@ -137,6 +140,7 @@ def write(file: Any, progress: Progress, state: Mapping[str, np.ndarray]) -> Non
         "history": progress.history,
         "best_epoch": progress.best_epoch,
         "since_best": progress.since_best,
+        "start": progress.start,
     }
     best = progress.best_arrays or {}
     np.savez(

@@ -61,6 +61,7 @@ class HParams:
         choices=("mse", "bce"),
         source="mse: greenelab/tybalt; bce: Tan 2016",
     )
+    start: str = common.start()
     optimizer: str = hyperparameter(
         "adadelta",
         "Optimizer: Adadelta with rho 0.95, Adam, or plain gradient descent.",
@@ -68,13 +69,18 @@ class HParams:
         source="adadelta: greenelab/tybalt; sgd: Tan 2016",
     )
     learning_rate: float = common.learning_rate(1.1, _GREENE)
+    schedule: str = common.schedule()
     batch_size: int = common.batch_size()
     epochs: int = common.epochs(100)
 
 
 def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> str | None:
     """Say why a training matrix (shape, smallest and largest value) cannot be modelled."""
-    return common.refuse_outside_unit_range(limits)
+    bent = hp.tied and hp.activation == "sigmoid"
+    folded = "a tied kernel cannot undo the curve of this activation" if bent else None
+    return common.refuse_outside_unit_range(limits) or common.refuse_components(
+        hp, shape, folded=folded
+    )
 
 
 def build(inputs: "Inputs", hp: HParams) -> Any:
@@ -82,11 +88,12 @@ def build(inputs: "Inputs", hp: HParams) -> Any:
     import keras
     from keras import layers
 
-    from tybalt.training.layers import ActivityL1, Corruption, TiedDense
+    from tybalt.training.layers import ActivityL1, Corruption, TiedDense, centred
     from tybalt.training.losses import reconstruction_loss
 
     genes = keras.Input((inputs.size,), name="genes")
-    corrupted = Corruption(hp.noise, name="corruption")(genes)
+    seen = centred(genes, hp.start)
+    corrupted = Corruption(hp.noise, name="corruption")(seen)
     squashed = hp.activation == "sigmoid"
     encoder = layers.Dense(hp.latent_dim, activation="sigmoid" if squashed else None, name="latent")
     active = encoder(corrupted)

@@ -50,6 +50,7 @@ class HParams:
         source="LeCun 1998, Efficient BackProp; relu: https://proceedings.mlr.press/v15/glorot11a",
         matters=lambda hp: hp.depth > 0,
     )
+    start: str = common.start()
     optimizer: str = hyperparameter(
         "adam",
         "Optimizer. The first three (gradient descent; with momentum 0.9; in Nesterov's form) need "
@@ -58,13 +59,15 @@ class HParams:
         source="Kingma and Ba 2015, https://arxiv.org/abs/1412.6980",
     )
     learning_rate: float = common.learning_rate(0.001, "Kingma and Ba 2015")
+    schedule: str = common.schedule()
     batch_size: int = common.batch_size()
     epochs: int = common.epochs(100)
 
 
 def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> str | None:
     """Say why a training matrix (shape, smallest and largest value) cannot be modelled."""
-    return common.refuse_outside_unit_range(limits) if hp.depth else None
+    outside = common.refuse_outside_unit_range(limits) if hp.depth else None
+    return outside or common.refuse_components(hp, shape, hidden=hp.depth > 0)
 
 
 def build(inputs: "Inputs", hp: HParams) -> Any:
@@ -72,10 +75,11 @@ def build(inputs: "Inputs", hp: HParams) -> Any:
     import keras
     from keras import layers
 
+    from tybalt.training.layers import centred
     from tybalt.training.losses import reconstruction_loss
 
     genes = keras.Input((inputs.size,), name="genes")
-    hidden = genes
+    hidden = centred(genes, hp.start)
     for i in range(1, hp.depth + 1):
         hidden = layers.Dense(hp.hidden_dim, hp.activation, name=f"encoder_{i}")(hidden)
     hidden = layers.Dense(hp.latent_dim, "tanh" if hp.depth else None, name="latent")(hidden)

@@ -44,16 +44,21 @@ class HParams:
         "contraction by larger weights.",
         source="Rifai 2011",
     )
+    start: str = common.start()
     learning_rate: float = common.learning_rate(
         0.001, "Kingma and Ba 2015, https://arxiv.org/abs/1412.6980"
     )
+    schedule: str = common.schedule()
     batch_size: int = common.batch_size()
     epochs: int = common.epochs(100)
 
 
 def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> str | None:
     """Say why a training matrix (shape, smallest and largest value) cannot be modelled."""
-    return common.refuse_outside_unit_range(limits)
+    folded = "a tied kernel cannot undo the curve of its activation" if hp.tied else None
+    return common.refuse_outside_unit_range(limits) or common.refuse_components(
+        hp, shape, folded=folded
+    )
 
 
 def build(inputs: "Inputs", hp: HParams) -> Any:
@@ -61,12 +66,13 @@ def build(inputs: "Inputs", hp: HParams) -> Any:
     import keras
     from keras import layers
 
-    from tybalt.training.layers import JacobianNorm, TiedDense
+    from tybalt.training.layers import JacobianNorm, TiedDense, centred
     from tybalt.training.losses import reconstruction_loss
 
     genes = keras.Input((inputs.size,), name="genes")
+    seen = centred(genes, hp.start)
     encoder = layers.Dense(hp.latent_dim, activation=hp.activation, name="latent")
-    code = JacobianNorm(encoder, hp.contraction, name="jacobian")(encoder(genes))
+    code = JacobianNorm(encoder, hp.contraction, name="jacobian")(encoder(seen))
     if hp.tied:
         decoder = TiedDense(encoder, activation="sigmoid", name="reconstruction")
     else:

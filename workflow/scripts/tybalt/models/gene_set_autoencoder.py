@@ -52,9 +52,11 @@ class HParams:
         choices=("tanh", "relu"),
         source="LeCun 1998, Efficient BackProp; relu: https://proceedings.mlr.press/v15/glorot11a",
     )
+    start: str = common.start(components=False)
     learning_rate: float = common.learning_rate(
         0.001, "Kingma and Ba 2015, https://arxiv.org/abs/1412.6980"
     )
+    schedule: str = common.schedule()
     batch_size: int = common.batch_size()
     epochs: int = common.epochs(100)
 
@@ -92,11 +94,12 @@ def build(inputs: "Inputs", hp: HParams, sets: "np.ndarray", links: "np.ndarray"
     import keras
     from keras import layers
 
-    from tybalt.training.layers import LinkedDense
+    from tybalt.training.layers import LinkedDense, centred
     from tybalt.training.losses import reconstruction_loss
 
     genes = keras.Input((inputs.size,), name="genes")
-    hidden = LinkedDense(links, inputs.size, len(sets), hp.activation, name="gene_sets")(genes)
+    seen = centred(genes, hp.start)
+    hidden = LinkedDense(links, inputs.size, len(sets), hp.activation, name="gene_sets")(seen)
     code = layers.Dense(hp.latent_dim, name="latent")(hidden)
     hidden = layers.Dense(len(sets), activation=hp.activation, name="decoder")(code)
     output = layers.Dense(inputs.size, activation="sigmoid", name="reconstruction")(hidden)

@@ -31,16 +31,18 @@ class HParams:
         "The decoder's kernel is the transpose of the encoder's: the features become orthonormal.",
         source="Baldi and Hornik 1989",
     )
+    start: str = common.start()
     learning_rate: float = common.learning_rate(
         0.001, "Kingma and Ba 2015, https://arxiv.org/abs/1412.6980"
     )
+    schedule: str = common.schedule()
     batch_size: int = common.batch_size()
     epochs: int = common.epochs(100)
 
 
 def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> str | None:
     """Say why a training matrix (shape, smallest and largest value) cannot be modelled."""
-    return None
+    return common.refuse_components(hp, shape)
 
 
 def build(inputs: "Inputs", hp: HParams) -> Any:
@@ -48,12 +50,13 @@ def build(inputs: "Inputs", hp: HParams) -> Any:
     import keras
     from keras import layers
 
-    from tybalt.training.layers import TiedDense
+    from tybalt.training.layers import TiedDense, centred
     from tybalt.training.losses import reconstruction_loss
 
     genes = keras.Input((inputs.size,), name="genes")
+    seen = centred(genes, hp.start)
     encoder = layers.Dense(hp.latent_dim, name="latent")
-    code = encoder(genes)
+    code = encoder(seen)
     if hp.tied:
         decoder = TiedDense(encoder, activation="linear", name="reconstruction")
     else:

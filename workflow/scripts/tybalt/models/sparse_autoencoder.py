@@ -33,9 +33,11 @@ class HParams:
         source="Goodfellow 2016, https://www.deeplearningbook.org, section 14.2.1; value: ADAGE of "
         "greenelab/tybalt",
     )
+    start: str = common.start(components=False)
     learning_rate: float = common.learning_rate(
         0.001, "Kingma and Ba 2015, https://arxiv.org/abs/1412.6980"
     )
+    schedule: str = common.schedule()
     batch_size: int = common.batch_size()
     epochs: int = common.epochs(100)
 
@@ -50,11 +52,12 @@ def build(inputs: "Inputs", hp: HParams) -> Any:
     import keras
     from keras import layers
 
-    from tybalt.training.layers import ActivityL1
+    from tybalt.training.layers import ActivityL1, centred
     from tybalt.training.losses import reconstruction_loss
 
     genes = keras.Input((inputs.size,), name="genes")
-    code = layers.Dense(hp.latent_dim, activation="relu", name="latent")(genes)
+    seen = centred(genes, hp.start)
+    code = layers.Dense(hp.latent_dim, activation="relu", name="latent")(seen)
     code = ActivityL1(hp.sparsity, name="l1")(code)
     output = layers.Dense(inputs.size, activation="sigmoid", name="reconstruction")(code)
 

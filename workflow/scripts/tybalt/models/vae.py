@@ -80,7 +80,9 @@ class HParams:
         source="Way and Greene 2018; Sonderby 2016, https://arxiv.org/abs/1602.02282",
         matters=lambda hp: hp.kl_term == "standard",
     )
+    start: str = common.start(common.COMPONENTS)
     learning_rate: float = common.learning_rate(0.0005)
+    schedule: str = common.schedule()
     batch_size: int = common.batch_size()
     epochs: int = common.epochs(50)
 
@@ -92,7 +94,10 @@ def terms(hp: HParams) -> tuple[str, ...]:
 
 def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> str | None:
     """Say why a training matrix (shape, smallest and largest value) cannot be modelled."""
-    return common.refuse_outside_unit_range(limits)
+    folded = "heads batchnorm_relu cut codes off at 0" if hp.heads == "batchnorm_relu" else None
+    return common.refuse_outside_unit_range(limits) or common.refuse_components(
+        hp, shape, hidden=hp.depth > 0, folded=folded
+    )
 
 
 def build(inputs: "Inputs", hp: HParams) -> Any:
@@ -100,7 +105,7 @@ def build(inputs: "Inputs", hp: HParams) -> Any:
     import keras
     from keras import layers
 
-    from tybalt.training.layers import KLDivergence, Sampling
+    from tybalt.training.layers import KLDivergence, Sampling, centred
     from tybalt.training.losses import reconstruction_loss
 
     def head(hidden: Any, name: str) -> Any:
@@ -112,7 +117,7 @@ def build(inputs: "Inputs", hp: HParams) -> Any:
         return layers.ReLU(name=name)(out)
 
     genes = keras.Input((inputs.size,), name="genes")
-    hidden = genes
+    hidden = centred(genes, hp.start)
     for i in range(1, hp.depth + 1):
         hidden = layers.Dense(hp.hidden_dim, name=f"encoder_{i}")(hidden)
         hidden = layers.BatchNormalization(name=f"encoder_{i}_norm")(hidden)

@@ -470,9 +470,13 @@ def search_warnings(ranking: pd.DataFrame) -> list[str]:
     diverged = int((ranking["status"] == "diverged").sum())
     if diverged:
         lines.append(f"{diverged} settings diverged.")
-    late = int(ranking["warnings"].notna().sum())
+    said = ranking["warnings"].astype("string")
+    late = int(said.str.contains("the warm-up had not ended", na=False).sum())
     if late:
         lines.append(f"the warm-up had not ended in {late} settings.")
+    stayed = int(said.str.contains("as started", na=False).sum())
+    if stayed and len(ranking) > 1:
+        lines.append(f"{stayed} settings are as started: no epoch is better than none.")
     return lines
 
 

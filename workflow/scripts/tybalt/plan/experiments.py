@@ -9,7 +9,7 @@ import hashlib
 import inspect
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,6 +22,7 @@ from tybalt.plan.models_and_tuners import (
     check_codes,
     check_model,
     check_scaling,
+    check_settings,
     coerce_space,
     is_repeatable,
     load_plugin,
@@ -36,6 +37,9 @@ from tybalt.plan.user_files import files_of_user
 
 #: The tuner that every config has: one trial, the model's fixed values and defaults.
 UNTUNED = "none"
+
+#: Settings of an adaptive search that are checked beforehand, for it may try any of its space.
+MOST_CHECKED = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -432,7 +436,10 @@ def build_experiment(config: Mapping[str, Any], dataset: str, model: str, tuner:
             f"{where}: {entry['module']} is trained with classes, but no column of {dataset} plays "
             f"the role `label`; set datasets.{dataset}.roles.label"
         )
-    if isinstance(plan[0][0], Slot):
+    is_adaptive = isinstance(plan[0][0], Slot)
+    settings = islice(configurations(space), MOST_CHECKED) if is_adaptive else chain(*plan)
+    check_settings(module, entry["fixed"], settings, where)
+    if is_adaptive:
         check_slots(entry, module, space, plan, tuner, where)
         rounds = tuple(
             tuple(Trial(slot_name(n), None, (), slot) for n, slot in enumerate(slots))
@@ -600,6 +607,13 @@ def check_slots(
             f"experiments: the tuner {tuner} decides how many epochs a setting is trained, but "
             f"{where} "
             f"({model['module']}) has no `epochs`; use grid, random or bayesian"
+        )
+    schedules = as_list(space.get("schedule", model["fixed"].get("schedule", [])))
+    if shares_epochs and set(schedules) - {"constant"}:
+        raise InputError(
+            f"experiments: the tuner {tuner} takes a short training for the beginning of a long "
+            f"one, which it is not with schedule cosine ({where}); use schedule constant, or the "
+            "tuner grid, random or bayesian"
         )
     asked = len(new_trainings(plan))
     # A rung that cannot be filled would never be complete, so there it is models that count.

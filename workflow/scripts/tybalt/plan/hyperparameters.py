@@ -14,8 +14,9 @@ from typing import Any
 
 from tybalt.plan.errors import InputError, suggest
 
-#: Fields that never enter a trial's name: one run at the largest `epochs` serves all shorter ones.
-NOT_IN_THE_NAME = ("epochs",)
+#: The field that stays out of a trial's name where a shorter training is the beginning of a longer
+#: one: one run at the largest `epochs` then serves all shorter ones.
+EPOCHS = "epochs"
 
 
 def hyperparameter(
@@ -29,6 +30,7 @@ def hyperparameter(
     unit: str = "",
     source: str = "",
     matters: Callable[[Any], bool] | None = None,
+    neutral: Any = None,
 ) -> Any:
     """Declare one field of `HParams`.
 
@@ -46,6 +48,9 @@ def hyperparameter(
         Given the whole setting, tells whether the field has any effect in it
         (``hidden_dim`` has none at ``depth`` 0). Settings that differ only in fields
         without effect are one trial.
+    neutral
+        The value at which the field does nothing, where there is one. It stays out of the trial's
+        name, so that a field which is new to a model renames no trial that does not use it.
     """
     metadata = {
         "doc": doc,
@@ -56,6 +61,7 @@ def hyperparameter(
         "unit": unit,
         "source": source,
         "matters": matters,
+        "neutral": neutral,
     }
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -167,12 +173,27 @@ def without_effectless(hp: Any) -> dict[str, Any]:
     }
 
 
+def is_beginning_of_longer(hp: Any) -> bool:
+    """Tell whether a training with fewer `epochs` is the beginning of one with more.
+
+    It is not where the learning rate falls with the share of the epochs that are done.
+    """
+    return getattr(hp, "schedule", "constant") == "constant"
+
+
 def trial_id(module: str, hp: Any) -> str:
     """Name a setting: the first 8 hex digits of the sha256 of its canonical JSON.
 
-    Fields without effect, `epochs` and seeds stay out, so equal models share one trial
-    and adding a value to a grid renames none.
+    Fields without effect or at the value at which they do nothing, `epochs` and seeds stay out, so
+    equal models share one trial and adding a value to a grid renames none. Where `epochs` changes
+    the training itself (`is_beginning_of_longer`), it is part of the name.
     """
-    values = {name: value for name, value in effective(hp).items() if name not in NOT_IN_THE_NAME}
+    fields = type(hp).__dataclass_fields__
+    values = {
+        name: value
+        for name, value in effective(hp).items()
+        if value != fields[name].metadata["neutral"]
+        and not (name == EPOCHS and is_beginning_of_longer(hp))
+    }
     text = json.dumps({"module": module, **values}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -3,7 +3,7 @@
 import dataclasses
 import importlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +25,9 @@ VERBS_OF_TASK = {"explain": ("encode", "reconstruct", "weights")}
 
 #: A shape and limits that z-scores may have, to ask models whether they take them.
 MANY, Z_SCORES = (10**6, 10**6), (-5.0, 5.0)
+
+#: Limits that every model takes.
+UNIT_RANGE = (0.0, 1.0)
 
 
 # Models
@@ -62,6 +65,20 @@ def check_model(name: str, model: Mapping[str, Any]) -> None:
             f"{where}.blocks: a model in the codes of others sees what they see; leave out "
             "`blocks` or `codes_of`"
         )
+
+
+def check_settings(
+    module: ModuleType,
+    fixed: Mapping[str, Any],
+    settings: Iterable[Mapping[str, Any]],
+    where: str,
+) -> None:
+    """Check that no setting of a search contradicts itself; raise InputError."""
+    for setting in settings:
+        hp = hps.coerce(module.HParams, {**fixed, **setting}, where)
+        refusal = module.refuse(hp, MANY, UNIT_RANGE)
+        if refusal:
+            raise InputError(f"{where}: {refusal}")
 
 
 def is_repeatable(module: ModuleType) -> bool:

@@ -196,6 +196,28 @@ def measure(name: str, model: Any, train: Any, validation: Any, seed: int) -> fl
     return float(value if objective.is_better == "lower" else -value)
 
 
+def is_as_started(
+    start: Mapping[str, Any] | None, history: Mapping[str, Sequence[Any]], epoch: int, name: str
+) -> bool:
+    """Tell whether an epoch is no better than the model was before it was trained.
+
+    Parameters
+    ----------
+    start
+        The record of the model at its start; None where there is none (closed forms).
+    history
+        As for `best_epoch`.
+    epoch
+        The one that counts, from 1 on.
+    name
+        Of the objective, which says by which column models are compared.
+    """
+    column = OBJECTIVES[name].chosen_by
+    before = (start or {}).get(column)
+    after = history[column][epoch - 1]
+    return before is not None and after is not None and after >= before
+
+
 def best_epoch(history: Mapping[str, Sequence[Any]], name: str) -> int | None:
     """Return the epoch that counts: the first of the lowest value among the eligible ones.
 

@@ -18,6 +18,9 @@ DEEPEST = 100
 #: Passes over the samples: a day of training, if each takes a tenth of a second.
 LONGEST = 1_000_000
 
+#: Where a training begins (`start`).
+RANDOM, MEAN, COMPONENTS = "random", "mean", "principal_components"
+
 _SWEEP = "https://github.com/greenelab/tybalt, parameter sweep"
 
 
@@ -37,6 +40,40 @@ def learning_rate(default: float, source: str = _SWEEP) -> Any:
     """Declare the optimizer's step size."""
     return hyperparameter(
         default, "Step size of the optimizer.", low=0, open_low=True, source=source
+    )
+
+
+def start(default: str = RANDOM, *, components: bool = True) -> Any:
+    """Declare where the training begins; `components`: whether it may be principal components."""
+    choices = (RANDOM, MEAN, COMPONENTS)
+    return hyperparameter(
+        default,
+        "Where the training begins. `random`: random kernels, biases of 0, inputs as they are. "
+        "`mean`: inputs are centred at the training mean, and the output's bias gives it back, so "
+        "that nothing has to be learned to be as good as the mean."
+        + (
+            " `principal_components`: the kernels, too, so that the model begins as the principal "
+            "components of the training rows."
+            if components
+            else ""
+        ),
+        choices=choices if components else choices[:2],
+        source="Baldi and Hornik 1989, https://doi.org/10.1016/0893-6080(89)90014-2; measured: "
+        "benchmarks/README.md, section Starts",
+        neutral=RANDOM,
+    )
+
+
+def schedule() -> Any:
+    """Declare how the learning rate goes on."""
+    return hyperparameter(
+        "constant",
+        "Learning rate of epoch e of E: `constant`, or `cosine`: learning_rate x "
+        "(1 + cos(pi (e - 1) / E)) / 2, which makes every number of epochs a training of its own.",
+        choices=("constant", "cosine"),
+        source="Loshchilov and Hutter 2017, https://arxiv.org/abs/1608.03983, equation 5, without "
+        "restarts",
+        neutral="constant",
     )
 
 
@@ -62,6 +99,43 @@ def epochs(default: int) -> Any:
         unit="epochs",
         source=_SWEEP,
     )
+
+
+def refuse_components(
+    hp: Any, shape: tuple[int, int], *, hidden: bool = False, folded: str | None = None
+) -> str | None:
+    """Say why a model of this setting cannot begin as principal components; None if it can.
+
+    Parameters
+    ----------
+    hp
+        The setting.
+    shape
+        Of the training matrix.
+    hidden
+        Whether it has hidden layers, of `hp.hidden_dim` units.
+    folded
+        What in the setting no line can pass through, in words, if anything.
+    """
+    if hp.start != COMPONENTS:
+        return None
+    advice = f"choose start {MEAN} or {RANDOM}"
+    if folded:
+        return f"start: found {COMPONENTS}, but {folded}; {advice}"
+    if hidden and hp.hidden_dim < hp.latent_dim:
+        return (
+            f"hidden_dim: found {hp.hidden_dim}, but {hp.latent_dim} principal components (start, "
+            f"latent_dim) do not pass through fewer units; expected at least {hp.latent_dim}, or "
+            f"{advice}"
+        )
+    most = min(shape[0] - 1, shape[1])
+    if hp.latent_dim > most:
+        return (
+            f"latent_dim: found {hp.latent_dim}, but {shape[0]} training rows x {shape[1]} columns "
+            f"have at most {most} principal components (start); choose a smaller latent_dim, or "
+            f"{advice}"
+        )
+    return None
 
 
 def refuse_outside_unit_range(limits: tuple[float, float]) -> str | None:

@@ -5,7 +5,8 @@
 
     name        of its result; "input" is what goes in
     inputs      names of the results that it takes
-    operation   dense: activation(x @ kernel + bias); affine: x * scale + shift; activation;
+    operation   dense: activation(x @ kernel + bias); affine: x * scale + shift (a scale
+                that is not named is 1); activation;
                 columns: x[:, start:stop]; concatenate; add
     kernel, bias, scale, shift    names of arrays (files of the bundle); a `transposed` kernel is
                 that of an earlier layer, the other way round; a `mask` says which weights of a
@@ -101,7 +102,7 @@ def _passed(layer: Any, position: int) -> int | None:
 def _step(layer: Any, arguments: Any) -> tuple[Step, dict[str, np.ndarray]]:
     import keras
 
-    from tybalt.training.layers import LinkedDense, TiedDense
+    from tybalt.training.layers import Centre, LinkedDense, TiedDense
 
     kind = type(layer).__name__
     if isinstance(layer, keras.layers.Dense | TiedDense | LinkedDense):
@@ -118,6 +119,9 @@ def _step(layer: Any, arguments: Any) -> tuple[Step, dict[str, np.ndarray]]:
         return {**step, "kernel": f"weights/{layer.kernel.path}"}, {}
     if isinstance(layer, keras.layers.BatchNormalization):
         return _batch_normalisation(layer)
+    if isinstance(layer, Centre):
+        name = f"layers/{layer.name}/shift"
+        return {"operation": "affine", "shift": name}, {name: -layer.offset.numpy()}
     if isinstance(layer, keras.layers.ReLU):
         return {"operation": "activation", "activation": "relu"}, {}
     if isinstance(layer, keras.layers.Activation):
@@ -194,7 +198,8 @@ def _compute_step(
             before = before + arrays[step["bias"]] if "bias" in step else before
             return ACTIVATIONS[step["activation"]](before)
         case "affine":
-            return x * arrays[step["scale"]] + arrays[step["shift"]]
+            scaled = x * arrays[step["scale"]] if "scale" in step else x
+            return scaled + arrays[step["shift"]]
         case "activation":
             return ACTIVATIONS[step["activation"]](x)
         case "columns":

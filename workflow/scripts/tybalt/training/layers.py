@@ -15,6 +15,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from tybalt.plan.shared_hyperparameters import RANDOM
 from tybalt.training.losses import weight_at
 
 register = keras.saving.register_keras_serializable(package="tybalt")
@@ -279,6 +280,29 @@ class JacobianNorm(Penalty):
         """Return the squared norm of every sample's Jacobian."""
         squared_norms = ops.sum(ops.square(self.encoder.kernel), axis=0)
         return ops.sum(ops.square(self._slope(inputs)) * squared_norms, axis=-1)
+
+
+@register
+class Centre(keras.layers.Layer):
+    """Subtract an offset from every column; `tybalt.training.starts` sets it.
+
+    The offset is a weight that is not trained, so it stands in model files and checkpoints.
+    """
+
+    def build(self, input_shape: Any) -> None:
+        """Make the offset, 0 at first: shape (columns,)."""
+        self.offset = self.add_weight(
+            shape=(input_shape[-1],), initializer="zeros", trainable=False, name="offset"
+        )
+
+    def call(self, inputs: Any) -> Any:
+        """Return inputs - offset."""
+        return inputs - self.offset
+
+
+def centred(inputs: Any, start: str) -> Any:
+    """Centre the input of a model, unless it has a random start."""
+    return inputs if start == RANDOM else Centre(name="centred")(inputs)
 
 
 class LinkedDense(keras.layers.Layer):

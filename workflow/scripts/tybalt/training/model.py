@@ -9,6 +9,7 @@ this file knows which is which, or any model by its name.
 import dataclasses
 import importlib
 import logging
+import math
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +19,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tybalt.plan.hyperparameters import coerce
+from tybalt.plan.hyperparameters import coerce, is_beginning_of_longer
+from tybalt.plan.shared_hyperparameters import RANDOM
 from tybalt.training.layer_graph import chain, describe, predictions_of
 from tybalt.training.metrics import clipped_cross_entropy, mean_squared_error
 from tybalt.training.rows import RECONSTRUCTION, Inputs, Rows
@@ -46,7 +48,11 @@ class Model(Protocol):
     def fit(
         self, train: Rows, validation: Rows, seed: int, first_epoch: int = 1
     ) -> Iterator[dict[str, float]]:
-        """Train, and give one record per epoch: column of the history -> value."""
+        """Train, and give one record per epoch: column of the history -> value.
+
+        A model that is trained epoch by epoch, from the first on, gives a record of epoch 0 before
+        it: what is measured on validation rows while nothing has been trained.
+        """
 
     def encode(self, X: np.ndarray) -> np.ndarray:
         """Return the mean codes: samples x features, float32."""
@@ -208,17 +214,26 @@ class GradientModel(KerasWeights):
     def fit(
         self, train: Rows, validation: Rows, seed: int, first_epoch: int = 1
     ) -> Iterator[dict[str, float]]:
-        """Train epoch by epoch; the loss is checked before the first."""
+        """Train epoch by epoch; the loss is checked before the first.
+
+        The first record, of epoch 0, is that of the model at its start.
+        """
         from tybalt.training.engine_of_keras import start_engine
         from tybalt.training.integrity import check_loss, rows_to_check
 
+        if first_epoch == 1 and getattr(self.hp, "start", RANDOM) != RANDOM:
+            from tybalt.training.starts import begin
+
+            begin(self.model, self.hp.start, train)
         engine = start_engine(self.model, self.hp.batch_size, seed)
         chosen = rows_to_check(train.observed, engine.terms, min(CHECKED, len(train)))
         for line in check_loss(engine, engine.place(train.only(chosen))):
             log.info("loss check: %s", line)
         placed, placed_validation = engine.place(train), engine.place(validation)
+        if first_epoch == 1:
+            yield at_the_start(engine.measure(placed_validation), validation.weight)
         for epoch in range(first_epoch, self.hp.epochs + 1):
-            trained = engine.train_epoch(placed, epoch)
+            trained = engine.train_epoch(placed, epoch, learning_rate_at(self.hp, epoch))
             gradient_norm = trained.pop("gradient_norm")
             weighted = [term for term, _ in engine.weighted]
             yield {
@@ -425,6 +440,21 @@ def _value_and_slope(activation: Any, values: np.ndarray) -> tuple[np.ndarray, n
     points = np.stack([values, values + step, values - step]).astype(np.float32)
     value, above, below = np.asarray(activation(points), dtype=np.float64)
     return value, (above - below) / (2 * step)
+
+
+def learning_rate_at(hp: Any, epoch: int) -> float | None:
+    """Return the learning rate of an epoch (the first is 1); None where it stays as it is.
+
+    Loshchilov and Hutter 2017 (https://arxiv.org/abs/1608.03983), equation 5, without restarts.
+    """
+    if is_beginning_of_longer(hp):
+        return None
+    return hp.learning_rate * (1 + math.cos(math.pi * (epoch - 1) / hp.epochs)) / 2
+
+
+def at_the_start(measured: Mapping[str, np.ndarray], weight: np.ndarray | None) -> dict[str, float]:
+    """Make the record of a model that nothing has trained yet; arguments as for `summarize`."""
+    return {"epoch": 0, **summarize(measured, weight), "eligible": False}
 
 
 def summarize(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tybalt.training.metrics import mean_squared_error
-from tybalt.training.model import CHUNK, KerasWeights, summarize
+from tybalt.training.model import CHUNK, KerasWeights, at_the_start, summarize
 from tybalt.training.rows import Inputs, Rows
 
 
@@ -67,6 +67,8 @@ class OwnLoop(KerasWeights, ABC):
         self, train: Rows, validation: Rows, seed: int, first_epoch: int = 1
     ) -> Iterator[dict[str, float]]:
         """Train epoch by epoch; see `tybalt.training.model.Model.fit`."""
+        if first_epoch == 1:
+            yield at_the_start(self.measure(validation), validation.weight)
         for epoch in range(first_epoch, self.hp.epochs + 1):
             trained = self.train_epoch(train, seed, epoch)
             measured = summarize(self.measure(validation), validation.weight)

@@ -15,7 +15,15 @@ from tybalt.data.matrix import read_notes, read_var
 from tybalt.jobs.checkpoint import Checkpoint, Progress
 from tybalt.jobs.files import read_json, write_json, write_table
 from tybalt.plan.errors import InputError
-from tybalt.plan.objectives import AT_THE_END, OBJECTIVES, best_epoch, measure, score
+from tybalt.plan.hyperparameters import EPOCHS, is_beginning_of_longer
+from tybalt.plan.objectives import (
+    AT_THE_END,
+    OBJECTIVES,
+    best_epoch,
+    is_as_started,
+    measure,
+    score,
+)
 from tybalt.training.bundle import (
     Bundle,
     feature_names,
@@ -27,6 +35,15 @@ from tybalt.training.bundle import (
 from tybalt.training.in_codes import InCodes
 from tybalt.training.model import Model, load_module
 from tybalt.training.rows import Rows, read_rows
+
+#: Marks of models that have not learned, or are not what they are called.
+AS_STARTED, NO_NOISE, NO_KL = "as started", "no sampling noise", "KL of 0"
+
+#: A code that is drawn with less than this standard deviation, where the prior has 1, is not drawn.
+LEAST_SIGMA = 0.01
+
+#: A KL divergence (nats per sample) below this says that the code holds nothing of the samples.
+LEAST_KL = 0.01
 
 log = logging.getLogger(__name__)
 
@@ -45,12 +62,19 @@ class Training:
         The epoch whose weights the model now has; None if the training diverged.
     lost
         What was not finite in the epoch in which it diverged.
+    start
+        What was measured on validation rows before the first epoch, and its score; None for a model
+        without epochs.
+    marks
+        Why the model does not count as one that has learned (`find_marks`); mostly none.
     """
 
     status: str
     history: dict[str, list]
     best_epoch: int | None
     lost: tuple[str, ...] = ()
+    start: dict[str, Any] | None = None
+    marks: tuple[str, ...] = ()
 
     @property
     def score(self) -> float | None:
@@ -126,6 +150,8 @@ def train_trial(
             "best_epoch": result.best_epoch,
             "parameters": trained.model.n_parameters(),
             "warnings": find_warnings(result, trained.model.hp),
+            "start": result.start,
+            "marks": list(result.marks),
             "history": result.history,
             "proposal": proposal,
         },
@@ -146,6 +172,8 @@ def empty(module: str, objective: str) -> dict[str, Any]:
         "best_epoch": None,
         "parameters": None,
         "warnings": [],
+        "start": None,
+        "marks": [],
         "history": {},
         "proposal": None,
     }
@@ -205,12 +233,24 @@ def train_model(
             "best_epoch": result.best_epoch,
             "score": result.score,
             "warnings": find_warnings(result, trained.model.hp),
+            "start": result.start,
+            "marks": list(result.marks),
         },
         base_files=read_base_files(bases, training["bases"]),
     )
     save_bundle(bundle, model)
+    write_table(history_table(result), history)
+
+
+def history_table(result: Training) -> pd.DataFrame:
+    """Make the table of epochs: epoch 0 is the model at its start, `best` marks the one kept."""
     table = pd.DataFrame(result.history)
-    write_table(table.assign(best=table["epoch"] == result.best_epoch), history)
+    if result.start is not None:
+        before = {"epoch": 0, **result.start, "eligible": False}
+        begun = pd.DataFrame([before]).reindex(columns=table.columns).astype(object)
+        types = table.dtypes.where(table.dtypes != "int64", "Int64")
+        table = pd.concat([begun, table.astype(object)], ignore_index=True).astype(types)
+    return table.assign(best=table["epoch"] == result.best_epoch)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -260,9 +300,10 @@ def train(
     kept = None
     if checkpoint is not None:
         values = dataclasses.asdict(model.hp)
+        shared = (EPOCHS,) if is_beginning_of_longer(model.hp) else ()
         depends_on = {
-            # A run of 10 epochs is the beginning of a run of 100.
-            "hyperparameters": {k: v for k, v in values.items() if k != "epochs"},
+            # At a constant learning rate, a run of 10 epochs is the beginning of a run of 100.
+            "hyperparameters": {k: v for k, v in values.items() if k not in shared},
             "training": dict(training),
             "seed": seed,
             "code": checkpoint["code"],
@@ -352,6 +393,9 @@ def fit_and_keep_best(
             log.info("epoch %d: diverged (%s)", record["epoch"], ", ".join(lost))
             return Training("diverged", history or {column: [] for column in record}, None, lost)
         log.info("epoch %d: %s", record["epoch"], describe(record))
+        if record["epoch"] == 0:
+            progress.start = {k: v for k, v in record.items() if k not in ("epoch", "eligible")}
+            continue
         note(progress, record, model, objective)
         if patience and progress.since_best >= patience:
             log.info("stopped: no better score for %d epochs", patience)
@@ -363,7 +407,29 @@ def fit_and_keep_best(
         model.load(progress.best_arrays)
     if OBJECTIVES[objective].when == AT_THE_END:
         history["score"][kept - 1] = measure(objective, model, train, validation, seed)
-    return Training("ok", history, kept)
+    marks = find_marks(progress.start, history, kept, objective)
+    return Training("ok", history, kept, start=progress.start, marks=marks)
+
+
+def find_marks(
+    start: Mapping[str, Any] | None, history: Mapping[str, Sequence[Any]], kept: int, objective: str
+) -> tuple[str, ...]:
+    """Say why a model does not count as one that has learned, in words of the table `MARKS`.
+
+    Parameters
+    ----------
+    start, history, objective
+        As for `tybalt.plan.objectives.is_as_started`.
+    kept
+        The epoch that was kept, from 1 on.
+    """
+    at = {column: values[kept - 1] for column, values in history.items()}
+    found = {
+        AS_STARTED: is_as_started(start, history, kept, objective),
+        NO_NOISE: at.get("mean_sigma", 1.0) < LEAST_SIGMA,
+        NO_KL: at.get("validation_kl", 1.0) < LEAST_KL or at.get("kl_weight", 1.0) == 0,
+    }
+    return tuple(mark for mark, holds in found.items() if holds)
 
 
 def _is_finite(value: float | None) -> bool:
@@ -435,6 +501,16 @@ def find_warnings(result: Training, hp: Any) -> list[str]:
             warnings.append(f"{n_features - active} of {n_features} features are not active")
     if not result.history["eligible"][i]:
         warnings.append("the warm-up had not ended when the training did; the last epoch counts")
+    if AS_STARTED in result.marks:
+        warnings.append(
+            "as started: no epoch is better on validation samples than the model before training"
+        )
+    if NO_NOISE in result.marks:
+        warnings.append("no sampling noise: sigma is near 0, so this is no variational autoencoder")
+    if NO_KL in result.marks:
+        weight = result.history["kl_weight"][i] if "kl_weight" in result.history else 1
+        why = "the code holds nothing" if weight else "its weight is 0"
+        warnings.append(f"KL of 0: no KL divergence has trained the code ({why})")
     return warnings
 
 

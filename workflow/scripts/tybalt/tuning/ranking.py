@@ -14,7 +14,7 @@ import pandas as pd
 from tybalt.jobs.files import group_by_trial, write_json, write_table
 from tybalt.plan.errors import InputError
 from tybalt.plan.hyperparameters import coerce, effective
-from tybalt.plan.objectives import best_epoch
+from tybalt.plan.objectives import best_epoch, is_as_started
 from tybalt.training.model import load_module
 from tybalt.tuning.limits import find_limits
 
@@ -35,6 +35,13 @@ class Score:
     score: float
     best_epoch: int | None
     settled: bool = True
+    as_started: bool = False
+
+    @property
+    def warnings(self) -> str:
+        """What a reader of the ranking should know, in words."""
+        said = {"the warm-up had not ended": not self.settled, "as started": self.as_started}
+        return "; ".join(words for words, holds in said.items() if holds)
 
 
 def rank_trials(
@@ -147,7 +154,7 @@ def row(
         "configurations": configurations,
         "seed": first["seed"],
         "run_epochs": epochs,
-        "warnings": "" if scores[0].settled else "the warm-up had not ended",
+        "warnings": scores[0].warnings,
     }
 
 
@@ -211,7 +218,8 @@ def score_at(record: Mapping[str, Any], epochs: int) -> Score:
         return Score(record["status"], math.nan, None)
     best = best_epoch(history, record["objective"])
     counts = best or len(scores)
-    return Score("ok", scores[counts - 1], counts, settled=best is not None)
+    as_started = is_as_started(record["start"], history, counts, record["objective"])
+    return Score("ok", scores[counts - 1], counts, best is not None, as_started)
 
 
 def order(table: pd.DataFrame) -> pd.DataFrame:
@@ -308,6 +316,8 @@ def winner(
         "trainings": len(trained),
         "epochs": int(table["epochs_spent"].sum()),
         "inert": list(inert),
+        "start": first["start"],
+        "as_started": score_at(first, int(chosen["run_epochs"])).as_started,
         "note": describe(table, rivals, inert),
     }
     log.info(
