@@ -50,8 +50,6 @@ def made_up(monkeypatch):
         "classes": Objective("x", "x", lambda record, n: 0.0, roles=("label",), blocks=2),
     }
     monkeypatch.setattr(objectives, "OBJECTIVES", OBJECTIVES | added)
-    for module in ("tybalt.training.train",):
-        monkeypatch.setattr(f"{module}.OBJECTIVES", OBJECTIVES | added)
 
 
 def run(objective, errors, **others):

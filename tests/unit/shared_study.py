@@ -169,7 +169,10 @@ def findings() -> pd.DataFrame:
         "n_test": 48,
         "genes": "XIST, KRT5",
     }
-    return pd.DataFrame([first, rare, age]).assign(**same, stability=[0.87, np.nan, 0.5])
+    read = {"readout_test": [0.99, np.nan, 0.7], "readout_test_low": [0.97, np.nan, 0.6]}
+    read |= {"readout_test_high": [1.0, np.nan, 0.8], "read_from": ["one feature", None, None]}
+    table = pd.DataFrame([first, rare, age])
+    return table.assign(**same, stability=[0.87, np.nan, 0.5], **read)
 
 
 def maps() -> pd.DataFrame:

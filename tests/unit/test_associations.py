@@ -368,7 +368,7 @@ def test_a_finding_names_the_genes_of_the_side_that_is_higher_in_positive_sample
         name: str(tmp_path / f"{name}.tsv")
         for name in (
             *("associations", "contrasts", "high_weight_genes", "gene_sets"),
-            *("stability", "findings"),
+            *("stability", "readouts", "findings"),
         )
     }
     split = obs["split"].to_numpy(object)
@@ -387,6 +387,9 @@ def test_a_finding_names_the_genes_of_the_side_that_is_higher_in_positive_sample
     write_table(sets, paths["gene_sets"])
     matches = pd.DataFrame({"replicate": [1, 2], "feature": "z1", "r": [-0.9, 0.7]})
     write_table(matches, paths["stability"])
+    read = {"contrast": ["sex"], "effect_test": [1.0]}
+    read |= {"effect_test_low": [0.9], "effect_test_high": [1.0]}
+    write_table(pd.DataFrame(read), paths["readouts"])
     associations.list_findings(**paths)
     row = read_table(paths["findings"]).iloc[0]
     assert row[["contrast", "feature", "verdict"]].tolist() == ["sex", "z1", "confirmed"]

@@ -8,7 +8,7 @@ from sklearn.metrics import balanced_accuracy_score
 
 from tybalt.analysis import classification, evaluation
 from tybalt.data.samples import Samples
-from tybalt.jobs.files import read_table, write_json
+from tybalt.jobs.files import read_table, write_json, write_table
 from tybalt.training.metrics import cross_entropy
 
 
@@ -88,8 +88,11 @@ def compared(tmp_path, **of_models):
     same = {"evaluated_on": "test", "parameters": 7}
     for name, record in of_models.items():
         write_json(same | record, tmp_path / f"{name}.json")
+    lost = pd.DataFrame(columns=["model", "tuner", "warning"])
+    write_table(lost, str(tmp_path / "readouts.tsv"))
     evaluation.compare_models(
         [str(tmp_path / f"{name}.json") for name in of_models],
+        str(tmp_path / "readouts.tsv"),
         [[name, "none"] for name in of_models],
         str(tmp_path / "leaderboard.tsv"),
     )

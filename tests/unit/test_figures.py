@@ -17,7 +17,7 @@ from matplotlib.colors import to_hex, to_rgba
 from matplotlib.text import Text
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from tybalt.analysis import associations, findings, gene_set_enrichment, numbers
+from tybalt.analysis import associations, findings, gene_set_enrichment, numbers, readouts
 from tybalt.analysis import feature_pairs as pairs
 from tybalt.data.known_columns import read_known_columns
 from tybalt.data.samples import read_samples, write_samples
@@ -358,7 +358,16 @@ def find(samples, encoding, contrast, folder, roles=None):
         **no_tables,
         **paths,
     )
-    behind = {name: str(folder / f"{name}.tsv") for name in ("high_weight_genes", "gene_sets")}
+    measured = {**no_tables, "columns": COLUMNS, "roles": roles or ROLES, "seed": 0}
+    readouts.measure_readouts(
+        samples,
+        encoding,
+        declared={"sex": contrast},
+        readouts=str(folder / "readouts.tsv"),
+        **measured,
+    )
+    names = ("high_weight_genes", "gene_sets", "readouts")
+    behind = {name: str(folder / f"{name}.tsv") for name in names}
     associations.list_findings(
         **paths, **behind, stability=[], findings=str(folder / "findings.tsv")
     )

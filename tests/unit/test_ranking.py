@@ -20,6 +20,7 @@ def record(scores, eligible=None, status="ok", seed=1, **hyperparameters):
         "epochs": len(scores),
         "proposal": None,
         "hyperparameters": {"epochs": max(1, len(scores)), **hyperparameters},
+        "readouts": [],
         "history": {"score": scores, "eligible": eligible or [True] * len(scores)},
     }
 
@@ -34,7 +35,7 @@ def rank(tmp_path, trials, settings, space=None):
             path.write_text(json.dumps(content))
             paths.append(str(path))
     settings = {in_round(name): answered for name, answered in settings.items()}
-    outputs = str(tmp_path / "trials.tsv"), str(tmp_path / "best.json")
+    outputs = [str(tmp_path / n) for n in ("trials.tsv", "best.json", "trial_readouts.tsv")]
     asked = sum(len(answered) for answered in settings.values())
     rank_trials(paths, settings, space or {"depth": [0, 1, 2]}, asked, *outputs)
     return read_table(outputs[0]), read_json(outputs[1])

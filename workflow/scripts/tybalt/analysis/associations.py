@@ -17,14 +17,15 @@ from tybalt.analysis.contrasts import (
     read_burden,
     read_drivers,
 )
+from tybalt.analysis.findings import add_readouts
 from tybalt.analysis.stratified_tests import (
     CHANCE,
-    MINIMUM_PER_SIDE,
     Effects,
     answering_strata,
     bootstrap_intervals,
     count_groups,
     measure_effects,
+    untestable,
 )
 from tybalt.data.known_columns import read_known_columns
 from tybalt.data.matrix import held_out_part
@@ -56,6 +57,7 @@ FINDING_COLUMNS += ["effect_train", "effect_test", "effect_test_low", "effect_te
 FINDING_COLUMNS += ["q_train", "verdict", "reason", "evaluated_on", "n_train", "n_test"]
 FINDING_COLUMNS += ["n_positive_train", "n_positive_test", "strata", "features_confirmed"]
 FINDING_COLUMNS += ["stability", "genes", "gene_set", "gene_set_q"]
+FINDING_COLUMNS += ["readout_test", "readout_test_low", "readout_test_high", "read_from"]
 
 #: Genes that a finding names.
 NAMED_GENES = 8
@@ -221,24 +223,6 @@ def large_enough(effects: np.ndarray, contrasts: Sequence[Contrast]) -> np.ndarr
     return np.abs(effects - chance) >= floor
 
 
-def untestable(contrast: Contrast, behind: Mapping[str, tuple[int, int]], noun: str) -> str:
-    """Say why a contrast cannot be tested; "" if it can.
-
-    Parameters
-    ----------
-    behind
-        Groups on the positive and on the negative side, of the training and held-out samples.
-    noun
-        What they are called.
-    """
-    for part, sides in behind.items():
-        if min(sides) < MINIMUM_PER_SIDE:
-            side = "positive " if sides[0] <= sides[1] else "negative "
-            kind = side if contrast.measure == AUROC else ""
-            return f"{min(sides)} {kind}{part} {noun}, fewer than {MINIMUM_PER_SIDE}"
-    return ""
-
-
 def give_verdicts(table: pd.DataFrame, found: np.ndarray, measure: str, part: str) -> pd.Series:
     """Say of each feature why it is not confirmed; "" where it is."""
     chance = CHANCE[measure]
@@ -297,6 +281,7 @@ def list_findings(
     high_weight_genes: str,
     gene_sets: str,
     stability: Sequence[str],
+    readouts: str,
     findings: str,
 ) -> None:
     """Sum up each contrast in one row: its best feature, the verdict, and what stands behind it.
@@ -309,6 +294,9 @@ def list_findings(
         Outputs of `find_gene_sets`.
     stability
         Output of `measure_stability`; an empty list where nothing was trained again.
+    readouts
+        Output of `measure_readouts`: what the whole code says beside the best feature, and from
+        which of them the contrast is read (`tybalt.analysis.findings.add_readouts`).
     findings
         Output table, contrasts of the config first. Feature: the largest effect on training
         samples; missing where none of them answer. Stability: mean over the replicates of |r| of
@@ -333,6 +321,7 @@ def list_findings(
     keys = ["feature", "side"]
     found = found.merge(genes.agg(", ".join).rename("genes"), how="left", on=keys)
     found = found.merge(sets[[*keys, "gene_set", "gene_set_q"]], how="left", on=keys)
+    found = add_readouts(found, read_table(readouts))
     found = found.sort_values("named", ascending=False, kind="stable")
     write_table(found[FINDING_COLUMNS], findings)
 

@@ -69,13 +69,23 @@ def plot_findings(findings: str, title: str) -> Figure:
         Line2D([], [], color=ORANGE, marker="o", label="confirmed, with 95 % interval"),
         Line2D([], [], color=GREY, marker="o", label="not confirmed or not testable"),
         Line2D([], [], color=INK, marker="|", linestyle="none", markersize=11, label="training"),
+        Line2D(
+            [],
+            [],
+            color=BLUE,
+            marker="D",
+            linestyle="none",
+            markerfacecolor="none",
+            label="whole code",
+        ),
         Line2D([], [], color=BLUE, linestyle="--", label="minimum effect size"),
     ]
     legend_beside(figure, handles, f"{table['evaluated_on'].iloc[0]} samples")
     notes = [
         "Features are chosen on training samples. AUROC (scale below) for yes or no, |ρ| (scale "
         "above, contrast in italics) for numbers. In brackets: the feature, and its stability over "
-        "trainings with other seeds where it was measured.",
+        "trainings with other seeds where it was measured. Whole code: a classifier on all "
+        "features; far right of a feature, the contrast is spread over several.",
         f"{counts.get('not confirmed', 0)} contrasts have no confirmed feature, "
         f"{counts.get('not testable', 0)} have too few samples; all are in findings.tsv.",
         f"{left_out} more do not fit here." if left_out else "",
@@ -92,6 +102,12 @@ def ordered(table: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values(["kind", "strength"], ascending=[True, False], kind="stable")
 
 
+def on_the_scale(row: pd.Series) -> float:
+    """Put the read-out of the whole code on the scale of the effects: 0 is chance, 1 is perfect."""
+    value = row["readout_test"]
+    return 2 * value - 1 if row["measure"] == AUROC else value
+
+
 def _draw_rows(axes: Axes, rows: pd.DataFrame, height: int) -> None:
     labels = []
     for y, (_, row) in enumerate(rows.iterrows()):
@@ -100,6 +116,7 @@ def _draw_rows(axes: Axes, rows: pd.DataFrame, height: int) -> None:
         axes.plot([effect.low, effect.high], [y, y], color=colour, linewidth=2)
         axes.plot(effect.test, y, "o", color=colour, markersize=7)
         axes.plot(effect.train, y, "|", color=INK, markersize=11)
+        axes.plot(on_the_scale(row), y, "D", color=BLUE, markerfacecolor="none", markersize=8)
         stable = "" if pd.isna(row["stability"]) else f", {row['stability']:.2f}"
         contrast = row["contrast"].replace("_", " ").replace(":", ": ")
         labels.append(f"{contrast}  ({signed_feature(row)}{stable})")
@@ -109,8 +126,9 @@ def _draw_rows(axes: Axes, rows: pd.DataFrame, height: int) -> None:
     axes.axvline(0, color=GREY, linestyle=":")
     if (rows["measure"] == "auroc").any():
         axes.axvline(2 * SMALLEST_EFFECT[AUROC], color=BLUE, linestyle="--", linewidth=1)
-    effects = [departure(row) for _, row in rows.iterrows()]
-    low = np.nanmin([-0.1, *(effect.low for effect in effects)])
+    by_row = [row for _, row in rows.iterrows()]
+    effects = [departure(row) for row in by_row]
+    low = np.nanmin([-0.1, *(effect.low for effect in effects), *map(on_the_scale, by_row)])
     axes.set(ylim=(height - 0.4, -0.6), xlim=(max(low, -1.02), 1.02), xlabel="AUROC")
     areas = np.array([0.5, 0.6, 0.7, 0.8, 0.9, 1])
     axes.set_xticks(2 * areas - 1, [f"{area:g}" for area in areas])
