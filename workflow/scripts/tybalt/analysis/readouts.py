@@ -42,7 +42,7 @@ from tybalt.training.metrics import mean_squared_error
 log = logging.getLogger(__name__)
 
 #: Weights of the squared norm (L2) that are tried, the strongest first: of equal ones it is taken.
-PENALTIES = (1e4, 1e3, 1e2, 1e1, 1e0, 1e-1)
+PENALTIES = (1e4, 1e3, 1e2, 1e1, 1e0, 1e-1, 1e-2)
 
 #: Parts of the training groups, each predicted in turn by a read-out of the others.
 FOLDS = 5
