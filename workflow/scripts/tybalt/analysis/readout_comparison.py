@@ -13,9 +13,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from tybalt.analysis.associations import SMALLEST_EFFECT
 from tybalt.analysis.contrasts import AUROC
 from tybalt.analysis.findings import MARGIN, WRITTEN
 from tybalt.analysis.readouts import definition_of
+from tybalt.analysis.stratified_tests import CHANCE
 from tybalt.jobs.files import read_table, write_table
 from tybalt.plan.controls import control_of_module, controls_of
 from tybalt.plan.names import experiment_name
@@ -62,11 +64,15 @@ def compare_readouts(
 ) -> None:
     """Put the read-outs of all models side by side, and warn of what was lost.
 
-    A read-out is clearly worse than another if it is lower by at least 0.1 (AUROC; 0.15 of rho) and
-    a one-sided z-test, with standard errors from the two intervals, has p <= 0.05, divided by the
-    number of comparisons (Bonferroni): the other models of a contrast; the other settings, or the
-    bars, times the contrasts. The samples are the same, so that errors go together and the test is
-    on the safe side.
+    A read-out is clearly worse than another if
+
+    - there is something to lose: the other is at least 0.7 (AUROC; 0.3 of rho), as a single feature
+      has to be to be confirmed, with an interval above chance;
+    - it is lower by at least 0.1 (0.15 of rho);
+    - a one-sided z-test, with standard errors from the two intervals, has p <= 0.05, divided by the
+      number of comparisons (Bonferroni): the other models of a contrast; the other settings, or the
+      bars, times the contrasts that can be tested. The samples are the same, so that errors go
+      together and the test is on the safe side.
 
     Parameters
     ----------
@@ -118,8 +124,10 @@ def is_clearly_worse(own: Effect, other: Effect, measure: str, comparisons: int)
     comparisons
         How many are made, among which a single false one shall be rare.
     """
-    gap = other.value - own.value
+    gap, chance = other.value - own.value, CHANCE[measure]
     if not gap >= MARGIN[measure]:  # also where one of them is not known
+        return False
+    if other.value < chance + SMALLEST_EFFECT[measure] or other.low <= chance:
         return False
     errors = [(each.high - each.low) / (2 * _HALF_WIDTH) for each in (own, other)]
     return bool(gap >= norm.isf(FALSE_WARNINGS / comparisons) * np.hypot(*errors))
@@ -162,7 +170,13 @@ def compare_settings(
         Contrast -> `validation` and the columns after it, without `warning`; `setting_is_better`
         and `bar_is_better`: whether the chosen setting is clearly worse than they.
     """
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
+    mine = recorded[experiment]
+    testable = [
+        contrast
+        for contrast, definition in declared.items()
+        if answers_of(mine[mine["chosen"] == "yes"], contrast, definition)["effect"].notna().any()
+    ]
     for contrast, definition in declared.items():
         of_today = {
             name: answers_of(table, contrast, definition) for name, table in recorded.items()
@@ -198,7 +212,7 @@ def compare_settings(
             best = best_of(rivals)
             if best is None:
                 continue
-            count = len(known_of(rivals)) * len(declared)
+            count = len(known_of(rivals)) * max(len(testable), 1)
             found[contrast] |= {
                 column: best.name,
                 f"validation_{'other' if what == 'setting' else what}": best.effect.value,

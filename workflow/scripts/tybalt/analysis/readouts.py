@@ -443,7 +443,8 @@ def read_out_validation(
     seed
         Of the bootstrap.
     """
-    codes = np.vstack([model.encode(rows.X) for rows in (train, validation)]).astype(float)
+    # Together: a network is compiled for each shape of its input.
+    codes = model.encode(np.vstack([train.X, validation.X])).astype(float)
     is_train = np.arange(len(codes)) < len(train)
     return [
         read_out(codes, each, is_train, ~is_train, asked.groups, seed, "validation", asked.noun)
