@@ -356,6 +356,22 @@ BAD = {
         {"module": "pca", "objective": "elbo"},
         "models.pca.objective: found 'elbo'",
     ),
+    "a read-out that is no contrast": (
+        ["models", "pca"],
+        {"module": "pca", "objective": "readout:sx"},
+        "models.pca.objective: `readout:sx` reads out the contrast 'sx', which the dataset does "
+        "not name; did you mean 'sex'?",
+    ),
+    "a sum of one term": (
+        ["models", "pca"],
+        {"module": "pca", "objective": {"readout:sex": 1}},
+        "models.pca.objective: found {'readout:sex': 1}, expected at least 2 of them",
+    ),
+    "a weight of nothing": (
+        ["models", "pca"],
+        {"module": "pca", "objective": {"readout:sex": 1, "reconstruction": 0}},
+        "models.pca.objective.reconstruction: found 0, expected more than 0",
+    ),
     "unknown experiment": (
         ["experiments"],
         [{"datasets": ["toi"], "models": ["vae"]}],
@@ -517,3 +533,14 @@ def test_a_dataset_that_is_trained_on_needs_its_clinical_table():
 def test_a_projection_of_a_dataset_without_target_is_refused():
     with pytest.raises(InputError, match="datasets.toy.project_onto: missing"):
         study_of(SMALL).target("toy")
+
+
+def test_a_contrast_is_part_of_a_training_only_where_the_objective_reads_it_out():
+    config = changed(["models", "pca"], {"module": "pca", "objective": "readout:sex"})
+    study = study_of(config)
+    upon, without = (study.experiments["toy", *key] for key in (("pca", "none"), ("vae", "grid")))
+    asked = {"sex": {"covariate": "sex", "positive": ["male"]}}
+    assert study.training_options(upon)["contrasts"] == asked
+    assert study.training_options(without)["contrasts"] == {}
+    assert "tybalt.analysis.readouts" in study.modules_of(upon)
+    assert "tybalt.analysis.readouts" not in study.modules_of(without)

@@ -233,3 +233,48 @@ def test_a_search_that_diverged_altogether_is_named_with_what_to_lower(tmp_path)
         "setting has a finite score: lower learning_rate (0.1, 10) or beta (1e+300), or take "
         "another optimizer"
     )
+
+
+# Read-outs
+
+
+def recorded(effect, within=None):
+    definition = {"covariate": "sex", "positive": ["male", "m"], "within": within}
+    numbers = {"effect": effect, "low": effect, "high": effect, "n": 30, "n_positive": 12}
+    return [{"contrast": "sex", **definition, **numbers, "reason": ""}]
+
+
+def read_out(score, effect, within=None, **hyperparameters):
+    kept = {"readouts": recorded(effect, within=within), "best_epoch": 1}
+    return record([score], **hyperparameters) | kept
+
+
+def test_read_outs_stand_beside_the_settings_and_rank_nothing(tmp_path):
+    trials = {
+        "a": [read_out(7.0, 0.6, depth=0)] * 2,
+        "b": [read_out(9.0, 1.0, depth=1)],
+        "c": [read_out(8.0, 0.9, within="kind", depth=2)],
+        "d": [record([], status="diverged", depth=2)],
+    }
+    table, best = rank(tmp_path, trials, {name: [[1, 1]] for name in trials})
+    assert best["trial"] == "a"
+    shown = table.set_index("trial")["readout_sex"]
+    # That of the first training; none of another definition, and none of one that diverged.
+    assert shown[["a", "b"]].tolist() == [0.6, 1.0]
+    assert shown[["c", "d"]].isna().all()
+    long = read_table(str(tmp_path / "trial_readouts.tsv"))
+    assert long["trial"].tolist() == ["a", "c", "b"]
+    assert long["chosen"].tolist() == ["yes", "no", "no"]
+    assert long["positive"].tolist() == ["male; m"] * 3
+    assert long["within"].fillna("").tolist() == ["", "kind", ""]
+    assert long["setting"].tolist() == ["depth 0", "depth 2", "depth 1"]
+
+
+def test_a_setting_that_is_read_off_a_longer_run_has_the_read_out_of_the_same_epoch_only(tmp_path):
+    run = record([5.0, 3.0, 4.0, 2.0]) | {"readouts": recorded(0.8), "best_epoch": 4}
+    settings = {"a": [[2, 1], [4, 1]]}
+    table, _ = rank(tmp_path, {"a": [run]}, settings, {"epochs": [2, 4]})
+    shown = table.set_index("epochs")["readout_sex"]
+    assert shown[4] == 0.8 and math.isnan(shown[2])
+    long = read_table(str(tmp_path / "trial_readouts.tsv")).set_index("run_epochs")
+    assert long.loc[2, "reason"] == "recorded at epoch 4, and this setting ends at 2"
