@@ -207,7 +207,8 @@ def test_samples_of_a_group_are_in_one_fold_and_sides_in_all():
     folds = deal_folds(groups, place, sides)
     assert pd.Series(folds).groupby(groups).nunique().max() == 1
     assert set(folds) == set(range(FOLDS))
-    first = pd.DataFrame({"g": groups, "p": place, "s": sides, "f": folds}).drop_duplicates("g")
+    table = pd.DataFrame({"g": groups, "p": place, "s": sides, "f": folds})
+    first = table.assign(s=table.groupby("g")["s"].transform("max")).drop_duplicates("g")
     counts = first.groupby(["p", "s"])["f"].value_counts().unstack(fill_value=0)
     assert (counts.max(axis=1) - counts.min(axis=1)).max() <= 1
 
@@ -227,6 +228,22 @@ def test_cross_validation_does_not_know_a_group_that_it_is_asked_about():
     )
     assert known > 0.99
     assert abs(unknown - 0.5) < 0.25
+
+
+def test_every_fold_has_some_of_a_side_that_groups_do_not_begin_with():
+    # Each tenth group has a negative and then a positive sample, as tumour and normal tissue.
+    groups = np.repeat(groups_of(100), 2)
+    sides = np.tile([0.0, 1.0], 100) * (np.arange(200) // 2 % 10 == 0)
+    folds = deal_folds(groups, np.zeros(200, int), sides)
+    assert pd.Series(folds)[sides == 1].value_counts().tolist() == [2] * FOLDS
+
+
+def test_a_number_that_few_samples_have_is_read_out_all_the_same():
+    # All but two of 140 training answers are alike, so most folds are without any other.
+    values = np.isin(np.arange(200), [0, 50, 8, 59]).astype(float)
+    codes = np.random.default_rng(14).normal(size=(200, 3)) + 9 * values[:, None]
+    found = read(codes, asked(values, measure=SPEARMAN))
+    assert np.isfinite(found.train) and found.reason == ""
 
 
 # Beside features, and beside other models

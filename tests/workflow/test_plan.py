@@ -120,7 +120,8 @@ def test_the_demo_plans_every_stage(pristine):
     assert counts["plot_contrast"] == counts["plot_genes"] == 3 * 2
     assert counts["train_replicate"] == 2 * 1  # PCA has no seed
     assert counts["measure_stability"] == 2
-    assert counts["list_findings"] == 3
+    assert counts["list_findings"] == counts["measure_readouts"] == 3
+    assert counts["compare_readouts"] == 1
     assert counts["measure_embeddings"] == counts["match_models"] == 1
     assert counts["plot_embedding_quality"] == counts["plot_matches"] == 1
     assert counts["plot_trials"] == counts["plot_parallel"] == counts["plot_progress"] == 2

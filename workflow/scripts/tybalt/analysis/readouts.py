@@ -239,14 +239,15 @@ def answers(contrast: Contrast, rows: np.ndarray, strata: Sequence[str]) -> np.n
 
 
 def deal_folds(groups: np.ndarray, place: np.ndarray, sides: np.ndarray | None) -> np.ndarray:
-    """Deal groups to folds; groups of one stratum and side, in the order of their names, in turn.
+    """Deal groups to folds; those of one stratum and side, in the order of their names, in turn.
 
     Parameters
     ----------
     groups, place
-        Group and stratum of each sample. What a group's first sample is decides for all.
+        Group and stratum of each sample. A group counts where its first sample is.
     sides
-        1 or 0 of each sample; None for numbers.
+        1 or 0 of each sample; None for numbers. A group with a 1 counts as positive, so that each
+        fold has some of both sides.
 
     Returns
     -------
@@ -255,6 +256,7 @@ def deal_folds(groups: np.ndarray, place: np.ndarray, sides: np.ndarray | None) 
     """
     sides = np.zeros(len(groups)) if sides is None else sides
     table = pd.DataFrame({"group": groups.astype(str), "place": place, "side": sides})
+    table["side"] = table.groupby("group")["side"].transform("max")
     first = table.drop_duplicates("group").sort_values(["place", "side", "group"])
     fold = pd.Series(np.arange(len(first)) % FOLDS, index=first["group"].to_numpy())
     return fold[table["group"]].to_numpy()
@@ -335,7 +337,7 @@ def fit_weights(
         inside = place == number
         ranks[inside, 0] = rankdata(values[inside]) / inside.sum()
     ranks = centred(ranks)
-    ranks /= ranks.std()
+    ranks /= ranks.std() or 1.0  # in a fold, all may be alike
     gram, product = X.T @ X, X.T @ ranks
     fitted = [np.linalg.solve(gram + penalty * np.eye(len(gram)), product) for penalty in penalties]
     return np.hstack(fitted) / scale
