@@ -20,7 +20,7 @@ record = {{
     "status": "ok", "score": score, "objective": training["objective"],
     "module": training["module"], "hyperparameters": snakemake.params.hyperparameters,
     "seed": snakemake.params.seed, "epochs": 4, "best_epoch": 4, "parameters": 1, "warnings": [],
-    "start": None, "marks": [],
+    "start": None, "marks": [], "readouts": [],
     "history": {{"epoch": [1, 2, 3, 4], "score": [score] * 4, "eligible": [True] * 4}},
     "proposal": None,
 }}

@@ -50,8 +50,6 @@ def made_up(monkeypatch):
         "classes": Objective("x", "x", lambda record, n: 0.0, roles=("label",), blocks=2),
     }
     monkeypatch.setattr(objectives, "OBJECTIVES", OBJECTIVES | added)
-    for module in ("tybalt.training.train",):
-        monkeypatch.setattr(f"{module}.OBJECTIVES", OBJECTIVES | added)
 
 
 def run(objective, errors, **others):
@@ -112,6 +110,17 @@ def test_the_first_of_equal_epochs_counts():
             {"objective": "elbo", "space": {"kl_term": ["none", "standard"]}},
             "varies what the score",
         ),
+        ({"objective": "readout"}, "found 'readout'; did you mean 'readout:{contrast}'?"),
+        (
+            {"objective": "readout:sex", "space": {"epochs": [5, 9]}},
+            "computed at the end of a training",
+        ),
+        (
+            {"objective": {"elbo": 1, "readout:sex": 1}},
+            "found 'elbo' in a sum, but there is no scale",
+        ),
+        ({"objective": {"readuot:sex": 1, "reconstruction": 1}}, "found 'readuot:sex'; did you"),
+        ({"objective": "1 reconstruction + 1 readout:sex"}, "write a sum as term: weight"),
     ],
 )
 def test_what_an_objective_needs_is_asked_while_parsing(model, message, made_up):
@@ -119,6 +128,21 @@ def test_what_an_objective_needs_is_asked_while_parsing(model, message, made_up)
     with pytest.raises(InputError) as caught:
         check_model("m", entry)
     assert message in str(caught.value)
+
+
+def test_a_sum_has_a_name_from_which_its_terms_are_read():
+    given = {"reconstruction": 1, "readout:sex": 0.25}
+    name = objectives.name_of(given, "models.m.objective")
+    assert name == "1 reconstruction + 0.25 readout:sex"
+    assert objectives.terms_of(name) == given
+    found = objectives.objective_of(name, "x")
+    assert (found.when, found.chosen_by, found.contrasts) == (
+        AT_THE_END, "validation_mse", ("sex",),
+    )  # fmt: skip
+    assert objectives.terms_of("elbo") == {"elbo": 1}
+    assert objectives.objective_of("readout:sex", "x").axis == (
+        "negative read-out of sex, validation AUROC"
+    )
 
 
 def test_what_a_dataset_lacks_is_named(made_up):

@@ -211,7 +211,9 @@ def findings() -> pd.DataFrame:
         "genes": "XIST, KRT5",
     }
     stability = {"stability": [0.87, np.nan, 0.5], "stability_over_seeds": [0.91, np.nan, np.nan]}
-    return pd.DataFrame([first, rare, age]).assign(**same, **stability)
+    read = {"readout_test": [0.99, np.nan, 0.7], "readout_test_low": [0.97, np.nan, 0.6]}
+    read |= {"readout_test_high": [1.0, np.nan, 0.8], "read_from": ["one feature", None, None]}
+    return pd.DataFrame([first, rare, age]).assign(**same, **stability, **read)
 
 
 def maps() -> pd.DataFrame:

@@ -452,7 +452,7 @@ def finished(tmp_path, cohort):
     codes = codes.assign(z1=-codes["z1"])
     asked = plan(obs, {"sex": SEX})
     names = ["associations", "contrasts", "gene_differences", "gene_sets", "stability", "refits"]
-    paths = {name: str(tmp_path / f"{name}.tsv") for name in (*names, "findings")}
+    paths = {name: str(tmp_path / f"{name}.tsv") for name in (*names, "readouts", "findings")}
     split = obs["split"].to_numpy(object)
     table, facts = associations.answer(codes, asked, split, np.asarray(obs.index), 1)
     write_table(table, paths["associations"])
@@ -481,6 +481,9 @@ def finished(tmp_path, cohort):
     write_table(pd.concat([matches, bootstrap]), paths["stability"])
     refits = pd.DataFrame({"contrast": "sex", "feature": "z1", "r": [0.9, -0.8, 0.2]})
     write_table(refits.assign(comes_back=["yes", "yes", "no"]), paths["refits"])
+    read = {"contrast": ["sex"], "effect_test": [1.0]}
+    read |= {"effect_test_low": [0.9], "effect_test_high": [1.0]}
+    write_table(pd.DataFrame(read), paths["readouts"])
     return paths
 
 

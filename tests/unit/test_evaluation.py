@@ -8,7 +8,7 @@ from sklearn.metrics import balanced_accuracy_score
 
 from tybalt.analysis import classification, evaluation
 from tybalt.data.samples import Samples
-from tybalt.jobs.files import read_table, write_json
+from tybalt.jobs.files import read_table, write_json, write_table
 from tybalt.training.metrics import cross_entropy
 
 
@@ -97,13 +97,19 @@ def test_values_outside_zero_one_have_no_cross_entropy():
     )
 
 
-def compared(tmp_path, **of_models):
-    """Compare models given by name -> what their evaluation holds besides."""
+def compared(tmp_path, warnings=(), **of_models):
+    """Compare models given by name -> what their evaluation holds besides.
+
+    `warnings` are what `compare_readouts` has to say: (model, sentence).
+    """
     same = {"evaluated_on": "test", "parameters": 7}
     for name, record in of_models.items():
         write_json(same | record, tmp_path / f"{name}.json")
+    lost = pd.DataFrame(list(warnings), columns=["model", "warning"]).assign(tuner="none")
+    write_table(lost, str(tmp_path / "readouts.tsv"))
     evaluation.compare_models(
         [str(tmp_path / f"{name}.json") for name in of_models],
+        str(tmp_path / "readouts.tsv"),
         [[name, "none"] for name in of_models],
         str(tmp_path / "leaderboard.tsv"),
     )
@@ -133,3 +139,23 @@ def test_the_leaderboard_says_which_rows_are_controls_and_has_the_floor(tmp_path
 def test_models_of_other_features_have_no_error_of_the_mean_in_common(tmp_path):
     floor = compared(tmp_path, a=A, b=B | {"mse_of_mean": 0.05}).iloc[-1]
     assert np.isnan(floor["mse"]) and floor["explained"] == 0
+
+
+def test_what_a_model_has_lost_joins_its_warnings(tmp_path):
+    models = {
+        name: A | {"warnings": said} for name, said in {"a": "dead", "b": "", "c": ""}.items()
+    }
+    table = compared(tmp_path, [("a", "sex is lost"), ("b", "age is lost"), ("c", None)], **models)
+    warnings = table.set_index("model")["warnings"].fillna("")
+    assert warnings[["a", "b", "c"]].tolist() == ["dead; sex is lost", "age is lost", ""]
+
+
+def test_the_leaderboard_has_the_read_outs_of_named_contrasts_that_can_be_tested(tmp_path):
+    ends = {"effect_test_low": [0.9, np.nan, 0.5], "effect_test_high": [1.0, np.nan, 0.7]}
+    table = pd.DataFrame(
+        {"contrast": ["sex", "rare", "age"], "named": ["yes", "yes", "no"], **ends}
+    )
+    found = evaluation.readout_strength(table.assign(effect_test=[0.95, np.nan, 0.6]))
+    assert found == {"readout_sex": 0.95, "readout_sex_low": 0.9, "readout_sex_high": 1.0}
+    board = compared(tmp_path, a=A | found, b=B)
+    assert board.set_index("model").loc["a", list(found)].tolist() == [0.95, 0.9, 1.0]

@@ -356,6 +356,22 @@ BAD = {
         {"module": "pca", "objective": "elbo"},
         "models.pca.objective: found 'elbo'",
     ),
+    "a read-out that is no contrast": (
+        ["models", "pca"],
+        {"module": "pca", "objective": "readout:sx"},
+        "models.pca.objective: `readout:sx` reads out the contrast 'sx', which the dataset does "
+        "not name; did you mean 'sex'?",
+    ),
+    "a sum of one term": (
+        ["models", "pca"],
+        {"module": "pca", "objective": {"readout:sex": 1}},
+        "models.pca.objective: found {'readout:sex': 1}, expected at least 2 of them",
+    ),
+    "a weight of nothing": (
+        ["models", "pca"],
+        {"module": "pca", "objective": {"readout:sex": 1, "reconstruction": 0}},
+        "models.pca.objective.reconstruction: found 0, expected more than 0",
+    ),
     "unknown experiment": (
         ["experiments"],
         [{"datasets": ["toi"], "models": ["vae"]}],
@@ -532,3 +548,14 @@ def test_every_model_is_trained_again_on_the_same_bootstrap_samples():
     assert replicates.groups_of(study, vae, "seed_1") is None
     config["explain"] = {"stability_seeds": 0, "bootstraps": 0}
     assert replicates.names_of(study_of(config), vae) == []
+
+
+def test_a_contrast_is_part_of_a_training_only_where_the_objective_reads_it_out():
+    config = changed(["models", "pca"], {"module": "pca", "objective": "readout:sex"})
+    study = study_of(config)
+    upon, without = (study.experiments["toy", *key] for key in (("pca", "none"), ("vae", "grid")))
+    asked = {"sex": {"covariate": "sex", "positive": ["male"]}}
+    assert study.training_options(upon)["contrasts"] == asked
+    assert study.training_options(without)["contrasts"] == {}
+    assert "tybalt.analysis.readouts" in study.modules_of(upon)
+    assert "tybalt.analysis.readouts" not in study.modules_of(without)

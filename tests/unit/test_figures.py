@@ -23,6 +23,7 @@ from tybalt.analysis import (
     gene_differences,
     gene_set_enrichment,
     numbers,
+    readouts,
 )
 from tybalt.analysis import feature_pairs as pairs
 from tybalt.data.known_columns import read_known_columns
@@ -373,6 +374,17 @@ def find(samples, encoding, contrast, folder, roles=None):
         **paths,
     )
     measured = str(folder / "gene_differences.tsv")
+    read = str(folder / "readouts.tsv")
+    readouts.measure_readouts(
+        samples=samples,
+        encoding=encoding,
+        columns=COLUMNS,
+        declared={"sex": contrast},
+        roles=roles or ROLES,
+        seed=0,
+        readouts=read,
+        **no_tables,
+    )
     gene_differences.measure_gene_differences(
         samples=samples,
         matrix=str(folder / "matrix.h5ad"),

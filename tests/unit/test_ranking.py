@@ -21,6 +21,7 @@ def record(scores, eligible=None, status="ok", seed=1, start=None, **hyperparame
         "proposal": None,
         "start": start,
         "hyperparameters": {"epochs": max(1, len(scores)), **hyperparameters},
+        "readouts": [],
         "history": {"score": scores, "eligible": eligible or [True] * len(scores)},
     }
 
@@ -35,7 +36,7 @@ def rank(tmp_path, trials, settings, space=None):
             path.write_text(json.dumps(content))
             paths.append(str(path))
     settings = {in_round(name): answered for name, answered in settings.items()}
-    outputs = str(tmp_path / "trials.tsv"), str(tmp_path / "best.json")
+    outputs = [str(tmp_path / n) for n in ("trials.tsv", "best.json", "trial_readouts.tsv")]
     asked = sum(len(answered) for answered in settings.values())
     rank_trials(paths, settings, space or {"depth": [0, 1, 2]}, asked, *outputs)
     return read_table(outputs[0]), read_json(outputs[1])
@@ -246,3 +247,48 @@ def test_a_setting_no_better_than_its_start_says_so(tmp_path):
     # With one epoch read off, it is the start that counts, too.
     assert score_at(trials["b"][0], 1).as_started is False
     assert score_at(trials["a"][0], 2).as_started is True
+
+
+# Read-outs
+
+
+def recorded(effect, within=None):
+    definition = {"covariate": "sex", "positive": ["male", "m"], "within": within}
+    numbers = {"effect": effect, "low": effect, "high": effect, "n": 30, "n_positive": 12}
+    return [{"contrast": "sex", **definition, **numbers, "reason": ""}]
+
+
+def read_out(score, effect, within=None, **hyperparameters):
+    kept = {"readouts": recorded(effect, within=within), "best_epoch": 1}
+    return record([score], **hyperparameters) | kept
+
+
+def test_read_outs_stand_beside_the_settings_and_rank_nothing(tmp_path):
+    trials = {
+        "a": [read_out(7.0, 0.6, depth=0)] * 2,
+        "b": [read_out(9.0, 1.0, depth=1)],
+        "c": [read_out(8.0, 0.9, within="kind", depth=2)],
+        "d": [record([], status="diverged", depth=2)],
+    }
+    table, best = rank(tmp_path, trials, {name: [[1, 1]] for name in trials})
+    assert best["trial"] == "a"
+    shown = table.set_index("trial")["readout_sex"]
+    # That of the first training; none of another definition, and none of one that diverged.
+    assert shown[["a", "b"]].tolist() == [0.6, 1.0]
+    assert shown[["c", "d"]].isna().all()
+    long = read_table(str(tmp_path / "trial_readouts.tsv"))
+    assert long["trial"].tolist() == ["a", "c", "b"]
+    assert long["chosen"].tolist() == ["yes", "no", "no"]
+    assert long["positive"].tolist() == ["male; m"] * 3
+    assert long["within"].fillna("").tolist() == ["", "kind", ""]
+    assert long["setting"].tolist() == ["depth 0", "depth 2", "depth 1"]
+
+
+def test_a_setting_that_is_read_off_a_longer_run_has_the_read_out_of_the_same_epoch_only(tmp_path):
+    run = record([5.0, 3.0, 4.0, 2.0]) | {"readouts": recorded(0.8), "best_epoch": 4}
+    settings = {"a": [[2, 1], [4, 1]]}
+    table, _ = rank(tmp_path, {"a": [run]}, settings, {"epochs": [2, 4]})
+    shown = table.set_index("epochs")["readout_sex"]
+    assert shown[4] == 0.8 and math.isnan(shown[2])
+    long = read_table(str(tmp_path / "trial_readouts.tsv")).set_index("run_epochs")
+    assert long.loc[2, "reason"] == "recorded at epoch 4, and this setting ends at 2"

@@ -123,6 +123,8 @@ def test_the_demo_plans_every_stage(pristine):
     assert counts["fit_replicate"] == 3  # PCA has no seed
     assert counts["measure_stability"] == counts["compare_refits"] == 3
     assert counts["measure_gene_differences"] == counts["list_findings"] == 3
+    assert counts["measure_readouts"] == 3
+    assert counts["compare_readouts"] == 1
     assert counts["measure_embeddings"] == counts["match_models"] == 1
     assert counts["plot_embedding_quality"] == counts["plot_matches"] == 1
     assert counts["plot_trials"] == counts["plot_parallel"] == counts["plot_progress"] == 2

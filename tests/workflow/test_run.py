@@ -104,6 +104,20 @@ def test_a_new_grid_value_runs_exactly_the_new_trial(finished):
     assert "read_dataset" not in counts
 
 
+def test_a_change_of_contrasts_trains_nothing_again_and_is_said(finished):
+    """Trials recorded the contrast as it was; the comparison says that it is not recorded now."""
+    recorded = read_table(finished.path(f"{VAE}/trial_readouts.tsv"))
+    assert set(recorded["contrast"]) == {"sex", "melanoma"}
+    assert recorded.loc[recorded["contrast"] == "sex", "within"].tolist() == ["cancer_type"] * 2
+    tiny = TINY["datasets"]["tiny"]
+    changed = {**tiny, "contrasts": {"sex": {"covariate": "sex", "positive": ["female"]}}}
+    finished.configure({**TINY, "datasets": {"tiny": changed}}, "asked.yaml")
+    counts = rerun_counts(finished, "config/asked.yaml")
+    trainings = {"train_trial", "fit_trial", "train_model", "fit_model", "rank_trials"}
+    assert not trainings & set(counts)
+    assert counts["compare_readouts"] == 1 and counts["measure_readouts"] == 2
+
+
 def test_an_edited_model_reruns_its_own_jobs_and_no_others(finished):
     source = finished.path("workflow/scripts/tybalt/models/vae.py")
     text = source.read_text()

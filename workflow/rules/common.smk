@@ -12,6 +12,7 @@ from tybalt.plan.experiments import build_study
 from tybalt.plan.gene_sets import locate
 from tybalt.plan.models_and_tuners import is_repeatable, load_plugin
 from tybalt.plan.names import experiment_name
+from tybalt.plan.objectives import READOUTS
 from tybalt.plan.places import HOME, Places, relative
 from tybalt.plan.user_files import check_paths
 
@@ -140,13 +141,15 @@ def experiment_title(wildcards):
     return f"{wildcards.dataset} · {experiment_name(wildcards.model, wildcards.tuner)}"
 
 
-def model_code(rule_name, with_tuner=False):
+def model_code(rule_name, *others, with_tuner=False):
     """The code hash of a rule that runs the model of its experiment; the model's files count too."""
 
     def hashed(wildcards):
         experiment = experiment_of(wildcards)
         tuner = [f"tybalt.tuners.{experiment.tuner_module}"] if with_tuner else []
-        return code_hash(rule_name, *STUDY.modules_of(experiment), *tuner, files=experiment.files)
+        return code_hash(
+            rule_name, *STUDY.modules_of(experiment), *others, *tuner, files=experiment.files
+        )
 
     return hashed
 

@@ -8,6 +8,8 @@
 #   results/{dataset}/embedding_quality.tsv, embedding_purity.tsv                 neighbours preserved by each embedding
 #   results/{dataset}/{model}/{tuner}/associations.tsv          every feature tested for every contrast
 #   results/{dataset}/{model}/{tuner}/contrasts.tsv             what was compared, and of how many
+#   results/{dataset}/{model}/{tuner}/readouts.tsv              every contrast read out of the whole code
+#   results/{dataset}/readouts.tsv                              those of all models side by side
 #   results/{dataset}/{model}/{tuner}/high_weight_genes.tsv, gene_sets.tsv
 #   results/{dataset}/{model}/{tuner}/replicates/{replicate}.tsv.gz   codes of trainings with other
 #                                                               seeds, and on bootstrap samples
@@ -104,6 +106,36 @@ rule associate_features:
         code=code_hash("associate_features"),
     script:
         "../scripts/associate_features.py"
+
+
+rule measure_readouts:
+    """Read every contrast out of the whole code."""
+    input:
+        samples=f"{DATASET}/samples.tsv",
+        encoding=f"{EXPERIMENT}/encoding.tsv.gz",
+        columns=known_columns,
+        status=where_planned("status.h5ad"),
+        mutation_burden=where_planned("mutation_burden.tsv"),
+        driver_genes=PLACES.resource("driver_mutations.tsv"),
+    output:
+        readouts=f"{EXPERIMENT}/readouts.tsv",
+    log:
+        log_of("measure_readouts", EXPERIMENT),
+    benchmark:
+        benchmark_of("measure_readouts", EXPERIMENT)
+    wildcard_constraints:
+        **NAMES,
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        **needs(2000, 30),
+    params:
+        declared=of_dataset("contrasts"),
+        roles=of_dataset("roles"),
+        seed=seed_of("{dataset}", "bootstrap"),
+        code=code_hash("measure_readouts"),
+    script:
+        "../scripts/measure_readouts.py"
 
 
 rule find_gene_sets:
@@ -296,6 +328,7 @@ rule list_findings:
         gene_sets=f"{EXPERIMENT}/gene_sets.tsv",
         stability=if_replicated("stability.tsv"),
         refits=if_replicated("refits.tsv", replicates.BOOTSTRAP),
+        readouts=f"{EXPERIMENT}/readouts.tsv",
     output:
         findings=f"{EXPERIMENT}/findings.tsv",
     log:
@@ -370,6 +403,32 @@ rule measure_embeddings:
         "../scripts/measure_embeddings.py"
 
 
+rule compare_readouts:
+    """Put the read-outs of all models side by side."""
+    input:
+        readouts=of_every_experiment("readouts.tsv"),
+        trial_readouts=of_every_experiment("trial_readouts.tsv"),
+    output:
+        comparison=f"{DATASET}/readouts.tsv",
+    log:
+        log_of("compare_readouts", DATASET),
+    benchmark:
+        benchmark_of("compare_readouts", DATASET)
+    wildcard_constraints:
+        **NAMES,
+    localrule: True
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        **needs(1000, 10),
+    params:
+        experiments=experiments_of_dataset,
+        declared=of_dataset("contrasts"),
+        code=code_hash("compare_readouts"),
+    script:
+        "../scripts/compare_readouts.py"
+
+
 rule evaluate_model:
     """Evaluate one model on held-out samples."""
     input:
@@ -381,6 +440,7 @@ rule evaluate_model:
         reconstruction_genes=f"{EXPERIMENT}/reconstruction_genes.tsv.gz",
         reconstruction_samples=f"{EXPERIMENT}/reconstruction_samples.tsv.gz",
         associations=f"{EXPERIMENT}/associations.tsv",
+        readouts=f"{EXPERIMENT}/readouts.tsv",
     output:
         evaluation=f"{EXPERIMENT}/evaluation.json",
     log:
@@ -405,6 +465,7 @@ rule compare_models:
     """Put the models of a dataset into one table."""
     input:
         evaluations=of_every_experiment("evaluation.json"),
+        readouts=f"{DATASET}/readouts.tsv",
     output:
         leaderboard=f"{DATASET}/leaderboard.tsv",
     log:

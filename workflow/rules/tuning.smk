@@ -7,6 +7,7 @@
 #   trials/{round}/{trial}/{execution}.json     score and history of one training
 #   trials.tsv                                  every setting of the search, best first
 #   best.json                                   the winner
+#   trial_readouts.tsv                          what each setting says of the named contrasts
 #   importance.tsv                              what each hyperparameter explains of the score
 
 
@@ -68,7 +69,7 @@ rule train_trial:
         .hyperparameters,
         training=lambda wildcards: STUDY.training_options(experiment_of(wildcards)),
         seed=seed_of("{dataset}", "{model}", "{round}", "{trial}", "{execution}"),
-        code=model_code("train_trial"),
+        code=model_code("train_trial", READOUTS),
     script:
         "../scripts/train_trial.py"
 
@@ -96,6 +97,7 @@ rule rank_trials:
     output:
         ranking=f"{EXPERIMENT}/trials.tsv",
         best=f"{EXPERIMENT}/best.json",
+        trial_readouts=f"{EXPERIMENT}/trial_readouts.tsv",
     log:
         log_of("rank_trials", EXPERIMENT),
     benchmark:

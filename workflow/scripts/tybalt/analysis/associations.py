@@ -10,15 +10,16 @@ import pandas as pd
 from scipy.stats import false_discovery_control
 
 from tybalt.analysis.contrasts import AUROC, SPEARMAN, Contrast, read_contrasts
+from tybalt.analysis.findings import add_readouts
 from tybalt.analysis.marks import CONFIRMED, MARKS, NOT_CONFIRMED, NOT_TESTABLE, add_marks
 from tybalt.analysis.stratified_tests import (
     CHANCE,
-    MINIMUM_PER_SIDE,
     Effects,
     answering_strata,
     count_groups,
     effect_intervals,
     measure_effects,
+    untestable,
 )
 from tybalt.data.matrix import held_out_part
 from tybalt.data.samples import read_codes, read_samples
@@ -49,6 +50,7 @@ FINDING_COLUMNS += ["n_positive_train", "n_positive_test", "strata", "features_s
 FINDING_COLUMNS += ["stability", "refits", "refits_again", "stability_over_seeds"]
 FINDING_COLUMNS += ["genes", "genes_checked", "genes_agreeing"]
 FINDING_COLUMNS += ["gene_set", "gene_set_q", "gene_set_other_features"]
+FINDING_COLUMNS += ["readout_test", "readout_test_low", "readout_test_high", "read_from"]
 
 
 def associate_features(
@@ -206,24 +208,6 @@ def large_enough(effects: np.ndarray, contrasts: Sequence[Contrast]) -> np.ndarr
     return np.abs(effects - chance) >= floor
 
 
-def untestable(contrast: Contrast, behind: Mapping[str, tuple[int, int]], noun: str) -> str:
-    """Say why a contrast cannot be tested; "" if it can.
-
-    Parameters
-    ----------
-    behind
-        Groups on the positive and on the negative side, of the training and held-out samples.
-    noun
-        What they are called.
-    """
-    for part, sides in behind.items():
-        if min(sides) < MINIMUM_PER_SIDE:
-            side = "positive " if sides[0] <= sides[1] else "negative "
-            kind = side if contrast.measure == AUROC else ""
-            return f"{min(sides)} {kind}{part} {noun}, fewer than {MINIMUM_PER_SIDE}"
-    return ""
-
-
 def give_verdicts(table: pd.DataFrame, found: np.ndarray, measure: str, part: str) -> pd.Series:
     """Say of each feature why it is not confirmed; "" where it is."""
     chance = CHANCE[measure]
@@ -283,6 +267,7 @@ def list_findings(
     gene_sets: str,
     stability: Sequence[str],
     refits: Sequence[str],
+    readouts: str,
     findings: str,
 ) -> None:
     """Sum up each contrast in one row: its best feature, three marks, the verdict.
@@ -298,6 +283,9 @@ def list_findings(
     stability, refits
         Outputs of `measure_stability` and `compare_refits`; empty lists where nothing was trained
         again.
+    readouts
+        Output of `measure_readouts`: what the whole code says beside the best feature, and from
+        which of them the contrast is read (`tybalt.analysis.findings.add_readouts`).
     findings
         Output table, contrasts of the config first. Feature: the largest effect on training
         samples; missing where none of them answer. Marks (`tybalt.analysis.marks`): yes, no, or
@@ -330,6 +318,7 @@ def list_findings(
     found = found.merge(sets[[*keys, *columns]], how="left", on=keys)
     found[columns] = found[columns].where(found["verdict"] == CONFIRMED)
     found["gene_set_other_features"] = found["gene_set_other_features"].astype("Int64")
+    found = add_readouts(found, read_table(readouts))
     found = found.sort_values("named", ascending=False, kind="stable")
     write_table(found[FINDING_COLUMNS], findings)
 

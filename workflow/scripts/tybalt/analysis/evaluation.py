@@ -49,6 +49,7 @@ def evaluate_model(
     reconstruction_genes: str,
     reconstruction_samples: str,
     associations: str,
+    readouts: str,
     roles: Mapping[str, Any],
     seed: int,
     evaluation: str,
@@ -64,6 +65,8 @@ def evaluate_model(
         samples.tsv, and the parts that its columns play (`tybalt.data.samples`).
     encoding, best, model, history, reconstruction_genes, reconstruction_samples, associations
         The experiment's files.
+    readouts
+        Output of `measure_readouts`.
     seed
         Of the bootstrap.
     evaluation
@@ -74,11 +77,11 @@ def evaluate_model(
         `bce_above_floor` (genes x binary cross-entropy minus its entropy floor; values in
         0..1 only), `bce_clipped` (share of reconstructed values clipped), `pearson_samples` and
         `pearson_genes` (medians); balanced accuracies `knn_accuracy` and `logistic_accuracy` of the
-        label with 95 % intervals; `auroc_{contrast}` of the feature chosen on
-        training samples; `active_units`, `parameters`, `epochs`; `mark`: why the model does not
-        count as one that has learned (as started, no sampling noise, KL of 0), empty if it does;
-        `warnings` of the training (posterior collapse, dead features) and of the search (where it
-        was cut short), joined by "; ".
+        label with 95 % intervals; `auroc_{contrast}` of the feature chosen on training samples, and
+        `readout_{contrast}` of the whole code; `active_units`, `parameters`, `epochs`; `mark`: why
+        the model does not count as one that has learned (as started, no sampling noise, KL of 0),
+        empty if it does; `warnings` of the training (posterior collapse, dead features) and of the
+        search (where it was cut short), joined by "; ".
     """
     known = read_samples(samples, roles)
     known, codes = read_codes(encoding, known)
@@ -94,6 +97,7 @@ def evaluate_model(
     if known.label is not None:
         record |= label_accuracy(codes, known, seed)
     record |= contrast_strength(read_table(associations))
+    record |= readout_strength(read_table(readouts))
     winner = read_json(best)
     record |= training_facts(winner, read_table(history))
     record["mark"] = "; ".join(kept["marks"])
@@ -105,7 +109,10 @@ def evaluate_model(
 
 
 def compare_models(
-    evaluations: Sequence[str], experiments: Sequence[Sequence[str]], leaderboard: str
+    evaluations: Sequence[str],
+    readouts: str,
+    experiments: Sequence[Sequence[str]],
+    leaderboard: str,
 ) -> None:
     """Put the models of a dataset and their controls into one table, the best mse first.
 
@@ -113,6 +120,8 @@ def compare_models(
     ----------
     evaluations
         JSON files of `evaluate_model`.
+    readouts
+        Output of `compare_readouts`, whose warnings join those of the models.
     experiments
         (model, tuner) of each, in the same order.
     leaderboard
@@ -122,9 +131,14 @@ def compare_models(
         {"model": model, "tuner": tuner, **read_json(path)}
         for (model, tuner), path in zip(experiments, evaluations, strict=True)
     ]
+    lost = read_table(readouts).dropna(subset="warning")
+    for row in rows:
+        mine = lost[(lost["model"] == row["model"]) & (lost["tuner"] == row["tuner"])]
+        if len(mine):
+            row["warnings"] = "; ".join(filter(None, [row["warnings"], *mine["warning"]]))
     table = with_controls(pd.DataFrame(rows), TASK, {"mean sample": mean_sample(rows)})
     table = table.sort_values(["mse", "model", "tuner"], ignore_index=True)
-    contrasts = [name for name in table if name.startswith("auroc_")]
+    contrasts = [name for name in table if name.startswith(("auroc_", "readout_"))]
     columns = [name for name in (*LEADING, *contrasts, *TRAILING) if name in table]
     write_table(table[columns], leaderboard)
 
@@ -222,6 +236,18 @@ def contrast_strength(associations: pd.DataFrame) -> dict[str, float]:
     for _, row in associations[named & (associations["rank"] == 1)].iterrows():
         effect, name = oriented({**row, "measure": AUROC}), f"auroc_{row['contrast']}"
         result |= {name: effect.test, f"{name}_low": effect.low, f"{name}_high": effect.high}
+    return result
+
+
+def readout_strength(readouts: pd.DataFrame) -> dict[str, float]:
+    """Held-out AUROC of the read-out of each contrast of the config, with its interval."""
+    result = {}
+    for row in readouts[(readouts["named"] == "yes") & readouts["effect_test"].notna()].to_dict(
+        "records"
+    ):
+        name = f"readout_{row['contrast']}"
+        result |= {name: row["effect_test"]}
+        result |= {f"{name}_{end}": row[f"effect_test_{end}"] for end in ("low", "high")}
     return result
 
 

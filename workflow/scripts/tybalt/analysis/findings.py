@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from tybalt.analysis.contrasts import AUROC, SPEARMAN
 from tybalt.analysis.marks import CONFIRMED, MARKS, NO, NOT_TESTABLE, UNKNOWN, YES
 from tybalt.analysis.stratified_tests import CHANCE
 from tybalt.jobs.files import read_table
@@ -12,6 +13,13 @@ from tybalt.plan.errors import InputError, suggest
 
 #: How the measure is written.
 WRITTEN = {"auroc": "AUROC", "spearman": "ρ"}
+
+#: An effect is not called worse than another for less than this (AUROC, rho): half of the smallest
+#: effect that is confirmed.
+MARGIN = {AUROC: 0.1, SPEARMAN: 0.15}
+
+#: From what a contrast is read: one feature, all of them together, or neither.
+ONE_FEATURE, WHOLE_CODE, NOTHING = "one feature", "whole code", "nothing"
 
 
 class Finding(NamedTuple):
@@ -23,6 +31,8 @@ class Finding(NamedTuple):
     (median |r| of the matched feature over bootstrap samples), and so is `stability_over_seeds`
     (mean |r|); NaN if it was not measured. `genes` are higher in positive samples; `gene_set` is
     named where the finding is confirmed, `gene_set_others` counts other features that have it too.
+    `readout`, with its interval, is the effect of the whole code on held-out samples, NaN if it is
+    not testable.
     """
 
     contrast: str
@@ -47,6 +57,10 @@ class Finding(NamedTuple):
     gene_set_others: float
     stability: float
     stability_over_seeds: float
+    readout: float
+    readout_low: float
+    readout_high: float
+    read_from: str
 
     @property
     def confirmed(self) -> bool:
@@ -90,7 +104,44 @@ def finding_of(row: Mapping[str, Any]) -> Finding:
         gene_set_others=row["gene_set_other_features"],
         stability=row["stability"],
         stability_over_seeds=row["stability_over_seeds"],
+        readout=row["readout_test"],
+        readout_low=row["readout_test_low"],
+        readout_high=row["readout_test_high"],
+        read_from=_text(row["read_from"]),
     )
+
+
+def add_readouts(found: pd.DataFrame, readouts: pd.DataFrame) -> pd.DataFrame:
+    """Put read-outs beside the best features of contrasts.
+
+    Adds `readout_test` with its interval, and `read_from`, by which a contrast that is spread over
+    features differs from one that the code does not have: `whole code` where the interval of the
+    read-out lies above chance and above the best feature in the direction seen in training, which
+    it surpasses by at least `MARGIN`; else `one feature` where the feature is confirmed; else
+    `nothing`. Missing where it is not testable.
+
+    Parameters
+    ----------
+    found
+        One row per contrast, with its best feature: columns of `findings.tsv`.
+    readouts
+        Output of `tybalt.analysis.readouts.measure_readouts`.
+    """
+    ends = ("", "_low", "_high")
+    columns = {f"effect_test{end}": f"readout_test{end}" for end in ends}
+    read = readouts[["contrast", *columns]].rename(columns=columns)
+    found = found.merge(read, on="contrast", how="left", validate="one_to_one")
+    return found.assign(read_from=[_read_from(row) for row in found.to_dict("records")])
+
+
+def _read_from(row: Mapping[str, Any]) -> str | None:
+    if pd.isna(row["readout_test"]):
+        return None
+    low, feature = row["readout_test_low"], oriented(row).test
+    gain = row["readout_test"] - feature
+    if low > max(CHANCE[row["measure"]], feature) and gain >= MARGIN[row["measure"]]:
+        return WHOLE_CODE
+    return ONE_FEATURE if row["verdict"] == "confirmed" else NOTHING
 
 
 class Effect(NamedTuple):

@@ -5,7 +5,7 @@ all contrasts that are asked of the same samples.
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -93,6 +93,24 @@ def count_groups(
     if contrast.measure == AUROC:
         positive, negative = (counted & (contrast.values == side) for side in (1, 0))
     return len(set(groups[positive])), len(set(groups[negative]))
+
+
+def untestable(contrast: Contrast, behind: Mapping[str, tuple[int, int]], noun: str) -> str:
+    """Say why a contrast cannot be tested; "" if it can.
+
+    Parameters
+    ----------
+    behind
+        Groups on the positive and on the negative side, of the training and held-out samples.
+    noun
+        What they are called.
+    """
+    for part, sides in behind.items():
+        if min(sides) < MINIMUM_PER_SIDE:
+            side = "positive " if sides[0] <= sides[1] else "negative "
+            kind = side if contrast.measure == AUROC else ""
+            return f"{min(sides)} {kind}{part} {noun}, fewer than {MINIMUM_PER_SIDE}"
+    return ""
 
 
 def measure_effects(

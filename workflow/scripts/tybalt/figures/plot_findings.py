@@ -79,6 +79,15 @@ def plot_findings(findings: str, title: str) -> Figure:
         Line2D([], [], **hollow, label="partly confirmed"),
         Line2D([], [], color=GREY, marker="o", label="not confirmed or not testable"),
         Line2D([], [], color=INK, marker="|", linestyle="none", markersize=11, label="training"),
+        Line2D(
+            [],
+            [],
+            color=BLUE,
+            marker="D",
+            linestyle="none",
+            markerfacecolor="none",
+            label="whole code",
+        ),
         Line2D([], [], color=BLUE, linestyle="--", label="minimum effect size"),
         Line2D([], [], **_looks_of_mark(YES), label="has the mark"),
         Line2D([], [], **_looks_of_mark(NO), label="lacks the mark"),
@@ -88,7 +97,8 @@ def plot_findings(findings: str, title: str) -> Figure:
     notes = [
         "Features are chosen on training samples; effects are turned to the direction seen there. "
         "In brackets: the feature, and its stability (median |r|) over bootstrap samples. No "
-        "circle where a mark was not measured.",
+        "circle where a mark was not measured. Whole code: a classifier on all features; far right "
+        "of a feature, the contrast is spread over several.",
         f"{rest} contrasts have no feature that separates, {counts['untestable']} have too few "
         "samples; all are in findings.tsv.",
         f"{left_out} more do not fit here." if left_out else "",
@@ -134,10 +144,11 @@ def _draw_rows(axes: Axes, rows: pd.DataFrame, height: int) -> None:
         axes.plot([effect.low, effect.high], [y, y], color=colour, linewidth=2)
         axes.plot(effect.test, y, "o", color=colour, markersize=7, markerfacecolor=face)
         axes.plot(effect.train, y, "|", color=INK, markersize=11)
+        axes.plot(row["readout_test"], y, "D", color=BLUE, markerfacecolor="none", markersize=8)
         stable = "" if pd.isna(row["stability"]) else f", {row['stability']:.2f}"
         contrast = row["contrast"].replace("_", " ").replace(":", ": ")
         labels.append(f"{contrast}  ({signed_feature(row)}{stable})")
-        lows += [effect.low, effect.test]
+        lows += [effect.low, effect.test, row["readout_test"]]
         for place, mark in zip(_MARK_PLACES, _MARKS, strict=True):
             if row[mark] in (YES, NO):
                 at_right = axes.get_yaxis_transform()

@@ -11,7 +11,7 @@ import yaml
 from tybalt.analysis.columns import caveats
 from tybalt.analysis.control_rows import are_of_kind, models_of, names_of_rows
 from tybalt.analysis.embedding_quality import FEW, MANY, read_embedding_quality
-from tybalt.analysis.findings import Finding, read_findings
+from tybalt.analysis.findings import NOTHING, Finding, read_findings
 from tybalt.analysis.marks import NO, UNKNOWN, YES, count_verdicts
 from tybalt.analysis.neural_against_bar import neural_against_bar
 from tybalt.analysis.numbers import decimal, percent, value_in_words
@@ -312,6 +312,7 @@ def named_findings(of_models: Mapping[tuple[str, str], Sequence[Finding]]) -> li
             "feature": f"{found.feature}, {'higher' if found.higher else 'lower'}",
             "train": f"{found.train:.2f}",
             "test": effect(found),
+            "readout": readout(found),
             "samples": found.samples,
             "marks": [MARKED[found.separates], comes_back(found), MARKED[found.genes_agree]],
             "over_seeds": decimal(found.stability_over_seeds),
@@ -344,6 +345,14 @@ def effect(found: Finding) -> str:
         return "–"
     interval = "" if pd.isna(found.low) else f" ({found.low:.2f}–{found.high:.2f})"
     return f"{found.test:.2f}{interval}"
+
+
+def readout(found: Finding) -> str:
+    """Write the effect of the whole code on held-out samples, and from what it is read."""
+    if pd.isna(found.readout):
+        return "–"
+    read = {"": "", NOTHING: "; not read out"}.get(found.read_from, f"; {found.read_from}")
+    return f"{found.readout:.2f} ({found.readout_low:.2f}–{found.readout_high:.2f}){read}"
 
 
 def other_findings(experiment: tuple[str, str], findings: Sequence[Finding]) -> str:

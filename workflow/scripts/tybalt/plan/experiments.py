@@ -30,7 +30,7 @@ from tybalt.plan.models_and_tuners import (
     tasks_of,
     tuner_options,
 )
-from tybalt.plan.objectives import OBJECTIVES, check_dataset
+from tybalt.plan.objectives import check_dataset, name_of, objective_of
 from tybalt.plan.places import Places
 from tybalt.plan.search import MOST, Slot, configurations, size, slot_name
 from tybalt.plan.user_files import files_of_user
@@ -246,6 +246,8 @@ class Study:
         roles = self.dataset(experiment.dataset)["roles"]
         module = load_plugin("models", experiment.module, f"models.{experiment.model}")
         uses_label = "label" in getattr(module, "USES", ())
+        objective = objective_of(experiment.objective, f"models.{experiment.model}.objective")
+        contrasts = self.dataset(experiment.dataset)["contrasts"]
         return {
             **chosen,
             "module": experiment.module,
@@ -254,12 +256,14 @@ class Study:
             "bases": [base[1] for base in experiment.bases],
             "label": roles.get("label") if uses_label else None,
             "weight": roles.get("weight"),
+            "group": roles["group"],
+            "contrasts": {name: contrasts[name] for name in objective.contrasts},
         }
 
     def modules_of(self, experiment: Experiment) -> list[str]:
         """List what runs by name for an experiment: its model, those below it, its objective."""
         below = [self.modules_of(self.experiments[base]) for base in experiment.bases]
-        how = OBJECTIVES[experiment.objective].score
+        how = objective_of(experiment.objective, f"models.{experiment.model}.objective").score
         measured = [how.partition(":")[0]] if isinstance(how, str) else []
         own = [f"tybalt.models.{experiment.module}", *measured]
         return list(dict.fromkeys([*own, *chain(*below)]))
@@ -457,7 +461,7 @@ def build_experiment(config: Mapping[str, Any], dataset: str, model: str, tuner:
         tuner=tuner,
         module=entry["module"],
         tuner_module=tuner_entry["module"],
-        objective=entry.get("objective", module.OBJECTIVE),
+        objective=name_of(entry.get("objective", module.OBJECTIVE), f"{where}.objective"),
         # Repeating a closed form would tell nothing.
         executions=config["training"]["executions_per_trial"] if is_repeatable(module) else 1,
         space=space if plan != [[{}]] else {},

@@ -12,7 +12,7 @@ from typing import Any
 from tybalt.plan import hyperparameters as hps
 from tybalt.plan.errors import InputError, suggest
 from tybalt.plan.gene_sets import locate
-from tybalt.plan.objectives import check_objective
+from tybalt.plan.objectives import check_objective, name_of
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -59,7 +59,8 @@ def check_model(name: str, model: Mapping[str, Any]) -> None:
                 f"{where}.space.{key}: is also in {where}.fixed; keep one of the two (an overlay "
                 "cannot remove a key: give the variant a name of its own)"
             )
-    check_objective(model.get("objective", module.OBJECTIVE), model, module, fixed, where)
+    objective = name_of(model.get("objective", module.OBJECTIVE), f"{where}.objective")
+    check_objective(objective, model, module, fixed, where)
     if "blocks" in model and "codes_of" in model:
         raise InputError(
             f"{where}.blocks: a model in the codes of others sees what they see; leave out "

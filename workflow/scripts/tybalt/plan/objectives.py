@@ -14,6 +14,14 @@ from tybalt.plan.errors import InputError, suggest
 #: `Objective.when`: once, after the training, on the epoch that was chosen.
 AT_THE_END = 0
 
+#: What measures contrasts; loaded by name, as `analysis` builds on `training`.
+READOUTS = "tybalt.analysis.readouts"
+
+#: Two entries of the table that stand for many: a read-out, by the name of its contrast, and a sum.
+READ_OUT, SUM = "readout:{contrast}", "{term: weight, ...}"
+
+_READ_OUT, _AND = "readout:", " + "
+
 
 @dataclasses.dataclass(frozen=True)
 class Objective:
@@ -42,6 +50,12 @@ class Objective:
     chosen_by
         The column of the history whose lowest value chooses the epoch: ``score``, or a measure that
         every epoch has, where the score comes at the end.
+    contrasts
+        Contrasts of the dataset that the score reads out of the code; its function is given their
+        definitions, too.
+    in_sums
+        Whether it can be a term of a sum, as there is a scale from 0 (perfect) to 1 (what the mean
+        training sample reaches).
     """
 
     label: str
@@ -55,6 +69,8 @@ class Objective:
     not_searched: tuple[str, ...] = ()
     when: int = 1
     chosen_by: str = "score"
+    contrasts: tuple[str, ...] = ()
+    in_sums: bool = False
 
     def is_due(self, epoch: int, last: int) -> bool:
         """Tell whether an epoch (of so many) is scored while the training runs."""
@@ -72,6 +88,7 @@ OBJECTIVES: dict[str, Objective] = {
         what="mean squared error per gene",
         score=lambda record, n_columns: record["validation_mse"],
         verbs=("reconstruct",),
+        in_sums=True,
     ),
     "elbo": Objective(
         label="validation ELBO loss per sample",
@@ -84,12 +101,83 @@ OBJECTIVES: dict[str, Objective] = {
         terms=("kl",),
         not_searched=("kl_term", "reconstruction"),
     ),
+    READ_OUT: Objective(
+        label="read-out of {contrast}, validation AUROC",
+        what="AUROC of the contrast of that name, read out of the whole code within its strata by "
+        "a logistic regression of the training samples; the epoch is chosen by the squared error",
+        score=f"{READOUTS}:score",
+        is_better="higher",
+        verbs=("encode", "reconstruct"),
+        when=AT_THE_END,
+        chosen_by="validation_mse",
+        in_sums=True,
+    ),
+    SUM: Objective(
+        label="weighted sum, validation",
+        what="sum of weight x term, each term from 0 (perfect) to 1 (what the mean training sample "
+        "reaches): `reconstruction` is divided by the error of that sample, and a read-out is "
+        "2 x (1 - AUROC); the epoch is chosen by the squared error",
+        score=f"{READOUTS}:score_sum",
+        verbs=("encode", "reconstruct"),
+        when=AT_THE_END,
+        chosen_by="validation_mse",
+    ),
 }
 
 
+def name_of(given: str | Mapping[str, float], where: str) -> str:
+    """Name what a config gives as `objective`: a name, or a sum as term -> weight.
+
+    Returns
+    -------
+    str
+        A sum is called ``1 reconstruction + 0.5 readout:sex``.
+
+    Raises
+    ------
+    InputError
+        If a term of a sum cannot be one.
+    """
+    able = [name for name, objective in OBJECTIVES.items() if objective.in_sums]
+    if isinstance(given, str):
+        if _AND in given:
+            raise InputError(
+                f"{where}: found {given!r}; write a sum as term: weight, such as "
+                "{reconstruction: 1, readout:sex: 0.5}"
+            )
+        return given
+    for term in given:
+        if not objective_of(term, where).in_sums:
+            raise InputError(
+                f"{where}: found {term!r} in a sum, but there is no scale on which it goes from 0 "
+                f"to 1; expected {' or '.join(able)}"
+            )
+    return _AND.join(f"{weight:.12g} {term}" for term, weight in given.items())
+
+
+def terms_of(name: str) -> dict[str, float]:
+    """Return the terms of an objective and their weights, by its name."""
+    if _AND not in name:
+        return {name: 1.0}
+    parts = [part.split(" ", 1) for part in name.split(_AND)]
+    return {term: float(weight) for weight, term in parts}
+
+
+def contrast_of(term: str) -> str | None:
+    """Return the contrast that a term reads out; None if it is no read-out."""
+    return term.removeprefix(_READ_OUT) if term.startswith(_READ_OUT) else None
+
+
 def objective_of(name: str, where: str) -> Objective:
-    """Return an objective by the name that a config gives it; InputError for another."""
-    if name not in OBJECTIVES:
+    """Return an objective by its name; InputError for another."""
+    asked = tuple(each for each in map(contrast_of, terms_of(name)) if each is not None)
+    if _AND in name:
+        return dataclasses.replace(OBJECTIVES[SUM], contrasts=asked)
+    if asked and name != READ_OUT:
+        objective = OBJECTIVES[READ_OUT]
+        label = objective.label.format(contrast=asked[0])
+        return dataclasses.replace(objective, label=label, contrasts=asked)
+    if name not in OBJECTIVES or name in (READ_OUT, SUM):
         raise InputError(f"{where}: found {name!r}; {suggest(name, OBJECTIVES)}")
     return OBJECTIVES[name]
 
@@ -167,7 +255,14 @@ def check_dataset(name: str, dataset: Mapping[str, Any], blocks: Sequence[str], 
     where
         Of the model's entry.
     """
-    objective = OBJECTIVES[name]
+    objective = objective_of(name, f"{where}.objective")
+    for contrast in objective.contrasts:
+        if contrast not in dataset["contrasts"]:
+            raise InputError(
+                f"{where}.objective: `{name}` reads out the contrast {contrast!r}, which the "
+                f"dataset does not name; {suggest(contrast, dataset['contrasts'])} under "
+                "`contrasts`"
+            )
     for role in objective.roles:
         if not dataset["roles"].get(role):
             raise InputError(
@@ -183,17 +278,31 @@ def check_dataset(name: str, dataset: Mapping[str, Any], blocks: Sequence[str], 
 
 def score(name: str, record: Mapping[str, float], n_columns: int) -> float:
     """Score an epoch by its record; lower is better."""
-    objective = OBJECTIVES[name]
+    objective = objective_of(name, "objective")
     value = objective.score(record, n_columns)
     return value if objective.is_better == "lower" else -value
 
 
-def measure(name: str, model: Any, train: Any, validation: Any, seed: int) -> float:
-    """Score a model by what its records do not say; lower is better."""
-    objective = OBJECTIVES[name]
-    place, _, function = objective.score.partition(":")
-    value = getattr(importlib.import_module(place), function)(model, train, validation, seed)
+def measure(
+    name: str, model: Any, train: Any, validation: Any, seed: int, asked: Any = None
+) -> float:
+    """Score a model by what its records do not say; lower is better.
+
+    Parameters
+    ----------
+    asked
+        Of an objective that reads contrasts out: what its function is told of them.
+    """
+    objective = objective_of(name, "objective")
+    more = (asked,) if objective.contrasts else ()
+    value = by_name(objective.score)(model, train, validation, seed, *more)
     return float(value if objective.is_better == "lower" else -value)
+
+
+def by_name(place: str) -> Callable[..., Any]:
+    """Return a function by its place, ``module:function``."""
+    module, _, function = place.partition(":")
+    return getattr(importlib.import_module(module), function)
 
 
 def is_as_started(
@@ -212,7 +321,7 @@ def is_as_started(
     name
         Of the objective, which says by which column models are compared.
     """
-    column = OBJECTIVES[name].chosen_by
+    column = objective_of(name, "objective").chosen_by
     before = (start or {}).get(column)
     after = history[column][epoch - 1]
     return before is not None and after is not None and after >= before
@@ -234,7 +343,7 @@ def best_epoch(history: Mapping[str, Sequence[Any]], name: str) -> int | None:
     int or None
         Counted from 1; None if no epoch is eligible (then the last one counts).
     """
-    values = history.get(OBJECTIVES[name].chosen_by, [])
+    values = history.get(objective_of(name, "objective").chosen_by, [])
     numbers = [
         number
         for number, (counts, value) in enumerate(

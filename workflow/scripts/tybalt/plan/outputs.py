@@ -127,6 +127,12 @@ TABLES = (
     Output(f"{EXPERIMENT}/trials.tsv", "every setting tried, best first", stage="tune"),
     Output(f"{EXPERIMENT}/best.json", "the winner", stage="tune"),
     Output(
+        f"{EXPERIMENT}/trial_readouts.tsv",
+        "for each setting and named contrast: how well validation samples read it out of the whole "
+        "code",
+        stage="tune",
+    ),
+    Output(
         f"{EXPERIMENT}/importance.tsv",
         "what each hyperparameter explains of the score, and how far to trust that",
         ("searched",),
@@ -191,6 +197,12 @@ TABLES = (
     ),
     Output(f"{EXPERIMENT}/contrasts.tsv", "what was compared, and of how many samples", _EXPLAIN),
     Output(
+        f"{EXPERIMENT}/readouts.tsv",
+        "each contrast read out of the whole code: cross-validated on training samples, evaluated "
+        "on held-out samples",
+        _EXPLAIN,
+    ),
+    Output(
         f"{EXPERIMENT}/high_weight_genes.tsv",
         "genes beyond 2.5 standard deviations on each side of each feature",
         _COHORT,
@@ -238,6 +250,12 @@ TABLES = (
     Output(
         f"{EXPERIMENT}/evaluation.json",
         "its measures: reconstruction, nearest neighbours, contrasts, cost",
+        _EXPLAIN,
+    ),
+    Output(
+        f"{DATASET}/readouts.tsv",
+        "those of all models side by side: which model has lost what another has, and, on "
+        "validation samples, whether the chosen setting has lost it",
         _EXPLAIN,
     ),
     Output(

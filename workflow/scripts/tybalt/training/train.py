@@ -18,10 +18,12 @@ from tybalt.plan.errors import InputError
 from tybalt.plan.hyperparameters import EPOCHS, is_beginning_of_longer
 from tybalt.plan.objectives import (
     AT_THE_END,
-    OBJECTIVES,
+    READOUTS,
     best_epoch,
+    by_name,
     is_as_started,
     measure,
+    objective_of,
     score,
 )
 from tybalt.training.bundle import (
@@ -46,6 +48,11 @@ LEAST_SIGMA = 0.01
 LEAST_KL = 0.01
 
 log = logging.getLogger(__name__)
+
+NO_CONTRASTS: Mapping[str, Mapping[str, Any]] = {}
+
+#: Of the bootstrap of read-outs: that of all trials, so that they are compared on the same draws.
+READOUT_SEED = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,6 +99,7 @@ def train_trial(
     training: Mapping[str, Any],
     seed: int,
     checkpoint: Mapping[str, Any] | None = None,
+    contrasts_to_check: Mapping[str, Mapping[str, Any]] = NO_CONTRASTS,
 ) -> None:
     """Train one hyperparameter setting and score it on the validation samples.
 
@@ -111,14 +119,19 @@ def train_trial(
         Values of the model's HParams (the rest are defaults); None: those of the proposal.
     training
         ``module`` of the model; ``blocks`` that it sees; ``bases``: what the files are called;
-        ``label`` and ``weight``: columns in these roles, as far as they are used; ``backend``
-        (tensorflow | jax); ``objective`` (`tybalt.plan.objectives`); ``patience`` (epochs without
-        a better one after which the training stops; 0 = never).
+        ``label`` and ``weight``: columns in these roles, as far as they are used; ``group``: the
+        column in that role; ``backend`` (tensorflow | jax); ``objective``
+        (`tybalt.plan.objectives`) and the definitions of the ``contrasts`` that it reads out;
+        ``patience`` (epochs without a better one after which the training stops; 0 = never).
     seed
         Initial weights, shuffling and noise follow from it. A longer training of a setting that
         an earlier round tried has the seed of the shorter one, and so begins as it did.
     checkpoint
         Where to keep an unfinished training (see `tybalt.jobs.adapter`); None to keep none.
+    contrasts_to_check
+        Those that the config names, name -> {covariate, positive, within?}: the record says how
+        well validation samples read them out of the code. They come from the adapter, as a change
+        of them must not train again; the record keeps their definitions.
 
     Raises
     ------
@@ -152,6 +165,7 @@ def train_trial(
             "warnings": find_warnings(result, trained.model.hp),
             "start": result.start,
             "marks": list(result.marks),
+            "readouts": record_readouts(matrix, trained, training, contrasts_to_check),
             "history": result.history,
             "proposal": proposal,
         },
@@ -174,9 +188,28 @@ def empty(module: str, objective: str) -> dict[str, Any]:
         "warnings": [],
         "start": None,
         "marks": [],
+        "readouts": [],
         "history": {},
         "proposal": None,
     }
+
+
+def record_readouts(
+    matrix: str,
+    trained: "Trained",
+    training: Mapping[str, Any],
+    contrasts: Mapping[str, Mapping[str, Any]],
+) -> list[dict[str, Any]]:
+    """Say how well validation samples read the named contrasts out of the code.
+
+    Nothing is recorded of a training that diverged, or of a model that has no code.
+    """
+    can_encode = "encode" in load_module(training["module"]).VERBS
+    if not contrasts or not can_encode or trained.result.best_epoch is None:
+        return []
+    record = by_name(f"{READOUTS}:record_readouts")
+    rows = trained.rows, trained.validation
+    return record(matrix, contrasts, training["group"], trained.model, *rows, READOUT_SEED)
 
 
 def train_model(
@@ -267,12 +300,15 @@ class Trained:
         The training rows x genes; of a model in the codes of others, the genes behind the codes.
     samples
         Ids of the training rows.
+    validation
+        The validation rows, as `rows`.
     """
 
     model: Model
     result: Training
     rows: Rows
     samples: list[str]
+    validation: Rows
 
 
 def train(
@@ -319,8 +355,28 @@ def train(
         training["objective"],
         training["patience"],
         kept,
+        ask(matrix, training, parts),
     )
-    return Trained(model, result, rows, list(rows.names))
+    return Trained(model, result, rows, list(rows.names), parts["validation"])
+
+
+def ask(matrix: str, training: Mapping[str, Any], parts: Mapping[str, Rows]) -> Any:
+    """Ask the rows the contrasts that the objective reads out; None if it reads none.
+
+    Raises
+    ------
+    InputError
+        If validation rows cannot answer one.
+    """
+    objective = training["objective"]
+    if not objective_of(objective, "objective").contrasts:
+        return None
+    names = [parts[part].names for part in ("train", "validation")]
+    asked = by_name(f"{READOUTS}:ask")(
+        matrix, training["contrasts"], training["group"], *names, objective
+    )
+    by_name(f"{READOUTS}:check_testable")(asked, parts["train"])
+    return asked
 
 
 def choose_backend(backend: str) -> None:
@@ -371,12 +427,13 @@ def fit_and_keep_best(
     objective: str,
     patience: int,
     checkpoint: Checkpoint | None = None,
+    asked: Any = None,
 ) -> Training:
     """Fit, score the epochs that are due, and leave the model with the weights of its best epoch.
 
     Only epochs at which the warm-up of every weight has ended are eligible; if there are none,
     the last epoch counts. A training that goes on from its checkpoint ends as it would have ended
-    undisturbed.
+    undisturbed. `asked` are the contrasts that the objective reads out (`ask`).
     """
     progress = resume(model, checkpoint)
     history = progress.history
@@ -405,8 +462,8 @@ def fit_and_keep_best(
     kept = progress.best_epoch or history["epoch"][-1]
     if progress.best_arrays is not None:
         model.load(progress.best_arrays)
-    if OBJECTIVES[objective].when == AT_THE_END:
-        history["score"][kept - 1] = measure(objective, model, train, validation, seed)
+    if objective_of(objective, "objective").when == AT_THE_END:
+        history["score"][kept - 1] = measure(objective, model, train, validation, seed, asked)
     marks = find_marks(progress.start, history, kept, objective)
     return Training("ok", history, kept, start=progress.start, marks=marks)
 
@@ -445,7 +502,7 @@ def score_epoch(
     seed: int,
 ) -> float | None:
     """Score an epoch, by its record or by the model as it is now; None if it is not due."""
-    how = OBJECTIVES[objective]
+    how = objective_of(objective, "objective")
     if not how.is_due(record["epoch"], getattr(model.hp, "epochs", 1)):
         return None
     if isinstance(how.score, str):

@@ -21,6 +21,11 @@ from tybalt.tuning.limits import find_limits
 #: Columns of whole numbers that are missing where nothing was trained, or a training diverged.
 WHOLE_NUMBERS = ("best_epoch", "parameters", "cost", "configurations", "seed", "run_epochs")
 
+#: Columns of the table of read-outs, whose rows are settings, best first, and contrasts.
+READOUT_COLUMNS = ["rank", "round", "trial", "run_epochs", "chosen", "module", "setting"]
+READOUT_COLUMNS += ["contrast", "covariate", "positive", "within"]
+READOUT_COLUMNS += ["effect", "low", "high", "n", "n_positive", "reason"]
+
 #: A hyperparameter above this is named when all trainings diverge: weights of terms are near 1.
 LARGE = 1000.0
 
@@ -51,6 +56,7 @@ def rank_trials(
     configurations: int,
     ranking: str,
     best: str,
+    trial_readouts: str,
 ) -> None:
     """Rank every setting of a search by its validation score and name the winner.
 
@@ -71,8 +77,13 @@ def rank_trials(
     configurations
         Size of the search as asked for, before equal models were merged.
     ranking, best
-        Outputs ``trials.tsv`` and ``best.json``; the latter says in ``limits`` where the search was
-        cut short (`tybalt.tuning.limits`).
+        Outputs ``trials.tsv`` and ``best.json``. Of each contrast that the trials recorded the
+        ranking has a column `readout_{contrast}`: the AUROC on validation samples of a read-out of
+        the whole code. It does not rank. ``best.json`` says in ``limits`` where the search was cut
+        short (`tybalt.tuning.limits`).
+    trial_readouts
+        Output table: the same with intervals, numbers of samples, and the definition of the
+        contrast as it was when the trial was trained; positive values are joined by "; ".
 
     Raises
     ------
@@ -92,10 +103,61 @@ def rank_trials(
     if not np.isfinite(table["mean"]).any():
         raise InputError(describe_divergence(trials, records))
     table = choose(order(table))
+    recorded = list_readouts(table, records, list(space))
+    write_table(recorded, trial_readouts)
+    table = add_readouts(table, recorded)
     write_table(table, ranking)
     inert = inert_hyperparameters(table, space)
     record = winner(table, records, configurations, inert)
     write_json(record | {"limits": limits(table, record, space)}, best)
+
+
+def list_readouts(
+    table: pd.DataFrame,
+    records: Mapping[str, Sequence[Mapping[str, Any]]],
+    searched: Sequence[str],
+) -> pd.DataFrame:
+    """List what the trials recorded of contrasts, by setting and contrast (READOUT_COLUMNS).
+
+    Of several trainings of a setting it is that of the first, which is the one that is trained
+    again if the setting wins. A trial records the epoch that it kept: of a setting that is read
+    off a longer training at another epoch nothing is known, and `reason` says so.
+    """
+    rows = []
+    for setting in table.to_dict("records"):
+        first = records[f"{setting['round']}/{setting['trial']}"][0]
+        place = {name: setting[name] for name in READOUT_COLUMNS if name in setting}
+        values = [f"{name} {setting[name]}" for name in searched if pd.notna(setting[name])]
+        place |= {"module": first["module"], "setting": ", ".join(values)}
+        for record in first["readouts"] if pd.notna(setting["mean"]) else []:
+            found = {**record, "positive": "; ".join(record["positive"])}
+            if setting["best_epoch"] != first["best_epoch"]:
+                found |= {"effect": None, "low": None, "high": None}
+                found["reason"] = (
+                    f"recorded at epoch {first['best_epoch']}, and this setting ends at "
+                    f"{setting['best_epoch']}"
+                )
+            rows.append({**place, **found})
+    return pd.DataFrame(rows, columns=READOUT_COLUMNS)
+
+
+def add_readouts(table: pd.DataFrame, recorded: pd.DataFrame) -> pd.DataFrame:
+    """Add a column `readout_{contrast}` for each contrast that the chosen setting recorded.
+
+    Settings that recorded another definition of it have no value there.
+    """
+    keys, definition = ["round", "trial", "run_epochs"], ["covariate", "positive", "within"]
+    chosen = recorded[recorded["chosen"] == "yes"]
+    for asked in chosen.to_dict("records"):
+        same = recorded["contrast"] == asked["contrast"]
+        for name in definition:
+            same &= recorded[name].fillna("") == (asked[name] if pd.notna(asked[name]) else "")
+        effects = recorded[same].set_index(keys)["effect"].astype(float)
+        of_settings = pd.MultiIndex.from_frame(table[keys])
+        table = table.assign(
+            **{f"readout_{asked['contrast']}": effects.reindex(of_settings).to_numpy()}
+        )
+    return table
 
 
 def describe_divergence(
