@@ -111,7 +111,7 @@ def _draw_curves(
         figure,
         "Mean over samples. Loss and reconstruction as they are trained (a cross-entropy is summed "
         "over genes); penalties before their weights. The score is what chooses: lower is better. "
-        "Gradient norm: at the last minibatch of the epoch.",
+        "Gradient norm: at the last minibatch of the epoch. Epoch 0: before training.",
     )
     return figure
 

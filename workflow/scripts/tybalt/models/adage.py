@@ -76,11 +76,12 @@ class HParams:
 
 def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> str | None:
     """Say why a training matrix (shape, smallest and largest value) cannot be modelled."""
-    bent = hp.tied and hp.activation == "sigmoid"
-    folded = "a tied kernel cannot undo the curve of this activation" if bent else None
-    return common.refuse_outside_unit_range(limits) or common.refuse_components(
-        hp, shape, folded=folded
+    bent = (
+        "a tied kernel cannot undo the curve of a sigmoid"
+        if hp.tied and hp.activation == "sigmoid"
+        else ""
     )
+    return common.refuse_outside_unit_range(limits) or common.refuse_components(hp, bent)
 
 
 def build(inputs: "Inputs", hp: HParams) -> Any:

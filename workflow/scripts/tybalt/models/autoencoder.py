@@ -66,8 +66,7 @@ class HParams:
 
 def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> str | None:
     """Say why a training matrix (shape, smallest and largest value) cannot be modelled."""
-    outside = common.refuse_outside_unit_range(limits) if hp.depth else None
-    return outside or common.refuse_components(hp, shape, hidden=hp.depth > 0)
+    return common.refuse_outside_unit_range(limits) if hp.depth else None
 
 
 def build(inputs: "Inputs", hp: HParams) -> Any:

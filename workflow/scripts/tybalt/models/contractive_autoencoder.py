@@ -55,10 +55,8 @@ class HParams:
 
 def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> str | None:
     """Say why a training matrix (shape, smallest and largest value) cannot be modelled."""
-    folded = "a tied kernel cannot undo the curve of its activation" if hp.tied else None
-    return common.refuse_outside_unit_range(limits) or common.refuse_components(
-        hp, shape, folded=folded
-    )
+    bent = "a tied kernel cannot undo the curve of an activation" if hp.tied else ""
+    return common.refuse_outside_unit_range(limits) or common.refuse_components(hp, bent)
 
 
 def build(inputs: "Inputs", hp: HParams) -> Any:

@@ -94,10 +94,8 @@ def terms(hp: HParams) -> tuple[str, ...]:
 
 def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> str | None:
     """Say why a training matrix (shape, smallest and largest value) cannot be modelled."""
-    folded = "heads batchnorm_relu cut codes off at 0" if hp.heads == "batchnorm_relu" else None
-    return common.refuse_outside_unit_range(limits) or common.refuse_components(
-        hp, shape, hidden=hp.depth > 0, folded=folded
-    )
+    bent = "heads batchnorm_relu cut codes off at 0" if hp.heads == "batchnorm_relu" else ""
+    return common.refuse_outside_unit_range(limits) or common.refuse_components(hp, bent)
 
 
 def build(inputs: "Inputs", hp: HParams) -> Any:

@@ -101,41 +101,19 @@ def epochs(default: int) -> Any:
     )
 
 
-def refuse_components(
-    hp: Any, shape: tuple[int, int], *, hidden: bool = False, folded: str | None = None
-) -> str | None:
+def refuse_components(hp: Any, bent: str) -> str | None:
     """Say why a model of this setting cannot begin as principal components; None if it can.
 
     Parameters
     ----------
     hp
         The setting.
-    shape
-        Of the training matrix.
-    hidden
-        Whether it has hidden layers, of `hp.hidden_dim` units.
-    folded
-        What in the setting no line can pass through, in words, if anything.
+    bent
+        What in the setting no line passes through, in words; empty if there is nothing.
     """
-    if hp.start != COMPONENTS:
+    if hp.start != COMPONENTS or not bent:
         return None
-    advice = f"choose start {MEAN} or {RANDOM}"
-    if folded:
-        return f"start: found {COMPONENTS}, but {folded}; {advice}"
-    if hidden and hp.hidden_dim < hp.latent_dim:
-        return (
-            f"hidden_dim: found {hp.hidden_dim}, but {hp.latent_dim} principal components (start, "
-            f"latent_dim) do not pass through fewer units; expected at least {hp.latent_dim}, or "
-            f"{advice}"
-        )
-    most = min(shape[0] - 1, shape[1])
-    if hp.latent_dim > most:
-        return (
-            f"latent_dim: found {hp.latent_dim}, but {shape[0]} training rows x {shape[1]} columns "
-            f"have at most {most} principal components (start); choose a smaller latent_dim, or "
-            f"{advice}"
-        )
-    return None
+    return f"start: found {COMPONENTS}, but {bent}; choose start {MEAN} or {RANDOM}"
 
 
 def refuse_outside_unit_range(limits: tuple[float, float]) -> str | None:

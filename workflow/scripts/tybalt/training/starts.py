@@ -9,8 +9,9 @@ step does not get far from there. Both starts are computed on training rows alon
   and Hornik 1989, https://doi.org/10.1016/0893-6080(89)90014-2: the best that a linear one can be).
 
 Layers with an activation pass the components through where it is nearly a line (`Passage`), and the
-next layer undoes what it did to their scale; units beyond the number of features are not listened
-to at first. A sigmoid output is taken as a line of its slope at the mean.
+next layer undoes what it did to their scale. A narrow layer, or few rows, let the first components
+through only; what a layer has beyond them begins at random, and the next one does not listen to it
+at first. A sigmoid output is taken as a line of its slope at the mean.
 """
 
 import dataclasses
@@ -24,7 +25,7 @@ import numpy as np
 from tybalt.plan.shared_hyperparameters import COMPONENTS
 from tybalt.training.layers import Centre, KLDivergence, TiedDense
 from tybalt.training.losses import cross_entropy
-from tybalt.training.principal_components import principal_components
+from tybalt.training.principal_components import NEGLIGIBLE, principal_components
 from tybalt.training.rows import Rows
 
 #: Relative error at one standard deviation of a component, where an S-shaped activation is taken
@@ -154,11 +155,13 @@ def begin_as_components(model: keras.Model, X: np.ndarray, mean: np.ndarray) -> 
     if isinstance(last, TiedDense):
         begin_tied(hidden[0], X, mean, slope)
         return
-    width = model.get_layer("latent").output.shape[-1]
+    width = min(len(X) - 1, *(size for layer in hidden for size in layer.kernel.shape))
     _, vectors, deviations = principal_components(X, width)
-    varies = deviations > 1e-6 * deviations.max()
     vectors, deviations = vectors.astype(float), deviations.astype(float)
-    encode = vectors.T * np.divide(1, deviations, out=np.zeros(width), where=varies)
+    varies = deviations > NEGLIGIBLE * deviations[0]
+    vectors, deviations = vectors[varies], deviations[varies]
+    width = len(vectors)
+    encode = vectors.T / deviations
     decode = vectors * deviations[:, None] / slope
     components = (X - mean) @ encode
     before = Passage()
@@ -189,8 +192,9 @@ def begin_tied(encoder: Any, X: np.ndarray, mean: np.ndarray, slope: np.ndarray)
     root = np.sqrt(slope)
     scaled = (X / root).astype(np.float32)
     width = encoder.kernel.shape[1]
-    _, vectors, _ = principal_components(scaled, width)
-    kernel = vectors.T.astype(float) / root[:, None]
+    _, vectors, _ = principal_components(scaled, min(width, len(X) - 1, X.shape[1]))
+    kernel = np.zeros(encoder.kernel.shape)
+    kernel[:, : len(vectors)] = vectors.T.astype(float) / root[:, None]
     _, activation = behind(encoder)
     set_units(encoder, kernel, passage(activation, (X - mean) @ kernel).shift)
 
@@ -230,8 +234,9 @@ def draw_narrowly(model: keras.Model, decode: np.ndarray, slope: np.ndarray) -> 
     (error,) = {term.error for term in model.loss.terms}
     # Second derivatives by the output's input: cross-entropy p (1 - p), squared error 2 p'^2.
     curvature = slope if error is cross_entropy else 2 * slope**2
-    h = np.square(decode) @ curvature
-    variance = np.maximum(kl.final_weight / (kl.final_weight + h), LEAST_VARIANCE)
     head = model.get_layer("log_variance")
+    h = np.zeros(head.kernel.shape[1])
+    h[: len(decode)] = np.square(decode) @ curvature
+    variance = np.maximum(kl.final_weight / (kl.final_weight + h), LEAST_VARIANCE)
     head.kernel.assign(np.zeros(head.kernel.shape))
     head.bias.assign(np.log(variance))
