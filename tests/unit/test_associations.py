@@ -14,7 +14,11 @@ from tybalt.analysis.contrasts import (
     ask_contrast,
     plan_contrasts,
 )
-from tybalt.analysis.marks import MARKS, count_verdicts, mark_genes, mark_refits
+from tybalt.analysis.gene_differences import add_differences, choose_genes
+from tybalt.analysis.gene_set_enrichment import high_weights
+from tybalt.analysis.marks import MARKS, add_marks, count_verdicts, mark_genes, mark_refits
+from tybalt.analysis.refits import compare_refit
+from tybalt.analysis.stability import match_features
 from tybalt.data.known_columns import ordered_as_numbers, read_known_columns
 from tybalt.data.samples import Samples
 from tybalt.data.simulation.patients import draw_clinical, draw_samples
@@ -575,3 +579,32 @@ def test_verdicts_are_counted_by_what_could_be_tested():
     verdicts = ["confirmed", "not testable", "partly confirmed", "not confirmed", "not testable"]
     expected = {"testable": 3, "confirmed": 1, "partly": 1, "untestable": 2}
     assert count_verdicts(verdicts) == expected
+
+
+def test_columns_that_mean_nothing_get_no_mark(nulls):
+    """The genes are those of the features and the refit is the model itself: all could agree."""
+    codes, obs = nulls
+    obs = obs.assign(patient=obs.index)
+    asked = [q for q in plan(obs, {}) if q.name.startswith("null_")]
+    samples = Samples(obs, {"group": "patient", "label": "cancer_type"})
+    rng = np.random.default_rng(8)
+    weights = pd.DataFrame(rng.standard_t(3, size=(300, 40)), columns=codes.columns)
+    weights.index = pd.Index([f"G{i}" for i in range(300)], name="gene")
+    values = codes.to_numpy() @ weights.to_numpy().T + rng.normal(size=(len(codes), 300))
+    table, _ = associations.answer(codes, asked, samples.split, samples.group, 1)
+    differences = add_differences(
+        choose_genes(table, high_weights(weights)),
+        list(weights.index),
+        values,
+        None,
+        asked,
+        samples,
+    )
+    best = table[table["rank"] == 1].reset_index(drop=True)
+    match = match_features(codes, codes, samples.split).set_index("feature")
+    refits = compare_refit(best, match, codes, asked, samples.is_train, samples.group)
+    found = add_marks(best[["contrast", "verdict", "reason"]], differences, refits)
+    assert (found["verdict"] == "not confirmed").all() and len(found) == 20
+    assert (found[list(MARKS)] == "no").all(axis=None)
+    assert found["genes_checked"].sum() > 100
+    assert found["genes_agreeing"].sum() <= 2

@@ -1238,8 +1238,13 @@ def test_only_sets_that_both_tests_name_are_listed_with_their_other_features(stu
     )  # fmt: skip
     figure = draw(plot_genes, study, gene_sets=save(sets, study.path / "named.tsv"))
     low, high = (" ".join(texts(axes)) for axes in figure.axes[1:])
-    assert "hit  3/6  (q = 1e-08; also in 14 other features)" in high
+    assert "hit  3/6  (q = 1e-08; also in 14 others)" in high
     assert "miss" not in high and "no gene set" in low
+    unstable = pd.read_csv(study.files["findings"], sep="\t").assign(comes_back="no")
+    unstable = save(unstable, study.path / "unstable.tsv")
+    figure = draw(plot_genes, study, gene_sets=str(study.path / "named.tsv"), findings=unstable)
+    high = " ".join(texts(figure.axes[2]))
+    assert "hit" not in high and "gene sets: not named, as not stable" in high
 
 
 def test_findings_show_every_finding_that_separates(study):

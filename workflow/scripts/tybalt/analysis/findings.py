@@ -204,11 +204,13 @@ def sentence(contrast: str, finding: pd.Series) -> str:
     value = f"{measure_name(finding)} {effect.test:.2f} on {part} samples"
     if finding["separates"] != YES:
         return f"{contrast}: no feature is confirmed ({name}: {value})"
+    description = finding["description"]
     if lacking := lacking_marks(finding):
+        description = description.partition(", within")[0]  # what is lacking must fit into a title
         value += f", but {' and '.join(lacking)}"
     if finding["measure"] == "auroc":
-        return f"{name} separates {finding['description'].replace(' against ', ' from ')}: {value}"
-    return f"{name} follows {finding['description']}: {value}"
+        return f"{name} separates {description.replace(' against ', ' from ')}: {value}"
+    return f"{name} follows {description}: {value}"
 
 
 def lacking_marks(finding: Mapping[str, Any]) -> list[str]:

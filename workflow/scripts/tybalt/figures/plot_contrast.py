@@ -59,7 +59,7 @@ def plot_contrast(
         say_instead(figure, "Not testable: too few training samples on one side of the contrast.")
         return figure
     has_partner = isinstance(pair["partner"], str)
-    figure = new_figure(textwrap.shorten(sentence(contrast, best), 105, placeholder=" …"), title)
+    figure = new_figure(textwrap.shorten(sentence(contrast, best), 95, placeholder=" …"), title)
     left, right = figure.subplots(1, 2, width_ratios=(2, 1))
     _draw_points(left, points, has_partner, best["evaluated_on"], pair)
     _name_axes(left, pair, has_partner)

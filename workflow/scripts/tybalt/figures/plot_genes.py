@@ -35,6 +35,9 @@ FIGURE_OF = "experiment"
 NEEDS = ("explain", "cohort", "named contrasts")
 NAME = "genes_{contrast}"
 
+#: Letters of a heading that fit with "Genes: " before them.
+_HEADING = 88
+
 #: Gene sets listed below each side.
 _SETS = 4
 
@@ -66,7 +69,9 @@ def plot_genes(
         Whose feature it is.
     """
     best = read_finding(findings, contrast)
-    heading = textwrap.shorten(f"Genes: {sentence(contrast, best)}", 105, placeholder=" …")
+    said = sentence(contrast, best)
+    heading = f"Genes: {said}" if len(said) < _HEADING else said
+    heading = textwrap.shorten(heading, _HEADING + len("Genes: "), placeholder=" …")
     if pd.isna(best["feature"]):
         figure = new_figure(heading, title, (SLIDE[0], 2.3))
         say_instead(figure, "Not testable: too few training samples on one side of the contrast.")
@@ -92,7 +97,7 @@ def plot_genes(
         mine = differences[differences["direction"] == name]
         side = "negative" if turned == (name == "higher") else "positive"
         _draw_side(axes, mine, colour, f"{side} weights of {best['feature']}", words[name])
-        _list_sets(axes, sets[sets["side"] == side] if is_claimed else sets.head(0))
+        _list_sets(axes, sets[sets["side"] == side] if is_claimed else sets.head(0), best)
     add_note(figure, _describe(best, len(weights), is_claimed))
     return figure
 
@@ -111,7 +116,8 @@ def _describe(best: pd.Series, genes: int, is_claimed: bool) -> str:
         f"{text}Full: expression differs as the weight says (q ≤ {FALSE_DISCOVERY_RATE:g} in "
         f"training, the same direction in {best['evaluated_on']} samples); hollow: it does not. "
         f"Sets: over-represented among these genes and by the ranks of all weights (q ≤ "
-        f"{LARGEST_Q:g} each, {MINIMUM_GENES} genes or more). {stability_in_words(best)}"
+        f"{LARGEST_Q:g} each, {MINIMUM_GENES} genes or more; others: features that have it too). "
+        f"{stability_in_words(best)}"
     )
 
 
@@ -171,15 +177,17 @@ def _draw_side(
     axes.set_title(f"{heading}\n{meaning}", loc="left", color=colour if words else INK)
 
 
-def _list_sets(axes: Axes, sets: pd.DataFrame) -> None:
-    """List the gene sets of one side below its bars."""
-    rows = sets.sort_values(["q", "p"], kind="stable").head(_SETS)
+def _list_sets(axes: Axes, sets: pd.DataFrame, best: pd.Series) -> None:
+    """List the gene sets of one side below its bars, if the feature comes back."""
+    unstable = best["comes_back"] != YES
+    rows = sets.sort_values(["q", "p"], kind="stable").head(0 if unstable else _SETS)
     lines = [
         f"{row['gene_set'].replace('_', ' ').lower()}  {row['overlap']}/{row['set_genes']}  (q = "
-        f"{row['q']:.0e}; also in {row['other_features']} other features)"
+        f"{row['q']:.0e}; also in {row['other_features']} others)"
         for row in rows.to_dict("records")
     ]
-    lines = ["gene sets:", *lines] if lines else ["no gene set"]
+    none = "no gene set" if sets.empty or not unstable else "gene sets: not named, as not stable"
+    lines = ["gene sets:", *lines] if lines else [none]
     lines += [" "] * (_SETS + 1 - len(lines))  # the same room on both sides
     axes.annotate(
         "\n".join(lines),
