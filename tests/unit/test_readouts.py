@@ -347,8 +347,8 @@ def test_what_one_model_has_lost_and_another_has_is_said(tmp_path):
     assert found.loc["vae", ["bar", "validation_bar"]].tolist() == ["pca", 1.0]
     assert found.loc["vae", "other_setting"] == "rank 2 (depth 2)"
     warning = found.loc["vae", "warning"]
-    assert "sex is lost: AUROC 0.74 (0.60–0.88) from the whole code on test samples" in warning
-    assert "clearly worse (AUROC 0.72 (0.58–0.86)) than pca (1.00)" in warning
+    assert "sex is lost in part: AUROC 0.74 (0.60–0.88) from the whole code on test" in warning
+    assert "out with AUROC 0.72 (0.58–0.86), clearly worse than others (pca: 1.00)" in warning
     assert "rank 2" not in warning
     assert pd.isna(found.loc["pca", "warning"])
     # Contrasts that nobody named stand in the table, and warn of nothing.
@@ -358,7 +358,7 @@ def test_what_one_model_has_lost_and_another_has_is_said(tmp_path):
 def test_another_setting_that_reads_out_clearly_better_is_named(tmp_path):
     models = {"vae": (readouts_table(0.7, 0.6, 0.8), trials_table("vae", (0.7, 0.1), (1.0, 0.0)))}
     found, _ = compare(tmp_path, models)
-    assert "than rank 2 (depth 2) (1.00)" in found.loc["vae", "warning"]
+    assert "clearly worse than others (rank 2 (depth 2): 1.00)" in found.loc["vae", "warning"]
     assert "readout:sex into the objective" in found.loc["vae", "warning"]
 
 

@@ -263,22 +263,27 @@ def warning_of(row: Mapping[str, Any]) -> str:
         return ""
     contrast, measure, parts = row["contrast"], WRITTEN[row["measure"]], []
     if pd.notna(row["lost_to"]):
-        own = in_words(effect_of(row, "effect_test"))
+        own = effect_of(row, "effect_test")
+        in_part = " in part" if own.low > CHANCE[row["measure"]] else ""
         parts.append(
-            f"{contrast} is lost: {measure} {own} from the whole code on {row['evaluated_on']} "
-            f"samples, clearly better in {row['lost_to']}"
+            f"{contrast} is lost{in_part}: {measure} {in_words(own)} from the whole code on "
+            f"{row['evaluated_on']} samples, clearly better in {row['lost_to']}"
         )
-    for what, name, value in (
-        ("setting", "other_setting", "validation_other"),
-        ("bar", "bar", "validation_bar"),
-    ):
-        if row.get(f"{what}_is_better"):
-            own = in_words(effect_of(row, "validation"))
-            parts.append(
-                f"the chosen setting reads {contrast} out of validation samples clearly worse "
-                f"({measure} {own}) than {row[name]} ({row[value]:.2f}), so if it matters, put "
-                f"readout:{contrast} into the objective"
-            )
+    better = [
+        f"{row[name]}: {row[value]:.2f}"
+        for what, name, value in (
+            ("setting", "other_setting", "validation_other"),
+            ("bar", "bar", "validation_bar"),
+        )
+        if row.get(f"{what}_is_better")
+    ]
+    if better:
+        own = in_words(effect_of(row, "validation"))
+        parts.append(
+            f"on validation samples the chosen setting reads {contrast} out with {measure} {own}, "
+            f"clearly worse than others ({', '.join(better)}), so if it matters, put "
+            f"readout:{contrast} into the objective"
+        )
     if row.get("validation_reason") == NOT_RECORDED:
         parts.append(
             f"its trials have not recorded {contrast} as it is defined now, so nothing tells "
