@@ -32,7 +32,7 @@ from tybalt.analysis.planted_factors import explain_factors, read_factors, summa
 from tybalt.data.matrix import read_obs, read_parts, read_values, read_var
 from tybalt.data.samples import Samples
 from tybalt.training.bundle import feature_names
-from tybalt.training.model import make_model
+from tybalt.training.model import load_module, make_model
 from tybalt.training.rows import Rows, make_inputs
 from tybalt.training.train import fit_and_keep_best
 
@@ -42,6 +42,7 @@ ADAM = {"optimizer": "adam", "learning_rate": 0.001}
 MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "pca": ("pca", {}),
     "nmf": ("nmf", {}),
+    "circular": ("circular", {}),
     "linear_autoencoder": ("linear_autoencoder", {}),
     "autoencoder": ("autoencoder", {"depth": 1, "activation": "relu"}),
     "sparse_autoencoder": ("sparse_autoencoder", {}),
@@ -109,7 +110,7 @@ def judge(
     """Train one model with one seed and judge it."""
     module, hyperparameters = MODELS[name]
     values = {"latent_dim": arguments.latent_dim, **hyperparameters}
-    if module not in ("pca", "nmf"):
+    if not hasattr(load_module(module), "fit"):
         values |= {"epochs": arguments.epochs, "batch_size": arguments.batch_size}
     started = time.perf_counter()
     inputs = make_inputs(genes)

@@ -69,6 +69,34 @@ def test_noise_has_no_curve(caplog):
     np.testing.assert_allclose(np.abs(fit.rest @ expected.T), np.eye(2), atol=1e-4)
 
 
+def test_a_cloud_and_two_groups_are_no_cycle(caplog):
+    """Five linear features of 30 genes, one of them with two values: curves follow them, too."""
+    rng = np.random.default_rng(6)
+    factors = rng.normal(size=(300, 5))
+    factors[:, 0] = 2 * (factors[:, 0] > 0) - 1
+    X = rng.normal(size=(300, 100))
+    X[:, :30] += factors @ rng.normal(size=(5, 30))
+    fit = circular.fit(rows(X.astype(np.float32)), HParams(latent_dim=8, components_before=0), 1)
+    assert not fit.curves.any()
+    assert "curve 1 has no gene" in caplog.text
+
+
+def test_linear_agreement_is_regression_on_the_other_genes():
+    """The conditional mean of a Gaussian, with the covariance written out."""
+    rng = np.random.default_rng(7)
+    X = rng.normal(size=(200, 3)) @ rng.normal(size=(3, 8)) + rng.normal(size=(200, 8))
+    X -= X.mean(axis=0)
+    values, vectors = np.linalg.eigh(X.T @ X / 200)
+    noise = values[:-3].mean()
+    C = (vectors[:, -3:] * (values[-3:] - noise)) @ vectors[:, -3:].T + noise * np.eye(8)
+    found = circular.linear_agreement(X, 3)
+    for gene in range(8):
+        others = np.delete(np.arange(8), gene)
+        predicted = X[:, others] @ np.linalg.solve(C[np.ix_(others, others)], C[others, gene])
+        expected = 1 - np.mean((X[:, gene] - predicted) ** 2) / X[:, gene].var()
+        assert found[gene] == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("shape", [(60, 25), (25, 60)])
 def test_principal_axes_are_those_of_the_svd(shape):
     X = np.random.default_rng(4).normal(size=shape)
