@@ -15,6 +15,10 @@ from tybalt.data.kinds import load
 #: Rules that use another one's script, for models that need no accelerator.
 INHERITED = {"fit_trial": "train_trial", "fit_model": "train_model"}
 INHERITED |= {"simulate_dataset_simulated": "simulate_dataset"}
+#: Those that ask of codes before their rotation what is asked of features.
+INHERITED |= {"associate_unrotated": "associate_features"}
+INHERITED |= {"find_unrotated_gene_sets": "find_gene_sets"}
+INHERITED |= {"measure_unrotated_stability": "measure_stability"}
 
 #: Rules that run a function of their dataset's kind.
 OF_KINDS = {"read_dataset": "read", "simulate_dataset": "simulate"}

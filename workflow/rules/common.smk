@@ -45,6 +45,7 @@ PLACES = Places(results=str(Path(STUDY.config["results_dir"])), downloads="resou
 RESULTS = PLACES.results
 DATASET = f"{RESULTS}/{outputs.DATASET}"
 EXPERIMENT = f"{RESULTS}/{outputs.EXPERIMENT}"
+UNROTATED = f"{EXPERIMENT}/unrotated"
 
 
 def one_of(names):
@@ -93,9 +94,13 @@ def of_every_experiment(name):
     ]
 
 
-def experiments_of_dataset(wildcards):
-    """The (model, tuner) of every experiment that is explained, in the order of their files."""
-    return [list(key[1:]) for key in STUDY.experiments_of(wildcards.dataset, "explain")]
+def experiments_of_dataset(wildcards, rotated=False):
+    """The (model, tuner) of every experiment that is explained (and rotated), in order of files."""
+    return [
+        list(key[1:])
+        for key in STUDY.experiments_of(wildcards.dataset, "explain")
+        if not rotated or STUDY.experiments[key].rotation != "none"
+    ]
 
 
 def experiment_of(wildcards):
@@ -211,15 +216,15 @@ def proposals_of_round(wildcards):
 # best -> model -> findings
 
 
-def replicates_of(wildcards):
+def replicates_of(wildcards, folder=f"{EXPERIMENT}/replicates"):
     """The codes of trainings with other seeds; a model in closed form has none."""
     numbers = outputs.replicates_of(STUDY.config, experiment_of(wildcards))
-    return [f"{EXPERIMENT}/replicates/{number}.tsv.gz".format(**wildcards) for number in numbers]
+    return [f"{folder}/{number}.tsv.gz".format(**wildcards) for number in numbers]
 
 
-def stability_of(wildcards):
+def stability_of(wildcards, folder=EXPERIMENT):
     """The table of stability; empty where nothing is trained again."""
-    return [f"{EXPERIMENT}/stability.tsv".format(**wildcards)] if replicates_of(wildcards) else []
+    return [f"{folder}/stability.tsv".format(**wildcards)] if replicates_of(wildcards) else []
 
 
 def gene_set_files():

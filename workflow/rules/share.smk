@@ -60,6 +60,7 @@ rule write_summary:
             f"{DATASET}/matrix.provenance.json".format(**wildcards),
             *of_every_experiment("model.provenance.json")(wildcards),
         ],
+        rotations=lambda wildcards: planned_names("rotation.tsv", dataset=wildcards.dataset),
         pictures=lambda wildcards: planned_names(
             "figures/gene_embedding.png", "figures/embedding.png", dataset=wildcards.dataset
         ),
@@ -81,9 +82,10 @@ rule write_summary:
     resources:
         **needs(2000, 15),
     params:
-        experiments=experiments_of_dataset,
         dataset=lambda wildcards: {
             "name": wildcards.dataset,
+            "experiments": experiments_of_dataset(wildcards),
+            "rotated": experiments_of_dataset(wildcards, rotated=True),
             "roles": STUDY.dataset(wildcards.dataset)["roles"],
             "gene_sets": gene_set_files(),
             "benchmarks": f"{RESULTS}/benchmarks",

@@ -120,7 +120,7 @@ def project_samples(
     trained_on = read_samples(samples, options["roles"]).only(reference.index)
     rows = read_seen(matrix, bundle.blocks)
     is_train = trained_on.is_train
-    known = reference.to_numpy(dtype=np.float32)
+    known = bundle.unrotate(reference.to_numpy(dtype=np.float32))
     compared = ~is_train & has_some(rows, found)
     if not compared.any():
         raise InputError(
@@ -177,7 +177,8 @@ def project_samples(
     for line in record["warnings"]:
         log.warning("%s", line)
     write_table(table, projection)
-    write_table(feature_table(codes, "sample", values.index), projected_encoding)
+    features = bundle.rotate(codes)
+    write_table(feature_table(features, "sample", values.index), projected_encoding)
     write_json(record, diagnostics)
 
 
@@ -212,7 +213,7 @@ def encode_expression(bundle: Bundle, expression: pd.DataFrame) -> pd.DataFrame:
     for block in check_genes(expression.columns, bundle.genes, "expression"):
         wanted = bundle.genes[bundle.genes["block"] == block]
         check_values(expression.fillna(wanted["mean"]), wanted, "expression")
-    codes = bundle.model.encode(scale_samples(bundle, expression))
+    codes = bundle.rotate(bundle.model.encode(scale_samples(bundle, expression)))
     return feature_table(codes, "sample", expression.index).set_index("sample")
 
 

@@ -8,7 +8,7 @@ an experiment of which all its `needs` are facts:
   contrasts`, `several models`, its tables (`table clinical`), its tasks (`explain`), and
   `projected`, which is all that is true of new samples;
 - of an experiment, besides: the verbs and tasks of its model (`encode`, `weights`), `searched`,
-  `replicated` (trained again with other seeds);
+  `replicated` (trained again with other seeds), `rotated`;
 - of both: what has been published of them (`tybalt.plan.reproduction`).
 """
 
@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from tybalt.plan import reproduction
 from tybalt.plan.datasets import kind_of
 from tybalt.plan.experiments import Experiment, Study
-from tybalt.plan.models_and_tuners import PACKAGE, is_repeatable, load_plugin
+from tybalt.plan.models_and_tuners import PACKAGE, UNROTATED, is_repeatable, load_plugin
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,6 +181,12 @@ TABLES = (
         f"{EXPERIMENT}/stability.tsv",
         "stability of each feature over trainings with other seeds (codes in `replicates/`)",
         (*_COHORT, "replicated"),
+    ),
+    Output(
+        f"{EXPERIMENT}/rotation.tsv",
+        "findings, gene sets and stability of the features beside those of the codes before their "
+        "rotation (whose tables are in `unrotated/`)",
+        (*_COHORT, "rotated"),
     ),
     Output(
         f"{EXPERIMENT}/feature_pairs.tsv",
@@ -390,6 +396,8 @@ def facts_of_experiment(study: Study, experiment: Experiment) -> set[str]:
         facts.add("searched")
     if replicates_of(study.config, experiment):
         facts.add("replicated")
+    if experiment.rotation != UNROTATED:
+        facts.add("rotated")
     return facts
 
 
