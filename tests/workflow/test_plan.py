@@ -124,7 +124,8 @@ def test_the_demo_plans_every_stage(pristine):
     assert counts["plot_contrast"] == counts["plot_genes"] == 3 * 2
     assert counts["train_replicate"] == 2 * 1  # PCA has no seed
     assert counts["measure_stability"] == 2
-    assert counts["list_findings"] == 3
+    assert counts["list_findings"] == counts["compare_rotations"] == 3
+    assert counts["unrotate_replicate"] == counts["measure_unrotated_stability"] == 2
     assert counts["measure_embeddings"] == counts["match_models"] == 1
     assert counts["plot_embedding_quality"] == counts["plot_matches"] == 1
     assert counts["plot_trials"] == counts["plot_parallel"] == counts["plot_progress"] == 2
@@ -138,6 +139,7 @@ def test_the_basics_plan_their_searches_and_no_figure_of_covariates(pristine):
     assert counts["train_trial"] == (1 + 6 * 4) + 2 * 6 + 15 + 2 + 2
     assert counts["fit_trial"] == counts["fit_model"] == 3
     assert counts["read_dataset"] == 3
+    assert "compare_rotations" not in counts
     assert counts["train_model"] == 3 + 3 + 2
     assert counts["plot_agreement"] == 3 + 4 + 4
     assert counts["plot_published_search"] == 2  # depth and width; latent dimension
