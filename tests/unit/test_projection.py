@@ -1,5 +1,7 @@
 """New samples: known ones come back to where they were; what cannot be right is refused."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,7 +16,7 @@ from tybalt.analysis.projection import (
 )
 from tybalt.jobs.files import read_json, read_table, write_table
 from tybalt.plan.errors import InputError
-from tybalt.training.bundle import feature_table, load_bundle
+from tybalt.training.bundle import feature_table, load_bundle, save_bundle
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +102,29 @@ def test_types_that_a_gene_tells_are_found(study, same):
     assert (table["nearest_label"] == table["predicted_label"]).mean() > 0.9
     assert table["confidence"].between(0.5, 1).all()
     assert record["held_out"]["label_accuracy"] > 0.95
+
+
+def test_rotated_features_change_codes_and_nothing_else(study, same, tmp_path):
+    bundle = load_bundle(study["known"]["model"])
+    width = bundle.codes.shape[1]
+    angles = np.random.default_rng(3).normal(size=(width, width))
+    rotated = dataclasses.replace(bundle, rotation=np.linalg.qr(angles)[0])
+    model, encoding = str(tmp_path / "model.zip"), str(tmp_path / "codes.tsv.gz")
+    save_bundle(rotated, model)
+    codes = read_table(study["known"]["encoding"], index="sample")
+    features = rotated.rotate(codes.to_numpy())
+    write_table(feature_table(features, "sample", codes.index), encoding)
+    known = study["known"] | {"model": model, "encoding": encoding}
+    table, found, _ = project(study | {"known": known}, study["raw"][study["held_out"]], tmp_path)
+    expected = pd.DataFrame(features, codes.index, codes.columns).loc[found.index]
+    assert np.abs(expected - found).max(axis=None) < 1e-5
+    for column in ("nearest_sample", "predicted_label", "far"):
+        assert (table[column] == same[0][column]).all()
+    for column in ("distance", "mse", "confidence"):
+        np.testing.assert_allclose(table[column], same[0][column], atol=1e-4)
+    cohort = study["raw"][study["held_out"]].T
+    encoded = encode_expression(load_bundle(model), cohort)
+    np.testing.assert_allclose(encoded, found.loc[encoded.index], atol=1e-5)
 
 
 def test_missing_genes_take_their_mean_and_their_cost_is_told(study, tmp_path):
