@@ -47,7 +47,7 @@ def trained(matrix, folder, module, blocks, values=None, bases=None, training=RE
     write_json({"hyperparameters": values, "seed": 3}, folder / "best.json")
     training = {**training, "module": module, "blocks": blocks, "bases": list(bases)}
     paths = [str(folder / name) for name in ("best.json", "model.zip", "history.tsv")]
-    train_model(matrix, list(bases.values()), *paths, training)
+    train_model(matrix, list(bases.values()), *paths, training, "none")
     return paths[1]
 
 

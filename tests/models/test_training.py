@@ -64,7 +64,7 @@ def trained(matrix, tmp_path_factory):
     record = read_json(paths["trial.json"])
     write_json({key: record[key] for key in ("hyperparameters", "seed")}, paths["best.json"])
     options = {**ELBO, "module": "vae"}
-    train_model(matrix, [], paths["best.json"], paths["model.zip"], paths["h.tsv"], options)
+    train_model(matrix, [], paths["best.json"], paths["model.zip"], paths["h.tsv"], options, "none")
     return paths
 
 

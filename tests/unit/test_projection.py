@@ -1,5 +1,7 @@
 """New samples: known ones come back to where they were; what cannot be right is refused."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,7 +16,7 @@ from tybalt.analysis.projection import encode_expression, project_samples
 from tybalt.jobs.files import read_json, read_table, write_table
 from tybalt.plan.errors import InputError
 from tybalt.plan.projections import COLUMNS
-from tybalt.training.bundle import feature_table, load_bundle
+from tybalt.training.bundle import feature_table, load_bundle, save_bundle
 
 #: How a clinical table of new samples is read: two columns that the config names.
 OWN = {
@@ -127,6 +129,26 @@ def test_types_that_a_gene_tells_are_found(study, same):
     assert table["confidence"].between(0.5, 1).all()
     assert record["held_out"]["label_accuracy"] > 0.95
     assert record["held_out"]["labels_given_right"] == 1
+
+
+def test_rotated_features_change_codes_and_nothing_else(study, same, tmp_path):
+    bundle = load_bundle(study["known"]["model"])
+    width = bundle.codes.shape[1]
+    angles = np.random.default_rng(3).normal(size=(width, width))
+    rotated = dataclasses.replace(bundle, rotation=np.linalg.qr(angles)[0])
+    model = str(tmp_path / "model.zip")
+    save_bundle(rotated, model)
+    known = study["known"] | {"model": model}
+    table, found, _ = project(study | {"known": known}, study["raw"][study["held_out"]], tmp_path)
+    expected = rotated.rotate(same[1].to_numpy())
+    assert np.abs(expected - found).max(axis=None) < 1e-5
+    for column in ("nearest_sample", "predicted_label", "far"):
+        assert table[column].equals(same[0][column])
+    for column in ("distance", "mse", "confidence"):
+        np.testing.assert_allclose(table[column], same[0][column], atol=1e-4)
+    cohort = study["raw"][study["held_out"]].T
+    encoded = encode_expression(load_bundle(model), cohort)
+    np.testing.assert_allclose(encoded, found.loc[encoded.index], atol=1e-5)
 
 
 def test_a_label_below_the_stated_probability_is_not_given(study, tmp_path):

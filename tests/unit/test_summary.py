@@ -17,12 +17,21 @@ from shared_study import (
 )
 
 from tybalt.analysis.findings import finding_of
+from tybalt.analysis.rotation_comparison import COMPARISON_COLUMNS
 from tybalt.jobs.files import write_table
 from tybalt.pages import summary
 from tybalt.pages.html import render
 from tybalt.pages.repeats import repeat_in_words
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def rotation_table(folder):
+    columns = [*COMPARISON_COLUMNS, "sex train", "sex test"]
+    rows = [("none", 7, 48, 132, 14, 49, 0.6, 0, 0.74, 0.79, 0.795)]
+    rows += [("varimax", 6, 13, 29, 15, 16, 0.44, 13, 0.976, 0.97, 0.907)]
+    write_table(pd.DataFrame(rows, columns=columns), folder / "rotation.tsv")
+    return str(folder / "rotation.tsv")
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +61,14 @@ def page(tmp_path_factory):
         findings=study["findings.tsv"],
         provenances=study["model.provenance.json"],
         pictures=[str(path) for path in pictures],
-        experiments=EXPERIMENTS,
+        rotations=[rotation_table(folder)],
         dataset={
             "name": "toy",
             "roles": ROLES,
             "repeats": ["toy"],
             "split": {"method": "stratified"},
+            "experiments": EXPERIMENTS,
+            "rotated": EXPERIMENTS[1:],
             "gene_sets": [str(gmt)],
             "benchmarks": str(folder / "benchmarks"),
         },
@@ -70,6 +81,12 @@ def test_the_headline_names_the_best_models(page):
     assert "2 models were trained on toy: 240 samples, 20 genes, 5 trainings." in page
     assert "On test samples, pca reconstructs expression best: R² = 0.70." in page
     assert "on the code of vae · grid predicts cancer type with 90 % accuracy (80 to 100 %" in page
+
+
+def test_rotated_features_stand_beside_the_codes(page):
+    row = '<th scope="row">pca</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td>'
+    assert row.format("none", 7, 132, 14) + "<td>0.60</td><td>0.74</td><td>sex 0.80</td>" in page
+    assert row.format("varimax", 6, 29, 15) + "<td>0.44</td><td>0.98</td><td>sex 0.91</td>" in page
 
 
 def test_models_findings_costs_and_sources_are_on_the_page(page):

@@ -16,6 +16,10 @@ from tybalt.data.kinds import load
 INHERITED = {"fit_trial": "train_trial", "fit_model": "train_model"}
 INHERITED |= {"fit_replicate": "train_replicate"}
 INHERITED |= {"simulate_dataset_simulated": "simulate_dataset"}
+#: Those that ask of codes before their rotation what is asked of features.
+INHERITED |= {"associate_unrotated": "associate_features"}
+INHERITED |= {"find_unrotated_gene_sets": "find_gene_sets"}
+INHERITED |= {"measure_unrotated_stability": "measure_stability"}
 
 #: Rules that run a function of their dataset's kind.
 OF_KINDS = {"read_dataset": "read", "simulate_dataset": "simulate"}
@@ -125,6 +129,7 @@ def test_the_demo_plans_every_stage(pristine):
     assert counts["measure_gene_differences"] == counts["list_findings"] == 3
     assert counts["measure_readouts"] == 3
     assert counts["compare_readouts"] == 1
+    assert counts["compare_rotations"] == counts["measure_unrotated_stability"] == 3
     assert counts["measure_embeddings"] == counts["match_models"] == 1
     assert counts["plot_embedding_quality"] == counts["plot_matches"] == 1
     assert counts["plot_trials"] == counts["plot_parallel"] == counts["plot_progress"] == 2
@@ -138,6 +143,7 @@ def test_the_basics_plan_their_searches_and_no_figure_of_covariates(pristine):
     assert counts["train_trial"] == (1 + 6 * 4) + 2 * 6 + 15 + 2 + 2
     assert counts["fit_trial"] == counts["fit_model"] == 3
     assert counts["read_dataset"] == 3
+    assert "compare_rotations" not in counts
     assert counts["train_model"] == 3 + 3 + 2
     assert counts["plot_agreement"] == 3 + 4 + 4
     assert counts["plot_published_search"] == 2  # depth and width; latent dimension

@@ -44,6 +44,7 @@ PLACES = Places(results=str(Path(STUDY.config["results_dir"])), downloads="resou
 RESULTS = PLACES.results
 DATASET = f"{RESULTS}/{outputs.DATASET}"
 EXPERIMENT = f"{RESULTS}/{outputs.EXPERIMENT}"
+UNROTATED = f"{EXPERIMENT}/unrotated"
 
 
 def one_of(names):
@@ -102,9 +103,13 @@ def of_every_repeat(name, dataset):
     return [path for each in STUDY.repeats(dataset) for path in planned_names(name, dataset=each)]
 
 
-def experiments_of_dataset(wildcards):
-    """The (model, tuner) of every experiment that is explained, in the order of their files."""
-    return [list(key[1:]) for key in STUDY.experiments_of(wildcards.dataset, "explain")]
+def experiments_of_dataset(wildcards, rotated=False):
+    """The (model, tuner) of every experiment that is explained (and rotated), in order of files."""
+    return [
+        list(key[1:])
+        for key in STUDY.experiments_of(wildcards.dataset, "explain")
+        if not rotated or STUDY.experiments[key].rotation != "none"
+    ]
 
 
 def experiment_of(wildcards):
@@ -227,20 +232,19 @@ def of_replicate(function):
     return lambda wildcards: function(STUDY, experiment_of(wildcards), wildcards.replicate)
 
 
-def replicates_of(wildcards, kind=""):
-    """The codes of trainings again, of one kind or of all; maybe none."""
-    names = replicates.names_of(STUDY, experiment_of(wildcards))
+def replicates_of(wildcards, kind="", name="{replicate}.tsv.gz"):
+    """The codes (or another file) of trainings again, of one kind or of all; maybe none."""
     return [
-        f"{EXPERIMENT}/replicates/{name}.tsv.gz".format(**wildcards)
-        for name in names
-        if name.startswith(kind)
+        f"{EXPERIMENT}/replicates/{name}".format(**wildcards, replicate=each)
+        for each in replicates.names_of(STUDY, experiment_of(wildcards))
+        if each.startswith(kind)
     ]
 
 
-def if_replicated(name, kind=""):
+def if_replicated(name, kind="", folder=EXPERIMENT):
     """The input function of a table of trainings again; empty where there are none."""
     return lambda wildcards: (
-        [f"{EXPERIMENT}/{name}".format(**wildcards)] if replicates_of(wildcards, kind) else []
+        [f"{folder}/{name}".format(**wildcards)] if replicates_of(wildcards, kind) else []
     )
 
 

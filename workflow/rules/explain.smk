@@ -16,6 +16,8 @@
 #   results/{dataset}/{model}/{tuner}/stability.tsv             each feature found again in them
 #   results/{dataset}/{model}/{tuner}/refits.tsv                the best feature of each contrast in them
 #   results/{dataset}/{model}/{tuner}/gene_differences.tsv      do its high-weight genes differ?
+#   results/{dataset}/{model}/{tuner}/rotation.tsv              features beside the codes before their rotation
+#   results/{dataset}/{model}/{tuner}/unrotated/                tables of those codes
 #   results/{dataset}/{model}/{tuner}/feature_pairs.tsv, pair_points.tsv.gz   two features for each named contrast
 #   results/{dataset}/{model}/{tuner}/findings.tsv              one row for each contrast: the verdict
 #   results/{dataset}/matched_features.tsv                      features that models share
@@ -171,6 +173,7 @@ rule train_replicate:
         best=f"{EXPERIMENT}/best.json",
     output:
         replicate=f"{EXPERIMENT}/replicates/{{replicate}}.tsv.gz",
+        replicate_rotation=f"{EXPERIMENT}/replicates/{{replicate}}.rotation.tsv",
     log:
         log_of("train_replicate", f"{EXPERIMENT}/{{replicate}}"),
     benchmark:
@@ -185,6 +188,7 @@ rule train_replicate:
         training=lambda wildcards: STUDY.training_options(experiment_of(wildcards)),
         drawn=of_replicate(replicates.groups_of),
         seed=of_replicate(replicates.seed_of),
+        rotation=of_experiment("rotation"),
         code=model_code("train_replicate"),
     script:
         "../scripts/train_replicate.py"
@@ -210,6 +214,7 @@ rule measure_stability:
         samples=f"{DATASET}/samples.tsv",
         encoding=f"{EXPERIMENT}/encoding.tsv.gz",
         replicates=replicates_of,
+        rotations=[],
     output:
         stability=f"{EXPERIMENT}/stability.tsv",
     log:
@@ -290,6 +295,99 @@ rule measure_gene_differences:
         code=code_hash("measure_gene_differences"),
     script:
         "../scripts/measure_gene_differences.py"
+
+
+rule unrotate_features:
+    """Write codes and weights as the model gives them, before their rotation."""
+    input:
+        model=f"{EXPERIMENT}/model.zip",
+        encoding=f"{EXPERIMENT}/encoding.tsv.gz",
+        gene_weights=f"{EXPERIMENT}/gene_weights.tsv.gz",
+    output:
+        unrotated_encoding=f"{UNROTATED}/encoding.tsv.gz",
+        unrotated_weights=f"{UNROTATED}/gene_weights.tsv.gz",
+    log:
+        log_of("unrotate_features", EXPERIMENT),
+    benchmark:
+        benchmark_of("unrotate_features", EXPERIMENT)
+    wildcard_constraints:
+        **NAMES,
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        **needs(2000, 15),
+    params:
+        code=code_hash("unrotate_features"),
+    script:
+        "../scripts/unrotate_features.py"
+
+
+use rule associate_features as associate_unrotated with:
+    input:
+        **(dict(rules.associate_features.input) | {"encoding": f"{UNROTATED}/encoding.tsv.gz"}),
+    output:
+        associations=f"{UNROTATED}/associations.tsv",
+        contrasts=f"{UNROTATED}/contrasts.tsv",
+    log:
+        log_of("associate_unrotated", EXPERIMENT),
+    benchmark:
+        benchmark_of("associate_unrotated", EXPERIMENT)
+
+
+use rule find_gene_sets as find_unrotated_gene_sets with:
+    input:
+        gene_weights=f"{UNROTATED}/gene_weights.tsv.gz",
+        gmt=given(lambda wildcards: gene_set_files(), f"{UNROTATED}/gene_sets.tsv"),
+    output:
+        high_weight_genes=f"{UNROTATED}/high_weight_genes.tsv",
+        gene_sets=f"{UNROTATED}/gene_sets.tsv",
+    log:
+        log_of("find_unrotated_gene_sets", EXPERIMENT),
+    benchmark:
+        benchmark_of("find_unrotated_gene_sets", EXPERIMENT)
+
+
+use rule measure_stability as measure_unrotated_stability with:
+    input:
+        samples=f"{DATASET}/samples.tsv",
+        encoding=f"{UNROTATED}/encoding.tsv.gz",
+        replicates=replicates_of,
+        rotations=lambda wildcards: replicates_of(wildcards, name="{replicate}.rotation.tsv"),
+    output:
+        stability=f"{UNROTATED}/stability.tsv",
+    log:
+        log_of("measure_unrotated_stability", EXPERIMENT),
+    benchmark:
+        benchmark_of("measure_unrotated_stability", EXPERIMENT)
+
+
+rule compare_rotations:
+    """Put what rotated features say beside what the codes say."""
+    input:
+        associations=f"{EXPERIMENT}/associations.tsv",
+        gene_sets=f"{EXPERIMENT}/gene_sets.tsv",
+        stability=if_replicated("stability.tsv"),
+        unrotated_associations=f"{UNROTATED}/associations.tsv",
+        unrotated_gene_sets=f"{UNROTATED}/gene_sets.tsv",
+        unrotated_stability=if_replicated("stability.tsv", folder=UNROTATED),
+    output:
+        comparison=f"{EXPERIMENT}/rotation.tsv",
+    log:
+        log_of("compare_rotations", EXPERIMENT),
+    benchmark:
+        benchmark_of("compare_rotations", EXPERIMENT)
+    wildcard_constraints:
+        **NAMES,
+    localrule: True
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        **needs(1000, 10),
+    params:
+        rotation=of_experiment("rotation"),
+        code=code_hash("compare_rotations"),
+    script:
+        "../scripts/compare_rotations.py"
 
 
 rule pair_features:

@@ -34,6 +34,7 @@ rule train_model:
         **needs(6000, 60, accelerator=1),
     params:
         training=lambda wildcards: STUDY.training_options(experiment_of(wildcards)),
+        rotation=of_experiment("rotation"),
         code=model_code("train_model"),
     script:
         "../scripts/train_model.py"

@@ -67,6 +67,7 @@ rule write_summary:
             f"{DATASET}/matrix.provenance.json".format(**wildcards),
             *of_every_experiment("model.provenance.json")(wildcards),
         ],
+        rotations=lambda wildcards: planned_names("rotation.tsv", dataset=wildcards.dataset),
         pictures=lambda wildcards: planned_names(
             "figures/gene_embedding.png", "figures/embedding.png", dataset=wildcards.dataset
         ),
@@ -88,9 +89,10 @@ rule write_summary:
     resources:
         **needs(2000, 15),
     params:
-        experiments=experiments_of_dataset,
         dataset=lambda wildcards: {
             "name": wildcards.dataset,
+            "experiments": experiments_of_dataset(wildcards),
+            "rotated": experiments_of_dataset(wildcards, rotated=True),
             "roles": STUDY.dataset(wildcards.dataset)["roles"],
             "repeats": STUDY.repeats(wildcards.dataset),
             "split": STUDY.dataset(wildcards.dataset)["split"],

@@ -25,6 +25,7 @@ from tybalt.data.matrix import held_out_part
 from tybalt.data.samples import read_codes, read_samples
 from tybalt.jobs.files import read_table, write_table
 from tybalt.plan.names import in_words, plural
+from tybalt.plan.replicates import SEED
 
 log = logging.getLogger(__name__)
 
@@ -303,7 +304,7 @@ def list_findings(
     found["feature"] = found["feature"].where(found["effect_train"].notna())
     found["stability_over_seeds"] = np.nan
     if stability:
-        over_seeds = feature_stability(read_table(str(stability)))
+        over_seeds = feature_stability(read_table(str(stability)), SEED)
         found["stability_over_seeds"] = found["feature"].map(over_seeds)
     again = read_table(str(refits)) if refits else None
     found = add_marks(found, read_table(gene_differences), again)
@@ -323,7 +324,7 @@ def list_findings(
     write_table(found[FINDING_COLUMNS], findings)
 
 
-def feature_stability(matches: pd.DataFrame) -> pd.Series:
-    """Mean over seeds of |r| between a feature and the one that it is matched with."""
-    seeds = matches[matches["kind"] == "seed"]
-    return seeds["r"].abs().groupby(seeds["feature"]).mean()
+def feature_stability(matches: pd.DataFrame, kind: str) -> pd.Series:
+    """Mean over trainings of a kind (seed, bootstrap) of |r| between a feature and its match."""
+    mine = matches[matches["kind"] == kind]
+    return mine["r"].abs().groupby(mine["feature"]).mean()

@@ -22,7 +22,7 @@ SAMPLE_MEASURES = ["mse", "mse_of_mean", "pearson", "bce", "bce_floor", "bce_cli
 
 
 def encode_samples(matrix: str, model: str, encoding: str) -> None:
-    """Write the mean code of every sample that the model can see.
+    """Write the features of every sample that the model can see: its mean code, rotated or not.
 
     Samples of which none of its blocks measured anything have no code, and no row.
 
@@ -34,13 +34,13 @@ def encode_samples(matrix: str, model: str, encoding: str) -> None:
         Output ``encoding.tsv.gz``: sample, z1 ... zK.
     """
     bundle, rows = load_for(matrix, model)
-    codes = bundle.model.encode(rows.X)
+    codes = bundle.rotate(bundle.model.encode(rows.X))
     write_table(feature_table(codes, "sample", rows.names), encoding)
     log.info("%d samples, %d features", *codes.shape)
 
 
 def weigh_genes(model: str, gene_weights: str) -> None:
-    """Write the decoder's weight of every gene in every feature.
+    """Write the decoder's weight of every gene in every feature, rotated as the features are.
 
     The weights are the kernel of the decoder's last layer or, in a deep decoder, the derivative by
     the features at the mean code of the training samples (the product of the kernels, with each
@@ -55,7 +55,7 @@ def weigh_genes(model: str, gene_weights: str) -> None:
     """
     bundle = load_bundle(model)
     weights = bundle.model.gene_weights(bundle.codes.to_numpy().mean(axis=0))
-    write_table(feature_table(weights, "gene", bundle.genes.index), gene_weights)
+    write_table(feature_table(bundle.rotate(weights), "gene", bundle.genes.index), gene_weights)
 
 
 def measure_reconstruction(

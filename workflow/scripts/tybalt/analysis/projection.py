@@ -178,7 +178,7 @@ def project_samples(
     for line in record["warnings"]:
         log.warning("%s", line)
     write_table(pd.concat([table, own.reset_index(drop=True)], axis=1), projection)
-    shown = feature_table(bundle.model.encode(X), "sample", values.index)
+    shown = feature_table(bundle.rotate(bundle.model.encode(X)), "sample", values.index)
     write_table(shown, projected_encoding)
     write_json(record, diagnostics)
 
@@ -216,7 +216,7 @@ def encode_expression(bundle: Bundle, expression: pd.DataFrame) -> pd.DataFrame:
         wanted = bundle.genes[bundle.genes["block"] == block]
         check_values(expression.fillna(wanted["mean"]), wanted, "expression")
     X = fill_missing(bundle, *scale_samples(bundle, expression))
-    codes = bundle.model.encode(X)
+    codes = bundle.rotate(bundle.model.encode(X))
     return feature_table(codes, "sample", expression.index).set_index("sample")
 
 

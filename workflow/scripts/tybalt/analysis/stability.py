@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from tybalt.data.matrix import held_out_part
 from tybalt.data.samples import read_codes, read_samples
-from tybalt.jobs.files import read_by_sample, write_table
+from tybalt.jobs.files import read_by_sample, read_table, write_table
 from tybalt.training.metrics import correlations
 from tybalt.training.model import ACTIVE_VARIANCE
 
@@ -28,6 +28,7 @@ def measure_stability(
     samples: str,
     encoding: str,
     replicates: Sequence[str],
+    rotations: Sequence[str],
     names: Sequence[str],
     roles: Mapping[str, Any],
     stability: str,
@@ -42,6 +43,9 @@ def measure_stability(
         encoding.tsv.gz of the model.
     replicates
         Codes of the same samples by models trained again.
+    rotations
+        Their rotations, in the same order, to compare codes as they were before; an empty list to
+        compare them as they are.
     names
         Of the replicates, in the same order: ``seed_1``, ``bootstrap_1``.
     stability
@@ -54,15 +58,24 @@ def measure_stability(
     known, codes = read_codes(encoding, known)
     active = codes[known.is_train].var(ddof=0) > ACTIVE_VARIANCE
     tables = []
-    for name, path in zip(names, replicates, strict=True):
+    turned = rotations or [None] * len(replicates)
+    for name, path, rotation in zip(names, replicates, turned, strict=True):
         kind, number = name.split("_")
-        table = match_features(codes, read_by_sample(path, known.index), known.split)
+        again = read_by_sample(path, known.index)
+        if rotation is not None:
+            again = unrotated(again, read_table(rotation, index="code"))
+        table = match_features(codes, again, known.split)
         table["active"] = np.where(active[table["feature"]], "yes", "no")
         tables.append(table.assign(kind=kind, replicate=int(number)))
     table = pd.concat(tables, ignore_index=True)[STABILITY_COLUMNS]
     write_table(table, stability)
     for kind, mean in mean_stability(table).items():
         log.info("%s: mean |r| of active features %.3f", kind, mean)
+
+
+def unrotated(codes: pd.DataFrame, rotation: pd.DataFrame) -> pd.DataFrame:
+    """Take a rotation (codes x features, orthogonal) back: features -> codes, in the same form."""
+    return pd.DataFrame(codes.to_numpy() @ rotation.to_numpy().T, codes.index, codes.columns)
 
 
 def mean_stability(stability: pd.DataFrame) -> dict[str, float]:

@@ -18,8 +18,9 @@ A Keras model calls the layer of its mean code `latent`, and the one behind it t
 called ``reconstruction``, and ``{target}_from_{source}`` translates between two blocks.
 
 Where they are needed: `LEARNING`, a setting with which the tests let it learn planted factors;
-`terms(hp)`, names of penalties that an objective may need; `USES = ("label",)` if it is trained
-with classes; `FILES`, hyperparameters that name a file, and `read_knowledge(hp, names)`, which
-reads what is known of the columns beforehand: `build` then takes it too, and the model's file keeps
-it.
+`fixed_axes(hp)`, why each feature means something by itself, so that the code is not rotated (None
+if it may be; asked with every value of a space, one at a time); `terms(hp)`, names of penalties
+that an objective may need; `USES = ("label",)` if it is trained with classes; `FILES`,
+hyperparameters that name a file, and `read_knowledge(hp, names)`, which reads what is known of the
+columns beforehand: `build` then takes it too, and the model's file keeps it.
 """

@@ -74,6 +74,13 @@ class HParams:
     epochs: int = common.epochs(100)
 
 
+def fixed_axes(hp: HParams) -> str | None:
+    """Say why each feature means something by itself, so that the code is not rotated."""
+    if hp.activation == "sigmoid":
+        return "each of its features lies in 0..1 (activation: sigmoid)"
+    return "its sparsity makes each feature 0 in many samples" if hp.sparsity else None
+
+
 def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> str | None:
     """Say why a training matrix (shape, smallest and largest value) cannot be modelled."""
     bent = (

@@ -64,6 +64,11 @@ class HParams:
     epochs: int = common.epochs(100)
 
 
+def fixed_axes(hp: HParams) -> str | None:
+    """Say why each feature means something by itself, so that the code is not rotated."""
+    return "each of its features lies in -1..1 (tanh, as depth is not 0)" if hp.depth else None
+
+
 def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> str | None:
     """Say why a training matrix (shape, smallest and largest value) cannot be modelled."""
     return common.refuse_outside_unit_range(limits) if hp.depth else None

@@ -53,6 +53,11 @@ class HParams:
     epochs: int = common.epochs(100)
 
 
+def fixed_axes(hp: HParams) -> str | None:
+    """Say why each feature means something by itself, so that the code is not rotated."""
+    return f"each of its features lies within the bounds of its activation ({hp.activation})"
+
+
 def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> str | None:
     """Say why a training matrix (shape, smallest and largest value) cannot be modelled."""
     bent = "a tied kernel cannot undo the curve of an activation" if hp.tied else ""

@@ -61,6 +61,11 @@ class HParams:
     epochs: int = common.epochs(100)
 
 
+def fixed_axes(hp: HParams) -> str | None:
+    """Say why each feature means something by itself, so that the code is not rotated."""
+    return "its features are read from gene sets, and belong to them"
+
+
 def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> str | None:
     """Say why a training matrix (shape, smallest and largest value) cannot be modelled."""
     return common.refuse_outside_unit_range(limits)

@@ -140,6 +140,11 @@ def non_negative_least_squares(gram: "np.ndarray", projections: "np.ndarray") ->
     return np.array([nnls(R, target, maxiter=100 * len(gram))[0] for target in targets])
 
 
+def fixed_axes(hp: HParams) -> str | None:
+    """Say why each feature means something by itself, so that the code is not rotated."""
+    return "its features are parts that add up, none of them negative"
+
+
 def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> str | None:
     """Say why a training matrix (shape, smallest and largest value) cannot be modelled."""
     if limits[0] < 0:

@@ -92,6 +92,12 @@ def terms(hp: HParams) -> tuple[str, ...]:
     return ("kl",) if hp.kl_term == "standard" else ()
 
 
+def fixed_axes(hp: HParams) -> str | None:
+    """Say why each feature means something by itself, so that the code is not rotated."""
+    published = hp.heads == "batchnorm_relu"
+    return "none of its features is negative (heads: batchnorm_relu)" if published else None
+
+
 def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> str | None:
     """Say why a training matrix (shape, smallest and largest value) cannot be modelled."""
     bent = "heads batchnorm_relu cut codes off at 0" if hp.heads == "batchnorm_relu" else ""

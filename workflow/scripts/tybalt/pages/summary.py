@@ -66,8 +66,8 @@ def write_summary(
     trials: Sequence[str],
     findings: Sequence[str],
     provenances: Sequence[str],
+    rotations: Sequence[str],
     pictures: Sequence[str],
-    experiments: Sequence[Sequence[str]],
     dataset: Mapping[str, Any],
     summary: str,
 ) -> None:
@@ -84,20 +84,22 @@ def write_summary(
         Files of every experiment.
     provenances
         Records of the matrix and of every model.
+    rotations
+        Outputs of `compare_rotations`, of the experiments whose codes are rotated.
     pictures
         The embedding by genes and that of every experiment, PNG; none where samples have no label.
-    experiments
-        (model, tuner) of every experiment, in the order of its files.
     dataset
-        ``name`` of the dataset, its ``roles``, its ``repeats`` by name (the first is that of the
-        config), the ``split`` of the config, ``gene_sets`` (files that were looked for; findings
-        are made of them) and ``benchmarks``: the folder of Snakemake's benchmark files. They are
-        read as they are found, and are no input, because a benchmark that is missing must not train
-        a model again.
+        ``name`` of the dataset, its ``roles``, ``experiments`` ((model, tuner) of each, in the
+        order of its files), ``rotated`` (those whose codes are rotated), its ``repeats`` by name
+        (the first is that of the config), the ``split`` of the config, ``gene_sets`` (files that
+        were looked for; findings are made of them) and ``benchmarks``: the folder of Snakemake's
+        benchmark files. They are read as they are found, and are no input, because a benchmark that
+        is missing must not train a model again.
     summary
         Output, an HTML page.
     """
     title, known = dataset["name"], read_samples(samples, dataset["roles"])
+    experiments = dataset["experiments"]
     notes, board = read_notes(matrix), read_table(leaderboard)
     models, paths = models_of(board), {Path(path).name: path for path in tables}
     repeats = read_table(paths["repeats.tsv"]) if "repeats.tsv" in paths else None
@@ -130,6 +132,11 @@ def write_summary(
         repeat=repeat_in_words(title, dataset["repeats"]),
         repeats=None if repeats is None else repeated(repeats, board),
         embeddings=embedding_rows(read_embedding_quality(paths["embedding_quality.tsv"])),
+        rotations=[
+            row
+            for experiment, path in zip(dataset["rotated"], rotations, strict=True)
+            for row in rotation_rows(experiment_name(*experiment), read_table(path))
+        ],
         warnings=[
             *against_the_bar(board, known.label_in_words),
             *map(str, notes.get("caveats", [])),
@@ -334,6 +341,30 @@ def embedding_rows(table: pd.DataFrame) -> list[dict[str, str]]:
             "kept": [percent(row[f"kept_{count}"]) for count in (FEW, MANY)],
             "trustworthiness": decimal(row["trustworthiness"]),
             "purity": percent(row["purity"]),
+        }
+        for row in table.to_dict("records")
+    ]
+
+
+def rotation_rows(name: str, table: pd.DataFrame) -> list[dict[str, str]]:
+    """List what the features of a model say beside its codes before their rotation.
+
+    Parameters
+    ----------
+    name
+        Of the experiment.
+    table
+        Output of `compare_rotations`.
+    """
+    named = [column.removesuffix(" test") for column in table if column.endswith(" test")]
+    counts = ["contrasts_confirmed", "confirmations", "gene_sets"]
+    return [
+        {
+            "name": name,
+            "rotation": row["rotation"],
+            "counts": [row[column] for column in counts],
+            "stability": [decimal(row[name]) for name in ("stability", "stability_of_confirmed")],
+            "named": ", ".join(f"{each} {decimal(row[f'{each} test'])}" for each in named),
         }
         for row in table.to_dict("records")
     ]

@@ -18,11 +18,13 @@ from tybalt.plan import hyperparameters as hps
 from tybalt.plan.datasets import complete_dataset, expand, kind_of
 from tybalt.plan.errors import InputError, suggest
 from tybalt.plan.models_and_tuners import (
+    UNROTATED,
     as_list,
     check_codes,
     check_model,
     check_scaling,
     check_settings,
+    choose_rotation,
     coerce_space,
     is_repeatable,
     load_plugin,
@@ -87,6 +89,8 @@ class Experiment:
         Tasks of the dataset that the model can do.
     bases
         Experiments in whose codes the model is trained; mostly none.
+    rotation
+        How its features are made of its codes: none | varimax.
     """
 
     dataset: str
@@ -105,6 +109,7 @@ class Experiment:
     blocks: tuple[str, ...]
     tasks: tuple[str, ...]
     bases: tuple[tuple[str, str, str], ...] = ()
+    rotation: str = UNROTATED
 
     @property
     def searched(self) -> tuple[str, ...]:
@@ -472,6 +477,7 @@ def build_experiment(config: Mapping[str, Any], dataset: str, model: str, tuner:
         rounds=rounds,
         blocks=blocks,
         tasks=tuple(tasks_of(module, described["tasks"], where)),
+        rotation=choose_rotation(entry, where),
     )
 
 

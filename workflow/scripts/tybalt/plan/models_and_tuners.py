@@ -23,6 +23,9 @@ VERBS = ("encode", "reconstruct", "weights", "sample", "translate")
 #: What a model has to be able to do for a task of a dataset.
 VERBS_OF_TASK = {"explain": ("encode", "reconstruct", "weights")}
 
+#: No rotation of the code; and what a model entry means that says nothing of it.
+UNROTATED, DEFAULT_ROTATION = "none", "varimax"
+
 #: A shape and limits that z-scores may have, to ask models whether they take them.
 MANY, Z_SCORES = (10**6, 10**6), (-5.0, 5.0)
 
@@ -59,6 +62,7 @@ def check_model(name: str, model: Mapping[str, Any]) -> None:
                 f"{where}.space.{key}: is also in {where}.fixed; keep one of the two (an overlay "
                 "cannot remove a key: give the variant a name of its own)"
             )
+    choose_rotation(model, where)
     objective = name_of(model.get("objective", module.OBJECTIVE), f"{where}.objective")
     check_objective(objective, model, module, fixed, where)
     if "blocks" in model and "codes_of" in model:
@@ -120,6 +124,42 @@ def coerce_space(
         if repeated:
             raise InputError(f"{where}.{name}: {repeated[0]!r} is listed more than once")
     return coerced
+
+
+def choose_rotation(entry: Mapping[str, Any], where: str) -> str:
+    """Return how the features of a model are made of its codes: `none` or `varimax`.
+
+    By default they are rotated where nothing speaks against it, in any setting of the space.
+
+    Raises
+    ------
+    InputError
+        If a rotation is asked for that would take the meaning of the features away.
+    """
+    module = load_plugin("models", entry["module"], where)
+    asked = entry.get("rotation")
+    if asked == UNROTATED:
+        return UNROTATED
+    why = speaks_against_rotation(module, entry, where)
+    if why and asked:
+        raise InputError(
+            f"{where}.rotation: found {asked!r}, but {entry['module']} is not rotated: {why}; "
+            "leave the key out"
+        )
+    return UNROTATED if why else asked or DEFAULT_ROTATION
+
+
+def speaks_against_rotation(module: ModuleType, entry: Mapping[str, Any], where: str) -> str | None:
+    """Say why the code of a model is not to be rotated, in any setting of its space; else None."""
+    lacking = [verb for verb in ("encode", "weights") if verb not in module.VERBS]
+    if lacking:
+        return f"it cannot {' and '.join(lacking)}"
+    if not hasattr(module, "fixed_axes"):
+        return None
+    first = {**entry["fixed"], **{name: values[0] for name, values in entry["space"].items()}}
+    varied = [{name: value} for name, values in entry["space"].items() for value in values]
+    settings = (hps.coerce(module.HParams, {**first, **each}, where) for each in [{}, *varied])
+    return next((why for hp in settings if (why := module.fixed_axes(hp))), None)
 
 
 # Tuners and experiments

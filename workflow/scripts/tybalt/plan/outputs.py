@@ -9,7 +9,7 @@ an experiment of which all its `needs` are facts:
   `projected`, which is all that is true of new samples; of a dataset that has repeats `repeated`,
   and of all that are not the repeat of another `first split`: repeats share their tables;
 - of an experiment, besides: the verbs and tasks of its model (`encode`, `weights`), `searched`,
-  `replicated` (trained again, with other seeds or on bootstrap samples), `bootstrapped`;
+  `replicated` (trained again, with other seeds or on bootstrap samples), `bootstrapped`, `rotated`;
 - of both: what has been published of them (`tybalt.plan.reproduction`).
 """
 
@@ -23,7 +23,7 @@ from typing import NamedTuple
 from tybalt.plan import replicates, reproduction
 from tybalt.plan.datasets import kind_of
 from tybalt.plan.experiments import Experiment, Study
-from tybalt.plan.models_and_tuners import PACKAGE, load_plugin
+from tybalt.plan.models_and_tuners import PACKAGE, UNROTATED, load_plugin
 
 
 @dataclasses.dataclass(frozen=True)
@@ -224,6 +224,12 @@ TABLES = (
         "for each contrast the expression of the high-weight genes of its best feature: does each "
         "differ as its weight says?",
         _COHORT,
+    ),
+    Output(
+        f"{EXPERIMENT}/rotation.tsv",
+        "findings, gene sets and stability of the features beside those of the codes before their "
+        "rotation (whose tables are in `unrotated/`)",
+        (*_COHORT, "rotated"),
     ),
     Output(
         f"{EXPERIMENT}/feature_pairs.tsv",
@@ -451,4 +457,6 @@ def facts_of_experiment(study: Study, experiment: Experiment) -> set[str]:
         facts.add("replicated")
     if study.config["explain"]["bootstraps"]:
         facts.add("bootstrapped")
+    if experiment.rotation != UNROTATED:
+        facts.add("rotated")
     return facts

@@ -7,11 +7,16 @@
                    (`tybalt.training.layer_graph`), where the model is made of layers
     genes.tsv      gene, block, offset, scale, minimum, maximum, mean: x = (raw - offset) / scale,
                    clipped to 0..1 where the block's scaling is zero_one
-    codes.tsv      codes of the training samples: sample, z1 ... zK
+    codes.tsv      codes of the training samples as the model gives them: sample, z1 ... zK
     weights/*.npy  what the model has learned, one array per file
     layers/*.npy   what the layers need besides (folded batch normalisation)
     knowledge/*.npy  what it was told of the genes before (gene sets), if anything
+    rotation/matrix.npy  the rotation that makes features of the model's codes, if any
     bases/*.zip    the models whose codes it was trained on, if any
+
+Features are what is shown: associations, weights, gene sets. They are the model's codes, or a
+rotation of them (`tybalt.training.rotation`), which `Bundle.rotate` computes and `Bundle.unrotate`
+undoes. Models in the codes of others see these unrotated.
 
 Nothing is pickled, and nothing is dated: the same model gives the same bytes.
 """
@@ -51,12 +56,14 @@ class Bundle:
         Index = gene, in the order of the model's inputs; columns block, offset, scale, minimum,
         maximum, mean (raw scale).
     codes
-        Codes of the training samples; index = sample, columns z1 ... zK, or none where the model
-        cannot encode.
+        Codes of the training samples as the model gives them; index = sample, columns z1 ... zK,
+        or none where the model cannot encode.
     notes
         Plain values that say how the model was trained.
     base_files
         Name -> content of the model files that it builds on.
+    rotation
+        Orthogonal, codes x features; None where the features are the codes.
     """
 
     module: str
@@ -65,11 +72,25 @@ class Bundle:
     codes: pd.DataFrame
     notes: dict[str, Any]
     base_files: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
+    rotation: np.ndarray | None = None
 
     @property
     def blocks(self) -> list[str]:
         """The blocks of a matrix that the model sees."""
         return list(self.model.inputs.blocks)
+
+    def rotate(self, codes: np.ndarray) -> np.ndarray:
+        """Turn codes of the model, or weights (rows x codes), into those of the features."""
+        return rotate(codes, self.rotation)
+
+    def unrotate(self, features: np.ndarray) -> np.ndarray:
+        """Turn values of the features (rows x features) into codes, as the model decodes them."""
+        return rotate(features, None if self.rotation is None else self.rotation.T)
+
+
+def rotate(values: np.ndarray, rotation: np.ndarray | None) -> np.ndarray:
+    """Rotate rows of values, float32; None leaves them as they are."""
+    return values if rotation is None else (values @ rotation).astype(np.float32)
 
 
 def feature_names(n_features: int) -> list[str]:
@@ -104,6 +125,8 @@ def save_bundle(bundle: Bundle, path: str) -> None:
         _add_arrays(archive, "weights/", bundle.model.arrays())
         _add_arrays(archive, "", own)
         _add_arrays(archive, "knowledge/", bundle.model.knowledge)
+        if bundle.rotation is not None:
+            _add_arrays(archive, "rotation/", {"matrix": bundle.rotation})
         for name, content in bundle.base_files.items():
             _add(archive, f"bases/{name}.zip", content)
 
@@ -116,11 +139,19 @@ def read_record(path: str | BinaryIO) -> dict[str, Any]:
 
 
 @own_file
+def read_rotation(path: str | BinaryIO) -> np.ndarray | None:
+    """Read the rotation of a bundle (codes x features), without building the model."""
+    with zipfile.ZipFile(path) as archive:
+        return _read_arrays(archive, "rotation/").get("matrix")
+
+
+@own_file
 def load_bundle(path: str | BinaryIO) -> Bundle:
     """Read a bundle; the model is built anew and given its weights."""
     with zipfile.ZipFile(path) as archive:
         record = json.loads(archive.read("model.json"))
         arrays, knowledge = (_read_arrays(archive, name) for name in ("weights/", "knowledge/"))
+        rotation = _read_arrays(archive, "rotation/").get("matrix")
         genes = _read(archive, "genes.tsv", "gene")
         codes = _read(archive, "codes.tsv", "sample").astype(np.float32)
         base_files = {name: archive.read(f"bases/{name}.zip") for name in record.pop("bases")}
@@ -131,7 +162,7 @@ def load_bundle(path: str | BinaryIO) -> Bundle:
     bases = load_bases(base_files)
     model = model_upon(bases, module, inputs, hyperparameters, knowledge=knowledge)
     model.load(arrays)
-    return Bundle(module, model, genes, codes, notes=record, base_files=base_files)
+    return Bundle(module, model, genes, codes, record, base_files, rotation)
 
 
 def read_base_files(paths: Sequence[str], names: Sequence[str]) -> dict[str, bytes]:
@@ -172,7 +203,7 @@ def compute_layers(path: str | BinaryIO, part: str, values: np.ndarray) -> np.nd
     path
         ``model.zip``.
     part
-        ``encoder`` (scaled values -> codes) or ``decoder`` (codes -> scaled values).
+        ``encoder`` (scaled values -> features) or ``decoder`` (features -> scaled values).
     values
         Rows x columns.
 
@@ -182,22 +213,41 @@ def compute_layers(path: str | BinaryIO, part: str, values: np.ndarray) -> np.nd
         If the model, or one that it builds on, has no such part that is made of layers.
     """
     record, arrays, bases = _read_for_layers(path)
+    rotation = arrays.get("rotation/matrix")
+    if part == "encoder":
+        return rotate(_compute_layers(record, arrays, bases, part, values), rotation)
+    codes = rotate(values, None if rotation is None else rotation.T)
+    return _compute_layers(record, arrays, bases, part, codes)
+
+
+def _compute_layers(
+    record: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+    bases: Sequence[BinaryIO],
+    part: str,
+    values: np.ndarray,
+) -> np.ndarray:
+    """Encode to the model's own codes, or decode them."""
     steps = record[part]
     if not bases:
         return compute(steps, arrays, values)
     columns = [_columns_of_base(record["blocks"], read_record(base)["blocks"]) for base in bases]
     if part == "encoder":
         seen = zip(bases, columns, strict=True)
-        codes = [compute_layers(base, part, values[:, chosen]) for base, chosen in seen]
+        codes = [_compute_base(base, part, values[:, chosen]) for base, chosen in seen]
         return compute(steps, arrays, np.concatenate(codes, axis=1))
     codes = compute(steps, arrays, values)
     decoded = np.empty((len(codes), sum(record["blocks"].values())), codes.dtype)
     start = 0
     for base, chosen in zip(bases, columns, strict=True):
         width = read_record(base)["hyperparameters"]["latent_dim"]
-        decoded[:, chosen] = compute_layers(base, part, codes[:, start : start + width])
+        decoded[:, chosen] = _compute_base(base, part, codes[:, start : start + width])
         start += width
     return decoded
+
+
+def _compute_base(path: BinaryIO, part: str, values: np.ndarray) -> np.ndarray:
+    return _compute_layers(*_read_for_layers(path), part, values)
 
 
 @own_file

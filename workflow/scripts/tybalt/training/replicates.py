@@ -10,9 +10,9 @@ import pandas as pd
 
 from tybalt.data.matrix import read_column, read_ids
 from tybalt.jobs.files import read_json, write_table
-from tybalt.training.bundle import feature_table
+from tybalt.training.bundle import feature_names, feature_table, rotate
 from tybalt.training.rows import Rows, read_seen
-from tybalt.training.train import train
+from tybalt.training.train import rotation_of, train
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +23,10 @@ def train_replicate(
     best: str,
     training: Mapping[str, Any],
     drawn: str | None,
+    rotation: str,
     seed: int,
     replicate: str,
+    replicate_rotation: str,
     checkpoint: Mapping[str, Any] | None = None,
 ) -> None:
     """Train the winning setting again, and keep the codes of all samples.
@@ -39,8 +41,8 @@ def train_replicate(
     ----------
     matrix, bases, best
         Inputs as of `tybalt.training.train.train_model`.
-    training, checkpoint
-        As in `tybalt.training.train.train_trial`.
+    training, rotation, checkpoint
+        As in `tybalt.training.train.train_model`.
     drawn
         Column with the groups that a bootstrap sample draws; None to train with another seed.
     seed
@@ -48,6 +50,8 @@ def train_replicate(
     replicate
         Output: sample, z1 ... zK, as encoding.tsv.gz. A training that diverges gives a code without
         any meaning: 0 in every sample.
+    replicate_rotation
+        Output: code, z1 ... zK: its own rotation, codes x features; without one the identity.
     """
     winner = read_json(best)
     redraw = None
@@ -58,10 +62,15 @@ def train_replicate(
     trained = train(matrix, bases, settings, training, seed, checkpoint, redraw)
     seen = read_seen(matrix, training["blocks"])
     codes = trained.model.encode(seen.X)
-    if trained.result.status != "ok":
+    matrix_of = None
+    if trained.result.status == "ok":
+        matrix_of = rotation_of(trained, training["module"], rotation)
+    else:
         log.warning("the training diverged: its codes are set to 0")
         codes = np.zeros_like(codes)
-    write_table(feature_table(codes, "sample", seen.names), replicate)
+    write_table(feature_table(rotate(codes, matrix_of), "sample", seen.names), replicate)
+    written = np.eye(codes.shape[1]) if matrix_of is None else matrix_of
+    write_table(feature_table(written, "code", feature_names(len(written))), replicate_rotation)
 
 
 def bootstrap_of(matrix: str, column: str, seed: int) -> Callable[[Rows], Rows]:

@@ -16,6 +16,7 @@ from tybalt.jobs.checkpoint import Checkpoint, Progress
 from tybalt.jobs.files import read_json, write_json, write_table
 from tybalt.plan.errors import InputError
 from tybalt.plan.hyperparameters import EPOCHS, is_beginning_of_longer
+from tybalt.plan.models_and_tuners import UNROTATED
 from tybalt.plan.objectives import (
     AT_THE_END,
     READOUTS,
@@ -35,7 +36,8 @@ from tybalt.training.bundle import (
     save_bundle,
 )
 from tybalt.training.in_codes import InCodes
-from tybalt.training.model import Model, load_module
+from tybalt.training.model import ACTIVE_VARIANCE, Model, load_module
+from tybalt.training.rotation import find_rotation
 from tybalt.training.rows import Rows, read_rows
 
 #: Marks of models that have not learned, or are not what they are called.
@@ -219,6 +221,7 @@ def train_model(
     model: str,
     history: str,
     training: Mapping[str, Any],
+    rotation: str,
     checkpoint: Mapping[str, Any] | None = None,
 ) -> None:
     """Train the winner of a search again, as its trial was trained, and keep the model.
@@ -231,6 +234,8 @@ def train_model(
         Outputs ``model.zip`` and ``history.tsv``; the column `best` marks the epoch that was kept.
     training, checkpoint
         As in `train_trial`.
+    rotation
+        How the features are made of the codes: none | varimax.
 
     Raises
     ------
@@ -268,8 +273,10 @@ def train_model(
             "warnings": find_warnings(result, trained.model.hp),
             "start": result.start,
             "marks": list(result.marks),
+            **({} if rotation == UNROTATED else {"rotation": rotation}),
         },
         base_files=read_base_files(bases, training["bases"]),
+        rotation=rotation_of(trained, training["module"], rotation),
     )
     save_bundle(bundle, model)
     write_table(history_table(result), history)
@@ -377,6 +384,21 @@ def ask(matrix: str, training: Mapping[str, Any], parts: Mapping[str, Rows]) -> 
     )
     by_name(f"{READOUTS}:check_testable")(asked, parts["train"])
     return asked
+
+
+def rotation_of(trained: Trained, module: str, rotation: str) -> np.ndarray | None:
+    """Find the rotation of a trained model's code from the training samples; None for `none`.
+
+    Where the decoder has hidden layers, its weights are those at the mean code. Where a term holds
+    codes to N(0, 1), features of less than `ACTIVE_VARIANCE` are not rotated.
+    """
+    if rotation == UNROTATED:
+        return None
+    codes = trained.model.encode(trained.rows.X)
+    terms = getattr(load_module(module), "terms", None)
+    has_prior = terms is not None and "kl" in terms(trained.model.hp)
+    weights = trained.model.gene_weights(codes.mean(axis=0))
+    return find_rotation(codes, weights, ACTIVE_VARIANCE if has_prior else 0.0)
 
 
 def choose_backend(backend: str) -> None:
