@@ -31,6 +31,7 @@ configfile: str(HERE / "config" / "config.yaml")
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/files.smk"
 include: "workflow/rules/forms.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/tuning.smk"

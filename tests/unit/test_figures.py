@@ -404,6 +404,7 @@ def find(samples, encoding, contrast, folder, roles=None):
         gene_sets=str(folder / "gene_sets.tsv"),
         stability=[],
         refits=save(refits, folder / "refits.tsv"),
+        readouts=read,
         findings=str(folder / "findings.tsv"),
     )
 

@@ -75,8 +75,8 @@ def compare_rotations(
         named; ``stability`` (mean over active features of |r| with the matched feature of trainings
         on bootstrap samples), ``features_found_again`` (at least 0.9), ``stability_of_confirmed``
         (mean over the best features of the confirmed contrasts); ``stability_over_seeds`` (as
-        ``stability``, of trainings with other seeds); and of each contrast that the config names the effect
-        of its best feature, in the direction seen in training: ``{contrast} train``,
+        ``stability``, of trainings with other seeds); and of each contrast that the config names
+        the effect of its best feature, in the direction seen in training: ``{contrast} train``,
         ``{contrast} test``.
     """
     rows = [
