@@ -311,3 +311,8 @@ def test_contrasts_are_shown_with_the_repeats_in_which_they_held(table):
 def test_a_contrast_that_no_repeat_could_test_has_a_dash():
     row = pd.Series({"mean": np.nan, "lowest": np.nan, "highest": np.nan})
     assert page.with_range(row, str) == "–"
+
+
+def test_a_minus_does_not_stand_beside_the_dash_of_a_range():
+    row = pd.Series({"mean": -0.1, "lowest": -0.3, "highest": 0.1})
+    assert page.with_range(row, "{:.2f}".format) == "-0.10 (-0.30 to 0.10)"

@@ -132,7 +132,8 @@ def with_range(row: Mapping[str, Any], written: Callable[[float], str]) -> str:
     mean, low, high = (float(row[name]) for name in ("mean", "lowest", "highest"))
     if np.isnan(mean):
         return DASH
-    return f"{written(mean)} ({written(low).removesuffix(' %')}–{written(high)})"
+    between = " to " if low < 0 else "–"
+    return f"{written(mean)} ({written(low).removesuffix(' %')}{between}{written(high)})"
 
 
 def whole(value: float) -> str:
