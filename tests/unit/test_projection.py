@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from shared_study import GENES, RANGE, ROLES, make_study, pca_bundle
 
@@ -387,6 +387,9 @@ def test_a_clinical_table_of_other_samples_is_refused(study, tmp_path):
     assert not list(tmp_path.glob("projection*")), "something was written"
 
 
+@settings(deadline=None, max_examples=40)
+@example(words=["nan", "NA"])
+@example(words=["1e5", "inf"])
 @given(
     words=st.lists(st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z"))), max_size=9)
 )

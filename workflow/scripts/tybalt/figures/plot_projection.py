@@ -104,7 +104,9 @@ def plot_projection(
     ]
     legend_beside(figure, handles, f"predicted {trained_on.label_in_words}")
     far = f"{(new['far'] == 'yes').sum()} of {len(new)} samples are far (rings)."
-    add_note(figure, " ".join([far, *(f"{line}." for line in record["warnings"])]))
+    add_note(
+        figure, " ".join([far, *(f"{line[0].upper()}{line[1:]}." for line in record["warnings"])])
+    )
     label_groups(figure, left, known[["tsne_1", "tsne_2"]].to_numpy(), labels)
     return figure
 
@@ -162,12 +164,8 @@ def draw_shares(
 
 
 def say_median(axes: Axes, rank: float, limit: float) -> None:
-    """Write the median rank of the new samples beside its limit, in orange above it."""
-    axes.text(
-        0.03,
-        0.95,
-        f"median rank {rank:.2f}\n(limit {limit:.2f})",
-        transform=axes.transAxes,
-        va="top",
+    """Write the median rank of the new samples and its limit below the title, orange above it."""
+    axes.set_title(
+        f"{axes.get_title()}\nmedian rank {rank:.2f}, limit {limit:.2f}",
         color=ORANGE if rank > limit else INK,
     )
