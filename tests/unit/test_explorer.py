@@ -117,7 +117,7 @@ def test_packed_labels_are_those_of_the_samples(page, study):
 
 def test_a_feature_is_shown_with_its_genes_and_the_contrasts_it_answers(page):
     note = data_of(page)["blocks"][1]["notes"]["z1"]
-    assert note.startswith("Raises XIST, ")
+    assert note.startswith("Its weights raise XIST, ")
     # AUROC 0.05 in the direction of training (lower) is 0.95
     assert "Chosen for type on training samples, confirmed: AUROC 0.95 on test samples." in note
 
@@ -260,10 +260,10 @@ def test_what_was_not_measured_is_not_shown(data_of_blocks, two_blocks):
 
 def test_a_model_that_lacks_genes_names_its_own_alone(data_of_blocks):
     note = data_of_blocks["blocks"][2]["notes"]["z2"]
-    raised, lowered = re.search(r"Raises (.*?)\. Lowers (.*?)\.", note).groups()
+    raised, lowered = re.search(r"Its weights raise (.*?)\. They lower (.*?)\.", note).groups()
     named = [*raised.split(", "), *lowered.split(", ")]
     assert len(named) == 16 and all(name.startswith("m:GENE") for name in named)
-    assert data_of_blocks["blocks"][1]["notes"]["z1"].startswith("Raises XIST, ")
+    assert data_of_blocks["blocks"][1]["notes"]["z1"].startswith("Its weights raise XIST, ")
 
 
 def test_a_code_that_should_be_there_is_missed(two_blocks, tmp_path):

@@ -100,7 +100,7 @@ def test_colours_follow_the_chosen_column_and_feature(page, problems, study):
     types = colours(page)
     assert len(set(types)) == 2
     page.select_option("#kind", label="features of vae · grid")
-    assert page.inner_text("#note").startswith("Raises XIST")
+    assert page.inner_text("#note").startswith("Its weights raise XIST")
     shades = colours(page)
     assert len(set(shades)) > 50
     page.select_option("#kind", label="genes")

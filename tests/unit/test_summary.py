@@ -93,7 +93,7 @@ def test_models_findings_costs_and_sources_are_on_the_page(page):
     for text in (
         "61.2 %", "90 % (80–100 %)", "kappa 0.1", "not searched",  # models
         "z1, lower", "0.95 (0.90–0.99)", "0.99 (0.97–1.00); one feature", "16 / 32",
-        "higher with it: XIST, KRT5",
+        "higher in positive samples: XIST, KRT5",
         ">confirmed<", "not testable: fewer than 10",
         "t-SNE of genes", "PCA of codes of vae · grid",
         "<td>42 %</td><td>55 %</td><td>0.98</td><td>91 %</td>",

@@ -393,8 +393,8 @@ def describe_features(weights: pd.DataFrame, of_models: Iterable[Finding]) -> di
     for feature in weights:
         weight = weights[feature].sort_values(kind="stable")
         parts = [
-            f"Raises {', '.join(weight.index[::-1][:NAMED_GENES])}.",
-            f"Lowers {', '.join(weight.index[:NAMED_GENES])}.",
+            f"Its weights raise {', '.join(weight.index[::-1][:NAMED_GENES])}.",
+            f"They lower {', '.join(weight.index[:NAMED_GENES])}.",
         ]
         parts += [
             f"Chosen for {found.contrast} on training samples, {found.outcome}: {found.measure} "
