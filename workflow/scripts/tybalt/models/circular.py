@@ -227,26 +227,15 @@ def _report(number: int, on_curve: "np.ndarray", curve: "np.ndarray", names) -> 
     log.info("curve %d: %d genes, of them %s", number, on_curve.sum(), ", ".join(largest))
 
 
-def principal_axes(centred: "np.ndarray", count: int) -> "np.ndarray":
-    """Return the axes of the largest variance, exactly: count x columns, orthonormal.
-
-    From the smaller of the two matrices of products. Every axis points to the side of its largest
-    entry.
-    """
+def principal_axes(left: "np.ndarray", count: int) -> "np.ndarray":
+    """Return the directions of the largest variance: count x columns, orthonormal; maybe none."""
     import numpy as np
-    from scipy.linalg import eigh
 
-    n, size = centred.shape
+    from tybalt.training.principal_components import principal_components
+
     if not count:
-        return np.zeros((0, size))
-    if size <= n:
-        _, vectors = eigh(centred.T @ centred, subset_by_index=(size - count, size - 1))
-        axes = vectors.T[::-1]
-    else:
-        _, vectors = eigh(centred @ centred.T, subset_by_index=(n - count, n - 1))
-        axes = np.linalg.qr(centred.T @ vectors[:, ::-1])[0].T
-    largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1)[:, None], axis=1)
-    return axes * np.sign(largest)
+        return np.zeros((0, left.shape[1]))
+    return principal_components(left, count).directions
 
 
 def wave_table(harmonics: int) -> "np.ndarray":
