@@ -134,6 +134,7 @@ def test_codes_without_an_axis_of_their_own_are_rotated(module, fixed):
     "module, keys, why",
     [
         ("nmf", {}, "none of them negative"),
+        ("circular", {}, "cosines and sines"),
         ("sparse_autoencoder", {}, "0 in most samples"),
         ("gene_set_autoencoder", {}, "gene sets"),
         ("contractive_autoencoder", {"fixed": {"activation": "tanh"}}, "tanh"),

@@ -182,6 +182,11 @@ def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> 
     return None
 
 
+def fixed_axes(hp: HParams) -> str | None:
+    """Say why each feature means something by itself, so that the code is not rotated."""
+    return "some of its features are cosines and sines of angles"
+
+
 def fit(rows: "Rows", hp: HParams, seed: int) -> Fitted:
     """Fit on rows x columns: first components, then curve after curve, then what is left."""
     import numpy as np

@@ -475,7 +475,7 @@ def gaps(board: pd.DataFrame, blocks: Mapping[str, Mapping[str, int]]) -> list[s
         if counts["lacking"]:
             lines.append(
                 f"{int(counts['lacking'])} samples have no {name}: training means stand there. "
-                "Losses and measures leave them out; closed forms (pca, nmf), codes and the "
+                "Losses and measures leave them out; closed forms (such as pca), codes and the "
                 "embedding by genes use them, so these samples may lie together for that alone."
             )
         if counts["left_out"]:
