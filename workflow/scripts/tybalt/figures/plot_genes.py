@@ -38,6 +38,9 @@ NAME = "genes_{contrast}"
 #: Letters of a heading that fit with "Genes: " before them.
 _HEADING = 88
 
+#: Bars that a side has room for at least, so that few are not as thick as a panel.
+_ROOM = 8
+
 #: Gene sets listed below each side.
 _SETS = 4
 
@@ -164,7 +167,7 @@ def _draw_side(
     faces = [fill if agreeing or not words else "white" for agreeing in agrees]
     axes.barh(range(len(sizes)), sizes, color=faces, edgecolor=fill, height=0.75)
     axes.set_yticks(range(len(sizes)), genes["gene"], fontsize=SMALL)
-    rows = max(len(sizes), 1)
+    rows = max(len(sizes), _ROOM)
     right = max(sizes, default=DEVIATIONS) * 1.05
     for y, (size, row) in enumerate(zip(sizes, genes.to_dict("records"), strict=True)):
         if np.isfinite(row["effect_train"]):
@@ -183,7 +186,8 @@ def _list_sets(axes: Axes, sets: pd.DataFrame, best: pd.Series) -> None:
     rows = sets.sort_values(["q", "p"], kind="stable").head(0 if unstable else _SETS)
     lines = [
         f"{row['gene_set'].replace('_', ' ').lower()}  {row['overlap']}/{row['set_genes']}  (q = "
-        f"{row['q']:.0e}; also in {row['other_features']} others)"
+        f"{row['q']:.0e}; also in {row['other_features']} other"
+        f"{'' if row['other_features'] == 1 else 's'})"
         for row in rows.to_dict("records")
     ]
     none = "no gene set" if sets.empty or not unstable else "gene sets: not named, as not stable"
