@@ -131,7 +131,7 @@ def test_what_an_objective_needs_is_asked_while_parsing(model, message, made_up)
 
 
 def test_a_sum_has_a_name_from_which_its_terms_are_read():
-    given = {"reconstruction": 1, "readout:sex": 0.25}
+    given = {"readout:sex": 0.25, "reconstruction": 1}
     name = objectives.name_of(given, "models.m.objective")
     assert name == "1 reconstruction + 0.25 readout:sex"
     assert objectives.terms_of(name) == given

@@ -131,7 +131,7 @@ def name_of(given: str | Mapping[str, float], where: str) -> str:
     Returns
     -------
     str
-        A sum is called ``1 reconstruction + 0.5 readout:sex``.
+        A sum is called ``1 reconstruction + 0.5 readout:sex``, in whatever order it is given.
 
     Raises
     ------
@@ -152,7 +152,8 @@ def name_of(given: str | Mapping[str, float], where: str) -> str:
                 f"{where}: found {term!r} in a sum, but there is no scale on which it goes from 0 "
                 f"to 1; expected {' or '.join(able)}"
             )
-    return _AND.join(f"{weight:.12g} {term}" for term, weight in given.items())
+    terms = sorted(given, key=lambda term: (term.startswith(_READ_OUT), term))
+    return _AND.join(f"{given[term]:.12g} {term}" for term in terms)
 
 
 def terms_of(name: str) -> dict[str, float]:
