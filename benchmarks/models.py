@@ -37,6 +37,7 @@ from tybalt.training.rows import Rows, make_inputs
 from tybalt.training.train import fit_and_keep_best
 
 ADAM = {"optimizer": "adam", "learning_rate": 0.001}
+VAE = {"learning_rate": 0.001, "start": "random"}  # of the starts: benchmarks/starts.py
 
 #: Name -> module and hyperparameters beside latent_dim, epochs and batch_size.
 MODELS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -49,9 +50,9 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "adage": ("adage", {}),
     "adage, adam": ("adage", ADAM),
     "contractive_autoencoder": ("contractive_autoencoder", {}),
-    "vae": ("vae", {"learning_rate": 0.001}),
-    "vae, depth 1": ("vae", {"learning_rate": 0.001, "depth": 1, "hidden_dim": 300}),
-    "vae, beta 0.05": ("vae", {"learning_rate": 0.001, "beta": 0.05}),
+    "vae": ("vae", VAE),
+    "vae, depth 1": ("vae", {**VAE, "depth": 1, "hidden_dim": 300}),
+    "vae, beta 0.05": ("vae", {**VAE, "beta": 0.05}),
     "gene_set_autoencoder": ("gene_set_autoencoder", {}),
 }
 

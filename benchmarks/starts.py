@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/starts.py table MATRIX [--positive UVM] [--only NAME ...] [--small]
     .venv/bin/python benchmarks/starts.py curve MATRIX [--rows 100 245 ...] [--small]
 
-`table` trains models from each start, with each schedule and several seeds; `curve` trains one on
+`table` trains models from each start, with several seeds; `curve` trains one on
 more and more of the training rows, beside principal components of the same rows. The epoch is
 chosen by validation samples, errors are those of test samples; `ratio` is the error over that of
 exact principal components, whose reconstruction is clipped to 0..1. `sex` is the AUROC on test
@@ -37,21 +37,21 @@ from tybalt.training.principal_components import principal_components
 from tybalt.training.rows import Rows, make_inputs
 from tybalt.training.train import fit_and_keep_best
 
-STARTS, SCHEDULES = (RANDOM, MEAN, COMPONENTS), ("constant", "cosine")
+STARTS = (RANDOM, MEAN, COMPONENTS)
 ADAM = {"optimizer": "adam", "learning_rate": 0.001}
 WEAK = {"beta": 0.05, "learning_rate": 0.0003, "epochs": 100}
 
-#: Name -> module and hyperparameters beside latent_dim, batch_size and epochs; all schedules?
-MODELS: dict[str, tuple[str, dict[str, Any], bool]] = {
-    "vae": ("vae", {"learning_rate": 0.001}, True),
-    "vae, beta 0.05": ("vae", WEAK, True),
-    "vae, depth 1": ("vae", {"learning_rate": 0.001, "depth": 1, "hidden_dim": 100}, True),
-    "linear_autoencoder": ("linear_autoencoder", {}, True),
-    "autoencoder": ("autoencoder", {"hidden_dim": 100}, False),
-    "adage, adam": ("adage", ADAM, True),
-    "contractive_autoencoder": ("contractive_autoencoder", {"tied": False}, False),
-    "sparse_autoencoder": ("sparse_autoencoder", {}, False),
-    "gene_set_autoencoder": ("gene_set_autoencoder", {}, False),
+#: Name -> module and hyperparameters beside latent_dim, batch_size and epochs.
+MODELS: dict[str, tuple[str, dict[str, Any]]] = {
+    "vae": ("vae", {"learning_rate": 0.001}),
+    "vae, beta 0.05": ("vae", WEAK),
+    "vae, depth 1": ("vae", {"learning_rate": 0.001, "depth": 1, "hidden_dim": 100}),
+    "linear_autoencoder": ("linear_autoencoder", {}),
+    "autoencoder": ("autoencoder", {"hidden_dim": 100}),
+    "adage, adam": ("adage", ADAM),
+    "contractive_autoencoder": ("contractive_autoencoder", {"tied": False}),
+    "sparse_autoencoder": ("sparse_autoencoder", {}),
+    "gene_set_autoencoder": ("gene_set_autoencoder", {}),
 }
 
 #: The neural model of the curve.
@@ -70,13 +70,12 @@ def main() -> None:
     parser.add_argument("--positive", default="UVM", help="cancer type against the rest")
     parser.add_argument("--only", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--starts", nargs="+", choices=STARTS, default=STARTS)
-    parser.add_argument("--schedules", nargs="+", choices=SCHEDULES, default=SCHEDULES)
     parser.add_argument("--rows", type=int, nargs="+", help="training rows of the curve")
     parser.add_argument("--small", action="store_true", help="one seed, 3 epochs, 10 features")
     arguments = parser.parse_args()
     if arguments.small:
         arguments.seeds, arguments.epochs, arguments.latent_dim = [1], 3, 10
-        for _, values, _ in [*MODELS.values(), (*CLOSE, True)]:
+        for _, values in [*MODELS.values(), CLOSE]:
             values.pop("epochs", None)
     logging.basicConfig(level=logging.ERROR)
     bench = Bench(arguments)
@@ -108,13 +107,12 @@ class Bench:
         show("exact components", exact)
         found: dict[str, list[dict[str, float]]] = {}
         for seed, name in itertools.product(self.arguments.seeds, self.arguments.only):
-            module, values, scheduled = MODELS[name]
+            module, values = MODELS[name]
             choices = load_module(module).HParams.__dataclass_fields__["start"].metadata["choices"]
-            schedules = SCHEDULES if scheduled else ("constant",)
-            for start, schedule in itertools.product(choices, schedules):
-                if start in self.arguments.starts and schedule in self.arguments.schedules:
-                    key = f"{name} | {start} | {schedule}"
-                    setting = {**values, "start": start, "schedule": schedule}
+            for start in choices:
+                if start in self.arguments.starts:
+                    key = f"{name} | {start}"
+                    setting = {**values, "start": start}
                     record = self.train(module, setting, seed, self.rows["train"])
                     record["ratio"] = record["mse"] / exact["mse"]
                     found.setdefault(key, []).append(record)

@@ -1,7 +1,6 @@
-"""Where trainings begin: at the mean, or as principal components; and how learning rates fall."""
+"""Where trainings begin: at the mean, or as principal components."""
 
 import dataclasses
-import math
 
 import numpy as np
 import pandas as pd
@@ -12,9 +11,8 @@ from sklearn.decomposition import PCA
 from tybalt.plan.hyperparameters import trial_id
 from tybalt.plan.objectives import is_as_started
 from tybalt.training.bundle import Bundle, compute_layers, feature_names, save_bundle
-from tybalt.training.engine_of_keras import start_engine
 from tybalt.training.layers import Centre
-from tybalt.training.model import learning_rate_at, load_module
+from tybalt.training.model import load_module
 from tybalt.training.rows import Rows, make_inputs
 from tybalt.training.starts import begin, observed_mean
 from tybalt.training.train import find_marks
@@ -227,7 +225,7 @@ def test_what_cannot_begin_as_components_says_so(name, values, message):
 
 @pytest.mark.parametrize("start", ["mean", "principal_components"])
 def test_a_resumed_run_ends_like_an_undisturbed_one_whatever_its_start(start, planted):
-    values = small("vae", epochs=4, start=start, schedule="cosine")
+    values = small("vae", epochs=4, start=start)
     data = (rows(planted.train), rows(planted.validation))
     undisturbed = untrained("vae", values, seed=5)
     records = list(undisturbed.fit(*data, seed=5))
@@ -247,45 +245,11 @@ def test_a_random_start_has_no_layer_of_its_own():
     assert not any(isinstance(layer, Centre) for layer in layers)
 
 
-# Learning rates
-
-
-def test_a_cosine_falls_from_the_whole_rate_to_almost_none():
-    hp = load_module("vae").HParams(learning_rate=0.4, epochs=4, schedule="cosine")
-    found = [learning_rate_at(hp, epoch) for epoch in range(1, 5)]
-    expected = [0.4, 0.2 + 0.2 * math.sqrt(0.5), 0.2, 0.2 - 0.2 * math.sqrt(0.5)]
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
-    assert learning_rate_at(dataclasses.replace(hp, schedule="constant"), 3) is None
-
-
-def test_the_engine_steps_at_the_rate_of_the_epoch(planted):
-    """Plain descent in one batch: a step is the rate times the gradient."""
-    values = small("adage", optimizer="sgd", learning_rate=0.5, batch_size=150, noise=0.0)
-    autoencoder = untrained("adage", {**values, "epochs": 4, "schedule": "cosine"}, seed=5)
-    engine = start_engine(autoencoder.model, 150, seed=5)
-    placed = engine.place(rows(planted.train))
-    bias = autoencoder.model.get_layer("reconstruction").bias
-    for epoch in (1, 3):
-        _, (slope,) = engine.gradients(placed, lambda terms: terms["loss"], [bias])
-        before, rate = np.array(bias.numpy()), learning_rate_at(autoencoder.hp, epoch)
-        engine.train_epoch(placed, epoch, rate)
-        np.testing.assert_allclose(bias.numpy() - before, -rate * slope, rtol=1e-3, atol=1e-7)
-    assert float(autoencoder.model.optimizer.learning_rate) == pytest.approx(0.25)
-
-
-def test_epochs_name_a_trial_where_the_rate_follows_from_them():
-    HParams = load_module("vae").HParams
-    names = {
-        (schedule, epochs): trial_id("vae", HParams(schedule=schedule, epochs=epochs))
-        for schedule in ("constant", "cosine")
-        for epochs in (10, 50)
-    }
-    assert names["constant", 10] == names["constant", 50]
-    assert len({*names.values()}) == 3
+# Names
 
 
 def test_a_field_at_the_value_at_which_it_does_nothing_renames_no_trial():
-    # The names of config/demo.yaml's settings before there was a start or a schedule.
+    # The names of config/demo.yaml's settings before there was a start.
     adage = load_module("adage").HParams(latent_dim=30, start="random")
     vae = load_module("vae").HParams(latent_dim=30, start="random")
     assert trial_id("adage", adage) == "625a505e"

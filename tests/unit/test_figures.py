@@ -812,6 +812,16 @@ def test_best_epoch_is_the_one_that_was_kept(study):
     assert [line.get_xdata()[0] for line in lines if line.get_label() == "best epoch"] == [2]
 
 
+def test_history_begins_with_the_model_before_training(study):
+    before = pd.DataFrame([{"epoch": 0, "validation_bce": 9.5, "eligible": False, "best": False}])
+    table = pd.concat([before.reindex(columns=HISTORY.columns), HISTORY], ignore_index=True)
+    table = table.assign(eligible=table["eligible"] == True, best=table["best"] == True)  # noqa: E712
+    figure = draw(plot_history, study, history=save(table, study.path / "begun.tsv"))
+    (line,) = [x for axes in figure.axes for x in axes.lines if x.get_label() == "validation_bce"]
+    assert (line.get_xdata()[0], line.get_ydata()[0]) == (0, 9.5)
+    assert any("Epoch 0: before training" in text for text in texts(figure))
+
+
 def test_history_of_a_model_fitted_in_one_step_shows_every_number(study):
     row = pd.DataFrame(
         {"epoch": [1], "eligible": [True], "reconstruction": [0.0125], "validation_mse": [0.0375]}

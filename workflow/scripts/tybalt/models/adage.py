@@ -69,7 +69,6 @@ class HParams:
         source="adadelta: greenelab/tybalt; sgd: Tan 2016",
     )
     learning_rate: float = common.learning_rate(1.1, _GREENE)
-    schedule: str = common.schedule()
     batch_size: int = common.batch_size()
     epochs: int = common.epochs(100)
 

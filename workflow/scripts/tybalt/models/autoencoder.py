@@ -59,7 +59,6 @@ class HParams:
         source="Kingma and Ba 2015, https://arxiv.org/abs/1412.6980",
     )
     learning_rate: float = common.learning_rate(0.001, "Kingma and Ba 2015")
-    schedule: str = common.schedule()
     batch_size: int = common.batch_size()
     epochs: int = common.epochs(100)
 

@@ -56,7 +56,6 @@ class HParams:
     learning_rate: float = common.learning_rate(
         0.001, "Kingma and Ba 2015, https://arxiv.org/abs/1412.6980"
     )
-    schedule: str = common.schedule()
     batch_size: int = common.batch_size()
     epochs: int = common.epochs(100)
 

@@ -82,7 +82,6 @@ class HParams:
     )
     start: str = common.start(common.COMPONENTS)
     learning_rate: float = common.learning_rate(0.0005)
-    schedule: str = common.schedule()
     batch_size: int = common.batch_size()
     epochs: int = common.epochs(50)
 

@@ -618,13 +618,6 @@ def check_slots(
             f"{where} "
             f"({model['module']}) has no `epochs`; use grid, random or bayesian"
         )
-    schedules = as_list(space.get("schedule", model["fixed"].get("schedule", [])))
-    if shares_epochs and set(schedules) - {"constant"}:
-        raise InputError(
-            f"experiments: the tuner {tuner} takes a short training for the beginning of a long "
-            f"one, which it is not with schedule cosine ({where}); use schedule constant, or the "
-            "tuner grid, random or bayesian"
-        )
     asked = len(new_trainings(plan))
     # A rung that cannot be filled would never be complete, so there it is models that count.
     found = count_models(model, module, space, asked) if shares_epochs else size(space)

@@ -14,9 +14,8 @@ from typing import Any
 
 from tybalt.plan.errors import InputError, suggest
 
-#: The field that stays out of a trial's name where a shorter training is the beginning of a longer
-#: one: one run at the largest `epochs` then serves all shorter ones.
-EPOCHS = "epochs"
+#: Fields that never enter a trial's name: one run at the largest `epochs` serves all shorter ones.
+NOT_IN_THE_NAME = ("epochs",)
 
 
 def hyperparameter(
@@ -173,27 +172,17 @@ def without_effectless(hp: Any) -> dict[str, Any]:
     }
 
 
-def is_beginning_of_longer(hp: Any) -> bool:
-    """Tell whether a training with fewer `epochs` is the beginning of one with more.
-
-    It is not where the learning rate falls with the share of the epochs that are done.
-    """
-    return getattr(hp, "schedule", "constant") == "constant"
-
-
 def trial_id(module: str, hp: Any) -> str:
     """Name a setting: the first 8 hex digits of the sha256 of its canonical JSON.
 
     Fields without effect or at the value at which they do nothing, `epochs` and seeds stay out, so
-    equal models share one trial and adding a value to a grid renames none. Where `epochs` changes
-    the training itself (`is_beginning_of_longer`), it is part of the name.
+    equal models share one trial and adding a value to a grid renames none.
     """
     fields = type(hp).__dataclass_fields__
     values = {
         name: value
         for name, value in effective(hp).items()
-        if value != fields[name].metadata["neutral"]
-        and not (name == EPOCHS and is_beginning_of_longer(hp))
+        if name not in NOT_IN_THE_NAME and value != fields[name].metadata["neutral"]
     }
     text = json.dumps({"module": module, **values}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:8]

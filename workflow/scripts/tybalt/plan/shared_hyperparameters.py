@@ -64,19 +64,6 @@ def start(default: str = RANDOM, *, components: bool = True) -> Any:
     )
 
 
-def schedule() -> Any:
-    """Declare how the learning rate goes on."""
-    return hyperparameter(
-        "constant",
-        "Learning rate of epoch e of E: `constant`, or `cosine`: learning_rate x "
-        "(1 + cos(pi (e - 1) / E)) / 2, which makes every number of epochs a training of its own.",
-        choices=("constant", "cosine"),
-        source="Loshchilov and Hutter 2017, https://arxiv.org/abs/1608.03983, equation 5, without "
-        "restarts",
-        neutral="constant",
-    )
-
-
 def batch_size(default: int = 50) -> Any:
     """Declare the number of samples of a minibatch."""
     return hyperparameter(

@@ -76,15 +76,8 @@ class Engine:
         arrays = {"x": rows.X, "observed": rows.observed, "weight": rows.weight}
         return {name: self._place(array) for name, array in arrays.items() if array is not None}
 
-    def train_epoch(
-        self, placed: Mapping[str, Any], epoch: int, learning_rate: float | None = None
-    ) -> dict[str, float]:
+    def train_epoch(self, placed: Mapping[str, Any], epoch: int) -> dict[str, float]:
         """Train one epoch on placed rows; the first epoch is 1.
-
-        Parameters
-        ----------
-        learning_rate
-            Of this epoch; None: the optimizer's, as it is.
 
         Returns
         -------
@@ -94,8 +87,6 @@ class Engine:
         """
         for term, weight in self.weighted:
             weight.assign(term.weight_at(epoch))
-        if learning_rate is not None:
-            self.model.optimizer.learning_rate.assign(learning_rate)
         n_rows = int(placed["x"].shape[0])
         order, noise = self.order(n_rows, epoch), self.noise(n_rows, epoch)
         trained = self._train_minibatches(placed, order, noise)

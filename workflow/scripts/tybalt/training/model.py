@@ -9,7 +9,6 @@ this file knows which is which, or any model by its name.
 import dataclasses
 import importlib
 import logging
-import math
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tybalt.plan.hyperparameters import coerce, is_beginning_of_longer
+from tybalt.plan.hyperparameters import coerce
 from tybalt.plan.shared_hyperparameters import RANDOM
 from tybalt.training.layer_graph import chain, describe, predictions_of
 from tybalt.training.metrics import clipped_cross_entropy, mean_squared_error
@@ -233,7 +232,7 @@ class GradientModel(KerasWeights):
         if first_epoch == 1:
             yield at_the_start(engine.measure(placed_validation), validation.weight)
         for epoch in range(first_epoch, self.hp.epochs + 1):
-            trained = engine.train_epoch(placed, epoch, learning_rate_at(self.hp, epoch))
+            trained = engine.train_epoch(placed, epoch)
             gradient_norm = trained.pop("gradient_norm")
             weighted = [term for term, _ in engine.weighted]
             yield {
@@ -440,16 +439,6 @@ def _value_and_slope(activation: Any, values: np.ndarray) -> tuple[np.ndarray, n
     points = np.stack([values, values + step, values - step]).astype(np.float32)
     value, above, below = np.asarray(activation(points), dtype=np.float64)
     return value, (above - below) / (2 * step)
-
-
-def learning_rate_at(hp: Any, epoch: int) -> float | None:
-    """Return the learning rate of an epoch (the first is 1); None where it stays as it is.
-
-    Loshchilov and Hutter 2017 (https://arxiv.org/abs/1608.03983), equation 5, without restarts.
-    """
-    if is_beginning_of_longer(hp):
-        return None
-    return hp.learning_rate * (1 + math.cos(math.pi * (epoch - 1) / hp.epochs)) / 2
 
 
 def at_the_start(measured: Mapping[str, np.ndarray], weight: np.ndarray | None) -> dict[str, float]:

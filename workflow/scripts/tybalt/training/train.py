@@ -15,7 +15,6 @@ from tybalt.data.matrix import read_notes, read_var
 from tybalt.jobs.checkpoint import Checkpoint, Progress
 from tybalt.jobs.files import read_json, write_json, write_table
 from tybalt.plan.errors import InputError
-from tybalt.plan.hyperparameters import EPOCHS, is_beginning_of_longer
 from tybalt.plan.models_and_tuners import UNROTATED
 from tybalt.plan.objectives import (
     AT_THE_END,
@@ -343,10 +342,9 @@ def train(
     kept = None
     if checkpoint is not None:
         values = dataclasses.asdict(model.hp)
-        shared = (EPOCHS,) if is_beginning_of_longer(model.hp) else ()
         depends_on = {
-            # At a constant learning rate, a run of 10 epochs is the beginning of a run of 100.
-            "hyperparameters": {k: v for k, v in values.items() if k not in shared},
+            # A run of 10 epochs is the beginning of a run of 100.
+            "hyperparameters": {k: v for k, v in values.items() if k != "epochs"},
             "training": dict(training),
             "seed": seed,
             "code": checkpoint["code"],
