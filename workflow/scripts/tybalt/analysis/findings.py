@@ -117,7 +117,7 @@ def add_readouts(found: pd.DataFrame, readouts: pd.DataFrame) -> pd.DataFrame:
     Adds `readout_test` with its interval, and `read_from`, by which a contrast that is spread over
     features differs from one that the code does not have: `whole code` where the interval of the
     read-out lies above chance and above the best feature in the direction seen in training, which
-    it surpasses by at least `MARGIN`; else `one feature` where the feature is confirmed; else
+    it surpasses by at least `MARGIN`; else `one feature` where the feature separates; else
     `nothing`. Missing where it is not testable.
 
     Parameters
@@ -141,7 +141,7 @@ def _read_from(row: Mapping[str, Any]) -> str | None:
     gain = row["readout_test"] - feature
     if low > max(CHANCE[row["measure"]], feature) and gain >= MARGIN[row["measure"]]:
         return WHOLE_CODE
-    return ONE_FEATURE if row["verdict"] == "confirmed" else NOTHING
+    return ONE_FEATURE if row["separates"] == YES else NOTHING
 
 
 class Effect(NamedTuple):

@@ -19,18 +19,15 @@ from tybalt.analysis.contrasts import (
     AUROC,
     Contrast,
     ask_contrast,
-    plan_contrasts,
-    read_burden,
-    read_drivers,
+    read_contrasts,
 )
 from tybalt.analysis.stratified_tests import (
     answering_strata,
-    bootstrap_intervals,
     count_groups,
+    effect_intervals,
     measure_effects,
     untestable,
 )
-from tybalt.data.known_columns import read_known_columns
 from tybalt.data.matrix import read_column, read_ids
 from tybalt.data.samples import read_codes, read_samples
 from tybalt.jobs.files import write_table
@@ -116,13 +113,7 @@ def measure_readouts(
     started = time.monotonic()
     known = read_samples(samples, roles)
     known, codes = read_codes(encoding, known)
-    asked = plan_contrasts(
-        known,
-        declared,
-        read_known_columns(columns),
-        read_drivers(status, driver_genes),
-        read_burden(mutation_burden),
-    )
+    asked = read_contrasts(known, declared, columns, status, driver_genes, mutation_burden)
     values, part = codes.to_numpy(dtype=float), known.held_out
     rows = []
     for contrast in asked:
@@ -219,7 +210,7 @@ def read_out(
     weights = fit_weights(codes[chosen], values, place, contrast.measure, [PENALTIES[best]])
     score = codes @ weights
     effect = measure_effects(score, [contrast], held_out, [strata]).effect[0, 0]
-    low, high = bootstrap_intervals(score, contrast, held_out, strata, groups, seed)
+    low, high = effect_intervals(score, contrast, held_out, strata, groups, seed)
     return Readout(
         PENALTIES[best],
         float(effects[best]),

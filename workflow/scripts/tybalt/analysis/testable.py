@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tybalt.analysis.associations import untestable
-from tybalt.analysis.contrasts import Contrast, plan_contrasts, read_burden, read_drivers
+from tybalt.analysis.contrasts import Contrast, read_contrasts
 from tybalt.analysis.repeats import recommend
-from tybalt.analysis.stratified_tests import answering_strata, count_groups
-from tybalt.data.known_columns import read_known_columns
+from tybalt.analysis.stratified_tests import answering_strata, count_groups, untestable
 from tybalt.data.matrix import held_out_part
 from tybalt.data.samples import Samples, read_samples
 from tybalt.data.split import part_groups, strata_of
@@ -49,8 +47,8 @@ def count_testable(
     """Say before anything is trained which contrasts can be tested, and which split tests more.
 
     A contrast can be tested if ten groups or more answer on each side, of the training and of the
-    held-out samples (`tybalt.analysis.associations.untestable`). The larger test shares are tried
-    by splitting the same samples with the same seed, which is how they would be split.
+    held-out samples (`tybalt.analysis.stratified_tests.untestable`). The larger test shares are
+    tried by splitting the same samples with the same seed, which is how they would be split.
 
     Parameters
     ----------
@@ -68,12 +66,8 @@ def count_testable(
         it is not.
     """
     known = read_samples(samples, roles)
-    contrasts = plan_contrasts(
-        known,
-        declared,
-        read_known_columns(known_columns),
-        read_drivers(status, driver_genes),
-        read_burden(mutation_burden),
+    contrasts = read_contrasts(
+        known, declared, known_columns, status, driver_genes, mutation_burden
     )
     noun = plural(in_words(roles["group"]))
     tables = [
