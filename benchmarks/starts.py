@@ -3,12 +3,12 @@
     .venv/bin/python benchmarks/starts.py table MATRIX [--positive UVM] [--only NAME ...] [--small]
     .venv/bin/python benchmarks/starts.py curve MATRIX [--rows 100 245 ...] [--small]
 
-`table` trains models from each start, with several seeds; `curve` trains one on
-more and more of the training rows, beside principal components of the same rows. The epoch is
-chosen by validation samples, errors are those of test samples; `ratio` is the error over that of
-exact principal components, whose reconstruction is clipped to 0..1. `sex` is the AUROC on test
-samples, within cancer types, of the feature that is best on training samples, in the direction that
-it has there; `type` that of one cancer type against the rest. `rotated`: after a varimax rotation
+`table` trains models from each start, with several seeds; `curve` trains one on more and more of
+the training rows, beside principal components of the same rows. The epoch is chosen by validation
+samples, errors are those of test samples; `ratio` is the error over that of exact principal
+components, whose reconstruction is clipped to 0..1. `sex` is the AUROC on test samples, within
+cancer types, of the feature that is best on training samples, in the direction that it
+has there; `type` that of one cancer type against the rest. `rotated`: after a varimax rotation
 of the features (weights times standard deviation). The last line is one JSON object.
 """
 
