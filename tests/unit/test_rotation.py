@@ -187,20 +187,20 @@ def test_the_table_counts_what_each_code_confirms(tmp_path):
     table = read_table(str(tmp_path / "rotation.tsv"), index="rotation")
     assert list(table.index) == ["none", "varimax"]
     rotated = table.loc["varimax"]
-    assert list(rotated[["contrasts_confirmed", "features_confirmed", "confirmations"]]) == [
+    assert list(rotated[["contrasts_separated", "features_separating", "pairs"]]) == [
         1,
         2,
         2,
     ]
     assert list(rotated[["gene_sets", "features_with_gene_sets"]]) == [2, 1]
     # |r| of z1: 0.5 and 0.7, of z2: 0.9 and 1; the best feature of the confirmed contrast is z2.
-    assert list(rotated[["stability", "stability_of_confirmed"]]) == pytest.approx([0.775, 0.95])
+    assert list(rotated[["stability", "stability_of_best"]]) == pytest.approx([0.775, 0.95])
     assert rotated["features_found_again"] == 1
     assert rotated["stability_over_seeds"] == pytest.approx(0.5)
     assert list(rotated[["sex train", "sex test"]]) == pytest.approx([0.9, 0.8])
     plain = table.loc["none"]
-    assert not plain[["contrasts_confirmed", "features_confirmed", "gene_sets"]].any()
-    assert np.isnan(plain["stability_of_confirmed"])
+    assert not plain[["contrasts_separated", "features_separating", "gene_sets"]].any()
+    assert np.isnan(plain["stability_of_best"])
 
 
 def test_stability_before_the_rotation_is_that_of_the_codes_of_the_models():

@@ -18,9 +18,9 @@ log = logging.getLogger(__name__)
 FOUND_AGAIN = 0.9
 
 #: Columns of the table, before those of the contrasts that the config names.
-COMPARISON_COLUMNS = ["rotation", "contrasts_confirmed", "features_confirmed", "confirmations"]
+COMPARISON_COLUMNS = ["rotation", "contrasts_separated", "features_separating", "pairs"]
 COMPARISON_COLUMNS += ["gene_sets", "features_with_gene_sets"]
-COMPARISON_COLUMNS += ["stability", "features_found_again", "stability_of_confirmed"]
+COMPARISON_COLUMNS += ["stability", "features_found_again", "stability_of_best"]
 COMPARISON_COLUMNS += ["stability_over_seeds"]
 
 
@@ -69,15 +69,15 @@ def compare_rotations(
     rotation
         What the rotation is called.
     comparison
-        Output table, a row for `none` and one for the rotation: ``contrasts_confirmed`` (with a
-        confirmed feature), ``features_confirmed`` (for any contrast), ``confirmations`` (pairs of
-        contrast and feature); ``gene_sets`` and ``features_with_gene_sets``, as far as they are
-        named; ``stability`` (mean over active features of |r| with the matched feature of trainings
-        on bootstrap samples), ``features_found_again`` (at least 0.9), ``stability_of_confirmed``
-        (mean over the best features of the confirmed contrasts); ``stability_over_seeds`` (as
-        ``stability``, of trainings with other seeds); and of each contrast that the config names
-        the effect of its best feature, in the direction seen in training: ``{contrast} train``,
-        ``{contrast} test``.
+        Output table, a row for `none` and one for the rotation: ``contrasts_separated`` (of
+        which a feature separates held-out samples), ``features_separating`` (any contrast),
+        ``pairs`` (of contrast and feature that separates it); ``gene_sets`` and
+        ``features_with_gene_sets``, as far as they are named; ``stability`` (mean over active
+        features of |r| with the matched feature of trainings on bootstrap samples),
+        ``features_found_again`` (at least 0.9), ``stability_of_best`` (mean over the best features
+        of the contrasts that are separated); ``stability_over_seeds`` (as ``stability``, of
+        trainings with other seeds); and of each contrast that the config names the effect of its
+        best feature, in the direction seen in training: ``{contrast} train``, ``{contrast} test``.
     """
     rows = [
         summarise(UNROTATED, unrotated_associations, unrotated_gene_sets, unrotated_stability),
@@ -94,15 +94,15 @@ def summarise(
 ) -> dict[str, object]:
     """Sum up one code; see `compare_rotations`."""
     tested, sets = read_table(associations), read_table(gene_sets)
-    confirmed = tested[tested["verdict"] == CONFIRMED]
+    separating = tested[tested["verdict"] == CONFIRMED]
     sets = sets[sets["named"] == "yes"]
     best = tested[tested["rank"] == 1]
     again, over_seeds = (stability_of(stability, kind) for kind in (BOOTSTRAP, SEED))
-    best_confirmed = best.loc[best["verdict"] == CONFIRMED, "feature"]
-    values = [rotation, confirmed["contrast"].nunique(), confirmed["feature"].nunique()]
-    values += [len(confirmed), sets["gene_set"].nunique(), sets["feature"].nunique()]
+    best_separating = best.loc[best["verdict"] == CONFIRMED, "feature"]
+    values = [rotation, separating["contrast"].nunique(), separating["feature"].nunique()]
+    values += [len(separating), sets["gene_set"].nunique(), sets["feature"].nunique()]
     values += [again.mean(), int((again >= FOUND_AGAIN).sum()) if len(again) else None]
-    values += [again.reindex(best_confirmed).mean(), over_seeds.mean()]
+    values += [again.reindex(best_separating).mean(), over_seeds.mean()]
     row = dict(zip(COMPARISON_COLUMNS, values, strict=True))
     for named in best[best["named"] == "yes"].to_dict("records"):
         effect = oriented(named)

@@ -357,13 +357,13 @@ def rotation_rows(name: str, table: pd.DataFrame) -> list[dict[str, str]]:
         Output of `compare_rotations`.
     """
     named = [column.removesuffix(" test") for column in table if column.endswith(" test")]
-    counts = ["contrasts_confirmed", "confirmations", "gene_sets"]
+    counts = ["contrasts_separated", "pairs", "gene_sets"]
     return [
         {
             "name": name,
             "rotation": row["rotation"],
             "counts": [row[column] for column in counts],
-            "stability": [decimal(row[name]) for name in ("stability", "stability_of_confirmed")],
+            "stability": [decimal(row[name]) for name in ("stability", "stability_of_best")],
             "named": ", ".join(f"{each} {decimal(row[f'{each} test'])}" for each in named),
         }
         for row in table.to_dict("records")
