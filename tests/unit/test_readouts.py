@@ -249,9 +249,9 @@ def test_a_number_that_few_samples_have_is_read_out_all_the_same():
 # Beside features, and beside other models
 
 
-def finding(effect, verdict="confirmed", measure=AUROC):
+def finding(effect, separates="yes", measure=AUROC):
     ends = {"effect_test_low": effect, "effect_test_high": effect}
-    row = {"contrast": "x", "measure": measure, "verdict": verdict, "effect_train": effect}
+    row = {"contrast": "x", "measure": measure, "separates": separates, "effect_train": effect}
     return pd.DataFrame([{**row, "effect_test": effect, **ends}])
 
 
@@ -261,18 +261,18 @@ def reading(effect, low, high):
 
 
 @pytest.mark.parametrize(
-    ("feature", "verdict", "readout", "expected"),
+    ("feature", "separates", "readout", "expected"),
     [
-        (0.6, "not confirmed", (1.0, 0.98, 1.0), "whole code"),
-        (0.25, "confirmed", (1.0, 0.98, 1.0), "whole code"),  # turned: 0.75
-        (0.98, "confirmed", (1.0, 0.99, 1.0), "one feature"),  # not by the margin
-        (0.85, "confirmed", (0.96, 0.84, 1.0), "one feature"),  # inside of the interval
-        (0.55, "not confirmed", (0.6, 0.45, 0.75), "nothing"),
-        (0.6, "not testable", (np.nan, np.nan, np.nan), None),
+        (0.6, "no", (1.0, 0.98, 1.0), "whole code"),
+        (0.25, "yes", (1.0, 0.98, 1.0), "whole code"),  # turned: 0.75
+        (0.98, "yes", (1.0, 0.99, 1.0), "one feature"),  # not by the margin
+        (0.85, "yes", (0.96, 0.84, 1.0), "one feature"),  # inside of the interval
+        (0.55, "no", (0.6, 0.45, 0.75), "nothing"),
+        (0.6, "unknown", (np.nan, np.nan, np.nan), None),
     ],
 )
-def test_from_what_a_contrast_is_read(feature, verdict, readout, expected):
-    found = add_readouts(finding(feature, verdict), reading(*readout))
+def test_from_what_a_contrast_is_read(feature, separates, readout, expected):
+    found = add_readouts(finding(feature, separates), reading(*readout))
     (read_from,) = found["read_from"]
     assert read_from == expected if expected else pd.isna(read_from)
     np.testing.assert_array_equal(
