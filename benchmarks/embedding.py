@@ -39,7 +39,7 @@ def main() -> None:
     limit_threads(options.threads)
     size = SMALL if options.small else FULL
     X = read_values(options.matrix) if options.matrix else generate(*size[:2])
-    codes = embedding.principal_components(X, size[2], SEED).astype(np.float64)
+    codes = embedding.component_scores(X, size[2], SEED).astype(np.float64)
     results = {}
     print(f"{len(X):,} samples, {options.threads} threads")
     print(f"{'':22}" + "".join(f"{name:>10}" for name in ("seconds", "kl", "nn10", "nn50")))
@@ -103,7 +103,7 @@ def our_way(values: np.ndarray, space: str, threads: int) -> np.ndarray:
     """Map as the rules `embed_genes` and `embed_samples` do."""
     if space == "genes":
         count = min(embedding.COMPONENTS_OF_GENES, *values.shape)
-        values = embedding.principal_components(values, count, SEED)
+        values = embedding.component_scores(values, count, SEED)
     return embedding.embed_by_tsne(values, embedding.plane(values, SEED), SEED, threads)
 
 

@@ -56,7 +56,7 @@ def embed_genes(
         Output table: sample, then the columns of `map_table`.
     """
     X, samples = read_values(matrix), read_obs(matrix).index
-    components = principal_components(X, min(COMPONENTS_OF_GENES, *X.shape), seed)
+    components = component_scores(X, min(COMPONENTS_OF_GENES, *X.shape), seed)
     table = map_table(samples, components, kinds, seed, threads)
     write_table(table, gene_embedding)
 
@@ -125,7 +125,7 @@ def map_table(
 
 def plane(values: np.ndarray, seed: int) -> np.ndarray:
     """First two principal components, shape (samples, 2); the second is 0 with one feature."""
-    pca = principal_components(values, min(2, *values.shape), seed)
+    pca = component_scores(values, min(2, *values.shape), seed)
     return np.pad(pca, ((0, 0), (0, 2 - pca.shape[1])))
 
 
@@ -205,8 +205,12 @@ def with_width(start: np.ndarray, seed: int) -> np.ndarray:
     return np.where(flat, start + noise, start)
 
 
-def principal_components(values: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Scores of the first principal components, signs fixed by scikit-learn's convention."""
+def component_scores(values: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Scores of the first principal components, where an embedding begins.
+
+    Of large matrices scikit-learn approximates them, at random: good enough for neighbours, a sixth
+    of the time of `tybalt.training.principal_components`, and nothing that is said of genes.
+    """
     from sklearn.decomposition import PCA
 
     return PCA(n_components=count, random_state=seed).fit_transform(values)

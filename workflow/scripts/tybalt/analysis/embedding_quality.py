@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.spatial.distance import cdist
 
 from tybalt.analysis.classification import NEIGHBOURS, balanced_accuracy
-from tybalt.analysis.embedding import COMPONENTS_OF_GENES, principal_components
+from tybalt.analysis.embedding import COMPONENTS_OF_GENES, component_scores
 from tybalt.analysis.numbers import decimal, percent
 from tybalt.data.matrix import read_values
 from tybalt.data.samples import Samples, read_codes, read_samples
@@ -103,7 +103,7 @@ def sources(
     """Yield (name, samples, their features, path of the embedding): genes, then every code."""
     X = read_values(matrix)
     count = min(COMPONENTS_OF_GENES, *X.shape)
-    yield "genes", known, principal_components(X, count, seed), gene_embedding
+    yield "genes", known, component_scores(X, count, seed), gene_embedding
     del X
     for (model, tuner), encoding, embedding in zip(experiments, encodings, embeddings, strict=True):
         seen, codes = read_codes(encoding, known)
