@@ -68,6 +68,7 @@ adapter.run(training.train_model, SimpleNamespace(
     output={"model": f"{folder}/model.zip", "history": f"{folder}/history.tsv"},
     params={
         "training": given["training"],
+        "rotation": "none",
         "code": "c0de",
     },
     config={"training": {"checkpoint_every": 2}},

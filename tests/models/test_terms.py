@@ -79,9 +79,10 @@ def test_an_epoch_with_mask_and_weights_equals_a_plain_loop(name):
 def test_the_history_of_several_blocks_has_a_column_for_each_term(name):
     rows = masked()
     model = make_model(name, INPUTS, small(name, epochs=2), seed=3)
-    records = list(model.fit(rows, rows, seed=1))
+    start, *records = model.fit(rows, rows, seed=1)
     names = {f"reconstruction_{block}" for block in BLOCKS}
-    assert names | {f"validation_{each}" for each in names} <= set(records[0])
+    measured = {f"validation_{each}" for each in names}
+    assert names | measured <= set(records[0]) and measured <= set(start)
     error = np.square(rows.X - model.reconstruct(rows.X))
     weight = rows.observed * rows.weight[:, None]
     expected = np.sum(error * weight) / np.sum(weight)
@@ -125,7 +126,7 @@ def test_a_row_of_weight_two_counts_as_two_rows():
 def test_warm_ups_of_terms_move_their_weights_and_delay_the_choice():
     rows = masked()
     values = small("two_predictions", epochs=4, kappa=0.5, cross=3.0)
-    records = list(make_model("two_predictions", INPUTS, values, seed=1).fit(rows, rows, seed=1))
+    _, *records = make_model("two_predictions", INPUTS, values, seed=1).fit(rows, rows, seed=1)
     assert [record["cross_weight"] for record in records] == [0, 1.5, 3, 3]
     assert [record["eligible"] for record in records] == [False, False, True, True]
 

@@ -290,7 +290,8 @@ def list_findings(
     findings
         Output table, contrasts of the config first. Feature: the largest effect on training
         samples; missing where none of them answer. Marks (`tybalt.analysis.marks`): yes, no, or
-        unknown. Verdict: *confirmed* with all three marks, *partly confirmed* if it separates only.
+        unknown. Verdict: *confirmed* with all three marks, *partly confirmed* if it separates
+        without another.
         Stability: median over bootstrap samples, over seeds the mean, of |r| of the matched
         feature. Genes: those higher in positive samples (for numbers: with more of it) by weight
         and by expression; missing where it does not separate. Gene set: the best named one of that

@@ -118,7 +118,8 @@ def add_readouts(found: pd.DataFrame, readouts: pd.DataFrame) -> pd.DataFrame:
     features differs from one that the code does not have: `whole code` where the interval of the
     read-out lies above chance and above the best feature in the direction seen in training, which
     it surpasses by at least `MARGIN`; else `one feature` where the feature separates; else
-    `nothing`. Missing where it is not testable.
+    `whole code` where the interval of the read-out lies above chance, and `nothing` elsewhere.
+    Missing where it is not testable.
 
     Parameters
     ----------
@@ -141,7 +142,9 @@ def _read_from(row: Mapping[str, Any]) -> str | None:
     gain = row["readout_test"] - feature
     if low > max(CHANCE[row["measure"]], feature) and gain >= MARGIN[row["measure"]]:
         return WHOLE_CODE
-    return ONE_FEATURE if row["separates"] == YES else NOTHING
+    if row["separates"] == YES:
+        return ONE_FEATURE
+    return WHOLE_CODE if low > CHANCE[row["measure"]] else NOTHING
 
 
 class Effect(NamedTuple):

@@ -12,8 +12,9 @@ from tybalt.plan.names import plural
 #: The task whose controls the leaderboard has.
 TASK = "explain"
 
-#: Where the columns of a contrast begin.
-CONTRAST = "auroc_"
+#: How columns of contrasts begin, and what they hold.
+KINDS = {"auroc": "the best feature", "readout": "the whole code"}
+CONTRASTS = tuple(f"{kind}_" for kind in KINDS)
 
 
 def neural_against_bar(board: pd.DataFrame, label: str) -> list[str]:
@@ -21,8 +22,8 @@ def neural_against_bar(board: pd.DataFrame, label: str) -> list[str]:
 
     Neural are the models that are trained epoch by epoch, and only those that see the blocks of
     the bar are compared with it. One with a mark (as started, say) has not learned, and does not
-    count. A model beats the bar in a measure where its value is larger than
-    that of the best bar; whether their 95 % intervals overlap is said, where both have one.
+    count. In a measure a model beats the best bar, is behind it, or cannot be told from it
+    (`told_apart`).
 
     Parameters
     ----------
@@ -51,7 +52,7 @@ def _compare(board: pd.DataFrame, label: str) -> list[str]:
         told = [f"{n} ({m})" for n, m in zip(names_of_rows(trained), trained["mark"], strict=True)]
         return [
             f"No neural model is compared with the {bars['control'].iloc[0]}, as none has "
-            f"learned: {_listed(told, 'and')}."
+            f"learned: {_listed(told)}."
         ]
     measured = {
         name: words
@@ -62,17 +63,45 @@ def _compare(board: pd.DataFrame, label: str) -> list[str]:
     part = f"on {board['evaluated_on'].iloc[0]} samples"
     if "blocks" in board:
         part += f", of those that see {board['blocks'].iloc[0]}"
-    won, lost = [], []
+    found: dict[str, list[str]] = {"beat": [], "are not told from": [], "are behind": []}
     for name, words in measured.items():
         best, beaten = (rows.sort_values(name, ascending=False).iloc[0] for rows in (neural, bars))
-        if best[name] > beaten[name]:
-            won.append(f"in {words} ({_side_by_side(name, best, beaten)})")
-        else:
-            lost.append(words)
-    if not won:
-        return [f"No neural model beats {bar} {part}: not in {_listed(lost, 'or')}."]
-    rest = f"; none does in {_listed(lost, 'or')}" if lost else ""
-    return [f"Neural models beat {bar} {part} {_listed(won, 'and')}{rest}."]
+        found[told_apart(name, best, beaten)].append(
+            f"{words} ({_side_by_side(name, best, beaten)})"
+        )
+    won, tied, lost = found.values()
+    first = (
+        f"Neural models beat {bar} {part} in {_listed(won)}"
+        if won
+        else (f"No neural model beats {bar} {part}")
+    )
+    parts = [first]
+    if tied:
+        parts.append(f"they cannot be told from it in {_listed(tied)}, as intervals overlap")
+    if lost:
+        parts.append(f"they are behind in {_listed(lost)}")
+    return [f"{'; '.join(parts)}."]
+
+
+def told_apart(name: str, best: Mapping[str, Any], beaten: Mapping[str, Any]) -> str:
+    """Say whether a model beats a bar in a measure, is behind it, or cannot be told from it.
+
+    The best of several models surpasses a bar by luck every other time, so that intervals have to
+    lie apart, which is stricter than a test of the difference (Schenker and Gentleman 2001,
+    https://doi.org/10.1198/000313001317097960). Variance explained has none; there values count.
+    """
+    low, high = (_interval(name, row) for row in (best, beaten))
+    if low is None or high is None:
+        return "beat" if best[name] > beaten[name] else "are behind"
+    if low[0] > high[1]:
+        return "beat"
+    return "are behind" if low[1] < high[0] else "are not told from"
+
+
+def _interval(name: str, row: Mapping[str, Any]) -> tuple[float, float] | None:
+    stem = name.removesuffix("_accuracy")
+    low, high = row.get(f"{stem}_low"), row.get(f"{stem}_high")
+    return None if pd.isna(low) or pd.isna(high) else (low, high)
 
 
 def measures(board: pd.DataFrame, label: str) -> dict[str, str]:
@@ -80,27 +109,21 @@ def measures(board: pd.DataFrame, label: str) -> dict[str, str]:
 
     Where a value is 1 it cannot be beaten.
     """
-    contrasts = [
-        name for name in board if name.startswith(CONTRAST) and not name.endswith(("_low", "_high"))
-    ]
     words = {"explained": "variance explained", "knn_accuracy": f"kNN accuracy of {plural(label)}"}
-    words |= {name: f"the best feature for {name.removeprefix(CONTRAST)}" for name in contrasts}
+    for name in board:
+        if name.startswith(CONTRASTS) and not name.endswith(("_low", "_high")):
+            kind, _, contrast = name.partition("_")
+            words[name] = f"{KINDS[kind]} for {contrast}"
     return {name: text for name, text in words.items() if name in board}
 
 
 def _side_by_side(name: str, best: Mapping[str, Any], beaten: Mapping[str, Any]) -> str:
-    """Write two values, whose they are, and whether they can be told apart."""
-    stem = name.removesuffix("_accuracy")
-    write = decimal if name.startswith(CONTRAST) else (lambda value: percent(value, 1))
-    low, high = best.get(f"{stem}_low"), beaten.get(f"{stem}_high")
-    known = pd.notna(low) and pd.notna(high)
-    overlap = (", the intervals overlap" if low <= high else ", intervals apart") if known else ""
+    """Write two values, and whose the first is."""
+    write = decimal if name.startswith(CONTRASTS) else (lambda value: percent(value, 1))
     (who,) = names_of_rows(pd.DataFrame([best]))
-    return f"{who} {write(best[name])} against {write(beaten[name])}{overlap}"
+    return f"{who} {write(best[name])} against {write(beaten[name])}"
 
 
-def _listed(words: list[str], conjunction: str) -> str:
+def _listed(words: list[str]) -> str:
     """Write a list in words."""
-    if len(words) == 1:
-        return words[0]
-    return f"{', '.join(words[:-1])} {conjunction} {words[-1]}"
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

@@ -35,6 +35,7 @@ from tybalt.plan.errors import InputError
 from tybalt.plan.names import in_words, plural
 from tybalt.plan.objectives import contrast_of, terms_of
 from tybalt.training.metrics import mean_squared_error
+from tybalt.training.rows import observed_mean
 
 log = logging.getLogger(__name__)
 
@@ -550,14 +551,7 @@ def score_sum(model: Any, train: Any, validation: Any, seed: int, asked: Asked) 
         X, seen = validation.X, validation.observed
         own, of_mean = (
             np.nanmean(mean_squared_error(X, other, 1, seen))
-            for other in (model.reconstruct(X), mean_row(train))
+            for other in (model.reconstruct(X), observed_mean(train))
         )
         total += weight * own / of_mean
     return float(total)
-
-
-def mean_row(rows: Any) -> np.ndarray:
-    """Return the mean of every column, over the rows in which it was measured."""
-    if rows.observed is None:
-        return rows.X.mean(axis=0, dtype=np.float64)
-    return np.average(rows.X, axis=0, weights=rows.observed)

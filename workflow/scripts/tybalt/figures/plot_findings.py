@@ -59,7 +59,7 @@ def plot_findings(findings: str, title: str) -> Figure:
     counts = count_verdicts(table["verdict"])
     figure = new_figure(
         f"{counts['confirmed']} of {counts['testable']} testable contrasts have all three marks, "
-        f"{counts['partly']} separate only",
+        f"{counts['partly']} separate without",
         title,
     )
     wanted = (table["separates"] == YES) | (table["named"] == "yes")

@@ -181,6 +181,22 @@ def positions(classes: Sequence[str], label: np.ndarray) -> np.ndarray:
     return np.array([number.get(name, -1) for name in label], dtype=np.int32)
 
 
+def observed_mean(rows: Rows) -> np.ndarray:
+    """Return the mean of each column over what was observed, by the weights of rows.
+
+    A column that none of these rows has (as of a bootstrap sample of them) has the mean of its
+    filled-in values.
+    """
+    X = rows.X.astype(np.float64)
+    if rows.observed is None and rows.weight is None:
+        return X.mean(axis=0)
+    counts = np.ones(X.shape) if rows.observed is None else rows.observed.astype(np.float64)
+    if rows.weight is not None:
+        counts = counts * rows.weight[:, None]
+    counts = np.where(counts.sum(axis=0) > 0, counts, 1.0)
+    return np.average(X, axis=0, weights=counts)
+
+
 def without_unseen(part: str, rows: Rows) -> Rows:
     """Leave out the rows of which nothing was measured; raise InputError if none is left."""
     if rows.observed is None or rows.observed.any(axis=1).all():

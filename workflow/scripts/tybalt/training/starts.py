@@ -26,7 +26,7 @@ from tybalt.plan.shared_hyperparameters import COMPONENTS
 from tybalt.training.layers import Centre, KLDivergence, TiedDense
 from tybalt.training.losses import cross_entropy
 from tybalt.training.principal_components import NEGLIGIBLE, principal_components
-from tybalt.training.rows import Rows
+from tybalt.training.rows import Rows, observed_mean
 
 #: Relative error at one standard deviation of a component, where an S-shaped activation is taken
 #: for a line: the second term of its Taylor series.
@@ -62,14 +62,6 @@ def begin(model: keras.Model, start: str, train: Rows) -> None:
             log.info("the start: components of filled-in values, all rows weighed alike")
         begin_as_components(model, train.X, mean)
     centre_output(model, mean, len(train))
-
-
-def observed_mean(rows: Rows) -> np.ndarray:
-    """Return the mean of each column over what was observed, by the weights of rows."""
-    counts = np.ones(rows.X.shape) if rows.observed is None else rows.observed.astype(float)
-    if rows.weight is not None:
-        counts = counts * rows.weight[:, None]
-    return np.average(rows.X.astype(float), axis=0, weights=counts)
 
 
 def centre_output(model: keras.Model, mean: np.ndarray, n_rows: int) -> None:

@@ -360,7 +360,8 @@ def train(
         training["objective"],
         training["patience"],
         kept,
-        ask(matrix, training, parts),
+        # A bootstrap sample trains the winner again, and scores nothing.
+        None if redraw is not None else ask(matrix, training, parts),
     )
     return Trained(model, result, rows, list(rows.names), parts["validation"])
 
@@ -453,7 +454,8 @@ def fit_and_keep_best(
 
     Only epochs at which the warm-up of every weight has ended are eligible; if there are none,
     the last epoch counts. A training that goes on from its checkpoint ends as it would have ended
-    undisturbed. `asked` are the contrasts that the objective reads out (`ask`).
+    undisturbed. `asked` are the contrasts that the objective reads out (`ask`); without them a
+    training has no score.
     """
     progress = resume(model, checkpoint)
     history = progress.history
@@ -482,7 +484,8 @@ def fit_and_keep_best(
     kept = progress.best_epoch or history["epoch"][-1]
     if progress.best_arrays is not None:
         model.load(progress.best_arrays)
-    if objective_of(objective, "objective").when == AT_THE_END:
+    how = objective_of(objective, "objective")
+    if how.when == AT_THE_END and not (how.contrasts and asked is None):
         history["score"][kept - 1] = measure(objective, model, train, validation, seed, asked)
     marks = find_marks(progress.start, history, kept, objective)
     return Training("ok", history, kept, start=progress.start, marks=marks)
