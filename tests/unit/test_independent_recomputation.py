@@ -21,7 +21,7 @@ from sklearn.metrics import mean_squared_error
 from tybalt.analysis import associations, embedding_quality
 from tybalt.analysis.contrasts import Contrast
 from tybalt.analysis.evaluation import reconstruction_quality
-from tybalt.analysis.gene_set_enrichment import high_weights, over_represented
+from tybalt.analysis.gene_set_enrichment import high_weights, known_sets, over_represented
 from tybalt.analysis.stratified_tests import answering_strata, bootstrap_intervals, measure_effects
 from tybalt.models import pca
 from tybalt.training.rows import Rows, make_inputs
@@ -192,7 +192,8 @@ def test_over_representation_is_a_draw_without_replacement():
     weights.iloc[:8, 0] += 6
     sets = {"real": [f"g{i}" for i in range(12)], "unknown": ["a", "b"]}
     sets |= {f"random {i}": list(rng.choice(weights.index, 15, replace=False)) for i in range(6)}
-    found = over_represented(high_weights(weights), list(weights.index), [("file", sets)])
+    genes = list(weights.index)
+    found = over_represented(high_weights(weights), genes, known_sets([("file", sets)], genes))
     every, rows = [], {}
     for feature in weights:
         scaled = (weights[feature] - weights[feature].mean()) / weights[feature].std(ddof=0)
@@ -210,10 +211,10 @@ def test_over_representation_is_a_draw_without_replacement():
     assert {"real"} == set(found.loc[found["q"] <= 0.05, "gene_set"])
     for row in found.itertuples():
         overlap, p, place = rows[row.feature, row.side, row.gene_set]
-        assert row.overlap == overlap >= 2
+        assert row.overlap == overlap >= 3
         assert row.p == pytest.approx(p, rel=1e-9)
         assert row.q == pytest.approx(q[place], rel=1e-9)
-    assert len(found) == sum(overlap >= 2 for overlap, _, _ in rows.values())
+    assert len(found) == sum(overlap >= 3 for overlap, _, _ in rows.values())
 
 
 def test_trustworthiness_of_codes_in_their_plane(codes):
