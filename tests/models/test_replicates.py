@@ -39,6 +39,7 @@ def files(tmp_path):
     X = (rng.normal(size=(n, 3)) @ rng.normal(size=(3, 12)) + 0.1 * rng.normal(size=(n, 12))) / 10
     X = (X + 0.5).astype("float32")
     paths = {name: str(tmp_path / name) for name in ("matrix", "best", "replicate")}
+    paths["replicate_rotation"] = str(tmp_path / "rotation")
     write_matrix(paths["matrix"], X, obs, pd.DataFrame(index=[f"g{i}" for i in range(12)]), {})
     write_json({"hyperparameters": {"latent_dim": 2}, "seed": 7}, paths["best"])
     return paths, X, obs
@@ -46,7 +47,7 @@ def files(tmp_path):
 
 def test_a_bootstrap_is_a_fit_to_the_drawn_samples_that_encodes_all(files):
     paths, X, obs = files
-    train_replicate(bases=[], training=TRAINING, drawn="donor", seed=3, **paths)
+    train_replicate(bases=[], training=TRAINING, rotation="none", drawn="donor", seed=3, **paths)
     codes = read_table(paths["replicate"], index="sample")
     assert list(codes.index) == list(obs.index)
     donors = obs["donor"].to_numpy(object)[:60]
@@ -55,9 +56,9 @@ def test_a_bootstrap_is_a_fit_to_the_drawn_samples_that_encodes_all(files):
     for ours, theirs in zip(codes.to_numpy().T, expected.T, strict=True):
         assert abs(np.corrcoef(ours, theirs)[0, 1]) == pytest.approx(1, abs=1e-3)
     again = codes.to_numpy()
-    train_replicate(bases=[], training=TRAINING, drawn="donor", seed=3, **paths)
+    train_replicate(bases=[], training=TRAINING, rotation="none", drawn="donor", seed=3, **paths)
     assert (read_table(paths["replicate"], index="sample").to_numpy() == again).all()
-    train_replicate(bases=[], training=TRAINING, drawn="donor", seed=4, **paths)
+    train_replicate(bases=[], training=TRAINING, rotation="none", drawn="donor", seed=4, **paths)
     assert (read_table(paths["replicate"], index="sample").to_numpy() != again).any()
 
 
@@ -89,6 +90,8 @@ def test_of_a_bootstrap_the_samples_alone_change(files, monkeypatch, drawn, seed
 
     monkeypatch.setattr(replicates, "train", stop)
     with pytest.raises(KeyboardInterrupt):
-        train_replicate(bases=[], training=TRAINING, drawn=drawn, seed=3, **files[0])
+        train_replicate(
+            bases=[], training=TRAINING, rotation="none", drawn=drawn, seed=3, **files[0]
+        )
     assert asked["seed"] == seed
     assert (asked["redraw"] is None) == (drawn is None)

@@ -65,7 +65,7 @@ def run(matrix, folder, contrasts, module="pca", training=None, **values):
     )  # fmt: skip
     record = read_json(paths[0])
     write_json({key: record[key] for key in ("hyperparameters", "seed")}, paths[1])
-    train_model(matrix, [], paths[1], paths[2], paths[3], training)
+    train_model(matrix, [], paths[1], paths[2], paths[3], training, "none")
     return record, load_bundle(paths[2]).model
 
 

@@ -11,8 +11,8 @@ from tybalt.analysis.contrasts import plan_contrasts
 from tybalt.analysis.testable import (
     COLUMNS,
     count_testable,
-    judge,
     larger_tests,
+    list_testable,
     untested_caveats,
 )
 from tybalt.data.samples import Samples, write_samples
@@ -44,7 +44,7 @@ def cohort(count=200, split=None, seed=7):
 def test_what_is_told_is_what_the_tests_will_say(test):
     known = cohort(split={**SPLIT, "test": test})
     contrasts = plan_contrasts(known, SEX, {})
-    told = judge(contrasts, known.split, known.group, "donors").set_index("contrast")
+    told = list_testable(contrasts, known.split, known.group, "donors").set_index("contrast")
     codes = pd.DataFrame(np.random.default_rng(1).normal(size=(200, 2)), columns=["z1", "z2"])
     verdicts, _ = answer(codes, contrasts, known.split, known.group, 0, "donors")
     best = verdicts[verdicts["rank"] == 1].set_index("contrast")

@@ -16,7 +16,6 @@ from tybalt.analysis.stratified_tests import (
     CHANCE,
     Effects,
     answering_strata,
-    count_groups,
     effect_intervals,
     measure_effects,
     untestable,
@@ -164,11 +163,8 @@ def answer(
         low[shown], high[shown] = effect_intervals(
             values[:, shown], contrast, held_out, strata[i], groups, seed
         )
-        behind = {
-            name: count_groups(contrast, rows, strata[i], groups)
-            for name, rows in (("training", train), (part, held_out))
-        }
-        reason = untestable(contrast, behind, noun)
+        parts = {"training": train, part: held_out}
+        reason = untestable(contrast, parts, strata[i], groups, noun)
         table = pd.DataFrame(
             {
                 "contrast": contrast.name,

@@ -120,7 +120,7 @@ def describe_lacking(row: dict) -> str:
     """Say which of the two further marks a finding lacks, and by how much; "" if none."""
     parts = []
     if row["comes_back"] == UNKNOWN:
-        parts.append("not trained on bootstrap samples (explain.bootstraps)")
+        parts.append("not trained on bootstrap samples")
     elif row["comes_back"] == NO:
         parts.append(
             f"comes back in {row['refits_again']:.0f} of {row['refits']:.0f} trainings on "

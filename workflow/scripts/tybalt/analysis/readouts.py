@@ -23,7 +23,6 @@ from tybalt.analysis.contrasts import (
 )
 from tybalt.analysis.stratified_tests import (
     answering_strata,
-    count_groups,
     effect_intervals,
     measure_effects,
     untestable,
@@ -190,10 +189,6 @@ def read_out(
         What held-out samples and groups are called.
     """
     strata = answering_strata(contrast, train, groups)
-    behind = {
-        name: count_groups(contrast, rows, strata, groups)
-        for name, rows in (("training", train), (part, held_out))
-    }
     chosen = answers(contrast, train, strata)
     # Counts need no code.
     counted = [
@@ -201,7 +196,7 @@ def read_out(
         for rows in (train, held_out)
     ]
     sizes = [int(getattr(each, name)[0]) for name in ("n", "n_positive") for each in counted]
-    reason = untestable(contrast, behind, noun)
+    reason = untestable(contrast, {"training": train, part: held_out}, strata, groups, noun)
     if reason:
         return Readout(*[np.nan] * 5, *sizes, int(counted[0].strata[0]), reason)
     values, place = contrast.values[chosen], pd.factorize(contrast.stratum[chosen])[0]
@@ -238,8 +233,8 @@ def deal_folds(groups: np.ndarray, place: np.ndarray, sides: np.ndarray | None) 
     groups, place
         Group and stratum of each sample. A group counts where its first sample is.
     sides
-        1 or 0 of each sample; None for numbers. A group with a 1 counts as positive, so that each
-        fold has some of both sides.
+        1 or 0 of each sample; None for numbers. A group that has the rarer side counts on that
+        side, so that each fold has some of it.
 
     Returns
     -------
@@ -248,6 +243,7 @@ def deal_folds(groups: np.ndarray, place: np.ndarray, sides: np.ndarray | None) 
     """
     sides = np.zeros(len(groups)) if sides is None else sides
     table = pd.DataFrame({"group": groups.astype(str), "place": place, "side": sides})
+    table["side"] = table["side"] == float(sides.mean() < 0.5)  # whether it is the rarer one
     table["side"] = table.groupby("group")["side"].transform("max")
     first = table.drop_duplicates("group").sort_values(["place", "side", "group"])
     fold = pd.Series(np.arange(len(first)) % FOLDS, index=first["group"].to_numpy())
@@ -517,14 +513,12 @@ def check_testable(asked: Asked, train: Any) -> None:
     is_train = np.arange(len(asked.groups)) < len(train)
     for contrast in asked.contrasts:
         strata = answering_strata(contrast, is_train, asked.groups)
-        behind = {
-            name: count_groups(contrast, rows, strata, asked.groups)
-            for name, rows in (("training", is_train), ("validation", ~is_train))
-        }
-        if reason := untestable(contrast, behind, asked.noun):
+        parts = {"training": is_train, "validation": ~is_train}
+        if reason := untestable(contrast, parts, strata, asked.groups, asked.noun):
+            cure = "bring more samples" if "training" in reason else "enlarge split.validation"
             raise InputError(
                 f"objective `{asked.objective}`: {contrast.name} cannot be read out: {reason}; "
-                "enlarge split.validation, or choose another objective"
+                f"{cure}, or choose another objective"
             )
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from tybalt.analysis.associations import CONFIRMED, NOT_TESTABLE
 from tybalt.analysis.findings import oriented
+from tybalt.analysis.marks import CONFIRMED, NOT_TESTABLE
 from tybalt.jobs.files import read_table, write_table
 
 log = logging.getLogger(__name__)

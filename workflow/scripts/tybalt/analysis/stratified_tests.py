@@ -95,20 +95,37 @@ def count_groups(
     return len(set(groups[positive])), len(set(groups[negative]))
 
 
-def untestable(contrast: Contrast, behind: Mapping[str, tuple[int, int]], noun: str) -> str:
+def untestable(
+    contrast: Contrast,
+    parts: Mapping[str, np.ndarray],
+    strata: Sequence[str],
+    groups: np.ndarray,
+    noun: str,
+) -> str:
     """Say why a contrast cannot be tested; "" if it can.
 
     Parameters
     ----------
-    behind
-        Groups on the positive and on the negative side, of the training and held-out samples.
+    parts
+        Name of a part -> which samples are in it, the training part first.
+    strata
+        Those that answer (`answering_strata`).
+    groups
+        Of each sample.
     noun
-        What they are called.
+        What groups are called.
     """
-    for part, sides in behind.items():
+    for part, rows in parts.items():
+        present = sorted({*contrast.stratum[rows].astype(str)} - {""})
+        is_split = not strata and len(present) > 1
+        sides = count_groups(contrast, rows, strata or present, groups)
+        side = "positive" if sides[0] <= sides[1] else "negative"
+        kind = f"{side} " if contrast.measure == AUROC else ""
+        if is_split:
+            each = "on each side" if contrast.measure == AUROC else "with different values"
+            enough = f"{MINIMUM_PER_SIDE} {part} {noun} {each}"
+            return f"no stratum has {enough} ({min(sides)} {kind}in all)"
         if min(sides) < MINIMUM_PER_SIDE:
-            side = "positive " if sides[0] <= sides[1] else "negative "
-            kind = side if contrast.measure == AUROC else ""
             return f"{min(sides)} {kind}{part} {noun}, fewer than {MINIMUM_PER_SIDE}"
     return ""
 

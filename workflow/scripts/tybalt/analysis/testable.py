@@ -10,7 +10,7 @@ import pandas as pd
 
 from tybalt.analysis.contrasts import Contrast, read_contrasts
 from tybalt.analysis.repeats import recommend
-from tybalt.analysis.stratified_tests import answering_strata, count_groups, untestable
+from tybalt.analysis.stratified_tests import answering_strata, untestable
 from tybalt.data.matrix import held_out_part
 from tybalt.data.samples import Samples, read_samples
 from tybalt.data.split import part_groups, strata_of
@@ -71,12 +71,14 @@ def count_testable(
     )
     noun = plural(in_words(roles["group"]))
     tables = [
-        judge(contrasts, known.split, known.group, noun).assign(
+        list_testable(contrasts, known.split, known.group, noun).assign(
             test=split.get("test", np.nan), used="yes"
         )
     ]
     for share, parts in larger_tests(known, split, seed).items():
-        tables.append(judge(contrasts, parts, known.group, noun).assign(test=share, used="no"))
+        tables.append(
+            list_testable(contrasts, parts, known.group, noun).assign(test=share, used="no")
+        )
     table = pd.concat(tables, ignore_index=True)[COLUMNS]
     write_table(table, testable)
     lines = [
@@ -89,7 +91,7 @@ def count_testable(
         log.info("each of %d contrasts can be tested", len(contrasts))
 
 
-def judge(
+def list_testable(
     contrasts: Sequence[Contrast], split: np.ndarray, groups: np.ndarray, noun: str
 ) -> pd.DataFrame:
     """Tell which contrasts can be tested with a split, as `associate_features` does.
@@ -104,14 +106,11 @@ def judge(
     rows = []
     for contrast in contrasts:
         strata = answering_strata(contrast, train, groups)
-        # Strata that do not answer count nothing, and are many: leaving them out first is faster.
-        answers = pd.Series(contrast.stratum).isin(strata).to_numpy()
-        asked = dataclasses.replace(contrast, stratum=np.where(answers, contrast.stratum, ""))
-        behind = {
-            name: count_groups(asked, inside, strata, groups)
-            for name, inside in (("training", train), (part, split == part))
-        }
-        reason = untestable(contrast, behind, noun)
+        asked = contrast
+        if strata:  # the others count nothing, and are many: leaving them out first is faster
+            answers = pd.Series(contrast.stratum).isin(strata).to_numpy()
+            asked = dataclasses.replace(contrast, stratum=np.where(answers, contrast.stratum, ""))
+        reason = untestable(asked, {"training": train, part: split == part}, strata, groups, noun)
         rows.append(
             {
                 "contrast": contrast.name,

@@ -48,6 +48,9 @@ TASK = "explain"
 #: Columns of the leaderboard in which a model has to clear the bar; more is better.
 QUALITIES = ("explained", "knn_accuracy")
 
+#: Columns of rotation.tsv that the page shows as numbers from 0 to 1.
+STABILITIES = ("stability", "stability_of_best", "stability_over_seeds")
+
 #: Columns of the leaderboard that the page shows, with their headings.
 SHOWN = {
     "explained": "variance explained",
@@ -363,7 +366,7 @@ def rotation_rows(name: str, table: pd.DataFrame) -> list[dict[str, str]]:
             "name": name,
             "rotation": row["rotation"],
             "counts": [row[column] for column in counts],
-            "stability": [decimal(row[name]) for name in ("stability", "stability_of_best")],
+            "stability": [decimal(row[name]) for name in STABILITIES],
             "named": ", ".join(f"{each} {decimal(row[f'{each} test'])}" for each in named),
         }
         for row in table.to_dict("records")
@@ -399,7 +402,7 @@ def other_findings(experiment: tuple[str, str], findings: Sequence[Finding]) -> 
         f"{experiment_name(*experiment)}: of further contrasts {counts['confirmed']} of "
         f"{counts['testable']} that could be tested are confirmed"
         + (f", among them {', '.join(shown)}" if shown else "")
-        + f"; {counts['partly']} are partly confirmed, {counts['untestable']} have too few samples."
+        + f"; partly confirmed {counts['partly']}, too few samples {counts['untestable']}."
     )
 
 

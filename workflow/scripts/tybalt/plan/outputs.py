@@ -453,9 +453,10 @@ def facts_of_experiment(study: Study, experiment: Experiment) -> set[str]:
     facts |= reproduction.facts_of_experiment(entry, experiment)
     if experiment.searched:
         facts.add("searched")
-    if replicates.names_of(study, experiment):
+    again = replicates.names_of(study, experiment)
+    if again:
         facts.add("replicated")
-    if study.config["explain"]["bootstraps"]:
+    if any(name.startswith(replicates.BOOTSTRAP) for name in again):
         facts.add("bootstrapped")
     if experiment.rotation != UNROTATED:
         facts.add("rotated")

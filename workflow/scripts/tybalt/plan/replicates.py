@@ -7,12 +7,16 @@ SEED, BOOTSTRAP = "seed", "bootstrap"
 
 
 def names_of(study: Study, experiment: Experiment) -> list[str]:
-    """Name them: ``seed_1``, which a model in closed form has not, ``bootstrap_1``."""
+    """Name them: ``seed_1``, which a model in closed form has not, ``bootstrap_1``.
+
+    A model in the codes of others is trained on no bootstrap sample.
+    """
     module = load_plugin("models", experiment.module, f"models.{experiment.model}")
     explain = study.config["explain"]
     counts = {
         SEED: explain["stability_seeds"] if is_repeatable(module) else 0,
-        BOOTSTRAP: explain["bootstraps"],
+        # A model in the codes of others would keep these, which have seen all training groups.
+        BOOTSTRAP: 0 if experiment.bases else explain["bootstraps"],
     }
     return [f"{kind}_{number + 1}" for kind, count in counts.items() for number in range(count)]
 

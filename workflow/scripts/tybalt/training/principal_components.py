@@ -59,7 +59,8 @@ def principal_components(X: np.ndarray, n_components: int) -> Components:
     if width <= n:
         products = sum(rows.T @ rows for rows in _centred_rows(X, mean))
         variances, vectors = _leading(products, n_components)
-        directions = vectors.T
+        lengths = np.sqrt(variances)
+        directions = vectors.T * (lengths > NEGLIGIBLE * lengths[0])[:, None]
     else:
         products = sum(part @ part.T for part in _centred_columns(X, mean))
         variances, vectors = _leading(products, n_components)
