@@ -25,8 +25,8 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from tybalt.analysis.missing_genes import cost_of_missing  # noqa: E402
-from tybalt.analysis.projection import hide_and_fill, project_samples  # noqa: E402
+from tybalt.analysis.missing_genes import cost_of_missing, hide_and_fill  # noqa: E402
+from tybalt.analysis.projection import project_samples  # noqa: E402
 from tybalt.data.matrix import read_notes, read_var  # noqa: E402
 from tybalt.data.preprocess import preprocess_expression  # noqa: E402
 from tybalt.data.samples import read_samples  # noqa: E402
@@ -202,7 +202,8 @@ class Study:
                 found = np.ones(len(bundle.genes), bool)
                 found[np.random.default_rng(count).choice(len(found), count, replace=False)] = False
                 hidden = hide_and_fill(bundle, held_out.X, found)
-                cost = cost_of_missing(bundle, held_out, hidden, found)
+                left = np.broadcast_to(found, hidden.shape)
+                cost = cost_of_missing(bundle, held_out, hidden, left)
                 rows.append({"model": module, "genes hidden": count, **cost})
         return rows
 

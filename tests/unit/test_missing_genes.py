@@ -8,14 +8,16 @@ from shared_study import GENES, RANGE, make_study, pca_bundle
 from tybalt.analysis.missing_genes import (
     TOLERANCE,
     cost_of_missing,
+    deal_missing,
     distance_in_spreads,
     fill_missing,
+    hide_and_fill,
     hide_genes,
     scale_samples,
     spread_of_codes,
 )
 from tybalt.training.bundle import load_bundle
-from tybalt.training.rows import Rows
+from tybalt.training.rows import Rows, make_inputs
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +61,9 @@ def test_principal_components_end_at_the_least_squares_of_what_was_measured(stud
 
 def test_filling_in_costs_less_than_training_means_and_both_are_told(study):
     bundle = study["bundle"]
-    X, measured, found = hidden(study, GENES[:6])
+    X, measured, _ = hidden(study, GENES[:6])
     filled = fill_missing(bundle, X, measured)
-    cost = cost_of_missing(bundle, Rows(study["X"], bundle.model.inputs), filled, found)
+    cost = cost_of_missing(bundle, Rows(study["X"], bundle.model.inputs), filled, measured)
     assert cost["code_error"] < 0.3 * cost["code_error_of_means"]
     true = bundle.model.encode(study["X"])
     difference = bundle.model.encode(X) - true
@@ -111,3 +113,37 @@ def test_scaling_takes_the_training_mean_and_says_what_was_measured(study):
     assert X[0, 1] == 4 / RANGE
     expected = (bundle.genes["mean"] / RANGE).to_numpy("float32")
     np.testing.assert_allclose(X[1], expected)
+
+
+def test_held_out_samples_lack_what_new_ones_do_and_what_they_lacked():
+    """Each new sample is dealt out equally often; one that would leave nothing is passed over."""
+    measured = np.array([[1, 1, 0, 0], [0, 1, 1, 1], [0, 0, 0, 1]], bool)
+    X, inputs = np.zeros((6, 4), "float32"), make_inputs(list("abcd"))
+    left = deal_missing(measured, Rows(X, inputs), seed=1)
+    patterns, counts = np.unique(left, axis=0, return_counts=True)
+    assert counts.tolist() == [2, 2, 2]
+    assert sorted(patterns.tolist()) == sorted(measured.tolist())
+    assert np.array_equal(left, deal_missing(measured, Rows(X, inputs), seed=1))
+
+    observed = np.ones((6, 4), bool)
+    observed[:3, 1] = False  # what they lack stays missing
+    left = deal_missing(measured, Rows(X, inputs, observed), seed=1)
+    assert not left[:3, 1].any() and left.any(axis=1).all()
+    observed[:] = [True, False, False, False]  # the first new sample alone has it
+    left = deal_missing(measured, Rows(X, inputs, observed), seed=1)
+    assert np.array_equal(left, observed)
+    left = deal_missing(measured[1:], Rows(X, inputs, observed), seed=1)
+    assert not left.any()
+
+
+def test_filling_in_what_held_out_samples_lack_themselves_costs_nothing(study):
+    """The cost is that of what new samples lack: without any, both errors are the same."""
+    bundle = study["bundle"]
+    observed = np.random.default_rng(5).random(study["X"].shape) > 0.2
+    held_out = Rows(study["X"], bundle.model.inputs, observed)
+    for share, costs in ((0.0, False), (0.2, True)):
+        new = np.random.default_rng(6).random((30, 20)) >= share
+        left = deal_missing(new, held_out, seed=1)
+        cost = cost_of_missing(bundle, held_out, hide_and_fill(bundle, held_out.X, left), left)
+        assert (cost["mse_genes_hidden"] > cost["mse"]) == costs
+        assert ("code_error" in cost) == costs

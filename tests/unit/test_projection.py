@@ -281,6 +281,28 @@ def test_a_missing_cell_is_filled_in_and_counted(study, tmp_path):
     assert any("of the values of the genes found are missing" in w for w in record["warnings"])
 
 
+def test_known_samples_with_many_missing_cells_are_not_strange(study, same, tmp_path):
+    """Held-out samples lack as many cells as they do: like is compared with like."""
+    cohort = study["raw"][study["held_out"]]
+    holes = cohort.mask(np.random.default_rng(4).random(cohort.shape) < 0.4)
+    table, _, record = project(study, holes, tmp_path)
+    assert record["genes_missing"] == 0 and 0.37 < record["missing_share"] < 0.43
+    for name in ("distance", "error"):
+        assert record["cohort"][f"{name}_rank"] < record["cohort"][f"{name}_rank_limit"] < 0.75
+    # At most 5 % are expected; 96 such samples exceed 10 % in two of a hundred cohorts (binomial).
+    assert len(table) == 96 and record["far_share"] <= 0.1
+    held_out, whole = record["held_out"], same[2]["held_out"]
+    assert held_out["mse"] == whole["mse"]
+    assert held_out["mse_genes_hidden"] > 1.5 * held_out["mse"]
+    assert held_out["code_error"] > 0 and "code_error" not in whole
+    assert held_out["label_accuracy_genes_hidden"] < held_out["label_accuracy"]
+    more = held_out["mse_genes_hidden"] / held_out["mse"] - 1
+    said = "hiding the same cells from held-out samples of the training cohort raises their error "
+    said += f"by {more:.0%}"
+    assert not any("as a cohort" in line for line in record["warnings"])
+    assert sum(said in line for line in record["warnings"]) == 1
+
+
 def test_a_column_that_describes_genes_is_no_sample(study, tmp_path):
     cohort = study["raw"][study["held_out"]].copy()
     cohort.insert(0, "Entrez_Gene_Id", range(len(cohort)))

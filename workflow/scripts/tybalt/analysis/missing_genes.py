@@ -1,4 +1,4 @@
-"""Genes that new samples lack: filled in with the model's own reconstruction of them."""
+"""Genes and cells that samples lack: filled in with the model's own reconstruction of them."""
 
 import numpy as np
 import pandas as pd
@@ -43,8 +43,49 @@ def scaled_statistic(genes: pd.DataFrame, name: str) -> np.ndarray:
 
 
 def hide_genes(bundle: Bundle, X: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """Put the training mean in the place of the genes that were not found."""
+    """Put the training mean in the place of what was not found: bool of genes, or as X."""
     return np.where(found, X, scaled_statistic(bundle.genes, "mean"))
+
+
+def hide_and_fill(bundle: Bundle, X: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Hide what was not found (as of `hide_genes`) from scaled samples, and fill it in again."""
+    return fill_missing(bundle, hide_genes(bundle, X, found), np.broadcast_to(found, X.shape))
+
+
+def deal_missing(measured: np.ndarray, held_out: Rows, seed: int) -> np.ndarray:
+    """Let held-out samples lack what new samples lack, whole genes and single cells alike.
+
+    The new samples are dealt out in random order, again and again, one to each held-out sample. One
+    of which nothing would be left takes the next; only one that has nothing in common with any new
+    sample is left with nothing.
+
+    Parameters
+    ----------
+    measured
+        bool, new samples x genes of the model.
+    held_out
+        Samples of the training cohort; what they lack themselves stays missing.
+    seed
+        Of the order.
+
+    Returns
+    -------
+    bool array of shape (held-out samples, genes of the model)
+        What is left of them.
+    """
+    observed, order = all_observed(held_out), np.random.default_rng(seed).permutation(len(measured))
+    left, empty = np.zeros(observed.shape, bool), np.arange(len(held_out))
+    for turn in range(len(order)):
+        left[empty] = measured[order[(empty + turn) % len(order)]] & observed[empty]
+        empty = np.flatnonzero(~left.any(axis=1))
+        if not len(empty):
+            break
+    return left
+
+
+def all_observed(rows: Rows) -> np.ndarray:
+    """Return what was measured of rows, also where all was: bool, rows x columns."""
+    return np.ones(rows.X.shape, bool) if rows.observed is None else rows.observed
 
 
 def fill_missing(bundle: Bundle, X: np.ndarray, measured: np.ndarray) -> np.ndarray:
@@ -95,44 +136,43 @@ def distance_in_spreads(codes: np.ndarray, others: np.ndarray, spread: float) ->
 
 
 def cost_of_missing(
-    bundle: Bundle, held_out: Rows, hidden: np.ndarray, found: np.ndarray
+    bundle: Bundle, held_out: Rows, hidden: np.ndarray, left: np.ndarray
 ) -> dict[str, float]:
-    """Measure what missing genes cost held-out samples, which have them.
+    """Measure what missing genes and cells cost held-out samples, which have them.
 
     Parameters
     ----------
     held_out
-        Held-out samples of the training cohort, whole.
+        Held-out samples of the training cohort, whole; what they lack is filled in here.
     hidden
-        The same with the missing genes filled in by `fill_missing`.
-    found
-        bool, genes of the model: those that are not missing.
+        The same with what is missing filled in by `fill_missing`.
+    left
+        bool, as hidden: what is not missing, as of `deal_missing`.
 
     Returns
     -------
     dict
         ``mse``, ``mse_genes_hidden``, ``mse_genes_found``: mean squared error of the reconstruction
-        of whole samples; of all genes, with genes hidden; of the genes found alone, then. Of each
-        sample what was measured counts. If genes are missing: ``code_error`` and
+        of whole samples; of the same values, with some hidden; of those left alone, then. Of each
+        sample what was measured counts. If anything is hidden: ``code_error`` and
         ``code_error_of_means``, the root mean square error of their codes in units of
         `spread_of_codes`, as they are filled in and with training means in their place.
     """
-    X, seen, reconstruct = held_out.X, held_out.observed, bundle.model.reconstruct
+    X, observed, reconstruct = held_out.X, all_observed(held_out), bundle.model.reconstruct
+    nothing_hidden = bool((left == observed).all())
+    whole = hidden if nothing_hidden else hide_and_fill(bundle, X, observed)
     given_back = reconstruct(hidden)
-    whole = given_back if found.all() else reconstruct(X)
-    seen_found = None if seen is None else seen[:, found]
+    of_whole = given_back if nothing_hidden else reconstruct(whole)
     cost = {
-        "mse": float(mean_squared_error(X, whole, 1, seen).mean()),
-        "mse_genes_hidden": float(mean_squared_error(X, given_back, 1, seen).mean()),
-        "mse_genes_found": float(
-            mean_squared_error(X[:, found], given_back[:, found], 1, seen_found).mean()
-        ),
+        "mse": float(mean_squared_error(X, of_whole, 1, held_out.observed).mean()),
+        "mse_genes_hidden": float(mean_squared_error(X, given_back, 1, held_out.observed).mean()),
+        "mse_genes_found": float(mean_squared_error(X, given_back, 1, left).mean()),
     }
     spread = spread_of_codes(bundle)
-    if found.all() or spread == 0:
+    if nothing_hidden or spread == 0:
         return cost
-    true = bundle.model.encode(X)
-    filled = {"code_error": hidden, "code_error_of_means": hide_genes(bundle, X, found)}
+    true = bundle.model.encode(whole)
+    filled = {"code_error": hidden, "code_error_of_means": hide_genes(bundle, X, left)}
     for name, values in filled.items():
         moved = distance_in_spreads(bundle.model.encode(values), true, spread)
         cost[name] = float(np.sqrt(np.square(moved).mean()))

@@ -2,6 +2,8 @@
 
 Two numbers speak for or against a sample, each a rank among held-out samples of the training
 cohort: its distance to the nearest training sample by code, and the error of its reconstruction.
+Held-out samples count as they are when they lack what new ones do
+(`tybalt.analysis.missing_genes.deal_missing`): what is missing changes both numbers.
 """
 
 from collections.abc import Sequence

@@ -21,7 +21,13 @@ import pandas as pd
 
 from tybalt.analysis.classification import asked_labels, logistic_regression
 from tybalt.analysis.embedding import PERPLEXITY
-from tybalt.analysis.missing_genes import cost_of_missing, fill_missing, hide_genes, scale_samples
+from tybalt.analysis.missing_genes import (
+    cost_of_missing,
+    deal_missing,
+    fill_missing,
+    hide_and_fill,
+    scale_samples,
+)
 from tybalt.analysis.new_samples import (
     as_table,
     check_genes,
@@ -39,7 +45,7 @@ from tybalt.jobs.files import read_table, write_json, write_table
 from tybalt.plan.errors import InputError
 from tybalt.training.bundle import Bundle, feature_table, load_bundle
 from tybalt.training.metrics import mean_squared_error
-from tybalt.training.rows import Rows, read_seen
+from tybalt.training.rows import read_seen
 
 log = logging.getLogger(__name__)
 
@@ -101,8 +107,8 @@ def project_samples(
     projected_encoding
         Output table: sample, z1 ... zK.
     diagnostics
-        Output JSON: what was found, what the missing genes cost, the ranks of the cohort and their
-        limits, and warnings in words.
+        Output JSON: what was found, what the missing genes and cells cost, the ranks of the cohort
+        and their limits, and warnings in words.
 
     Raises
     ------
@@ -113,9 +119,9 @@ def project_samples(
     bundle = load_bundle(model)
     values = read_blocks_of(expression, bundle.genes, options)
     own = read_own_columns(clinical, values.index, options["clinical"])
-    found = bundle.genes.index.isin(values.columns)
-    log.info("%d of the %d genes of %s were found", found.sum(), len(found), options["target"])
     X, measured = scale_samples(bundle, values)
+    found = measured.any(axis=0)
+    log.info("%d of the %d genes of %s were found", found.sum(), len(found), options["target"])
     X = fill_missing(bundle, X, measured)
 
     # Samples of which the model's blocks measured nothing have no code, and stand in no table.
@@ -129,13 +135,14 @@ def project_samples(
             "the files of other blocks too"
         )
     held_out = rows.only(compared)
-    hidden = hide_and_fill(bundle, held_out.X, found)
+    left = deal_missing(measured, held_out, seed)
+    hidden = hide_and_fill(bundle, held_out.X, left)
 
     codes, known = code_for_distances(bundle, X), code_for_distances(bundle, rows.X)
     hidden_codes = code_for_distances(bundle, hidden)
     table, cohort, usual = compare_with_held_out(
         {"codes": codes, "mse": error_of(bundle, X, measured)},
-        {"codes": hidden_codes, "mse": error_of_genes(bundle, held_out, hidden, found)},
+        {"codes": hidden_codes, "mse": error_of(bundle, hidden, left)},
         known,
         trained_on,
         seed,
@@ -162,11 +169,11 @@ def project_samples(
         "genes_of_model": len(found),
         "genes_missing": int((~found).sum()),
         "missing_genes": list(bundle.genes.index[~found]),
-        "missing_share": float(values.isna().to_numpy().mean()),
+        "missing_share": float((~measured[:, found]).mean()),
         "blocks": found_by_block(bundle.genes, found),
         "outside_share": float(table["outside"].mean()),
         "mse": float(table["mse"].mean()),
-        "held_out": cost_of_missing(bundle, held_out, hidden, found) | accuracy,
+        "held_out": cost_of_missing(bundle, held_out, hidden, left) | accuracy,
         "held_out_samples": int(compared.sum()),
         "held_out_distances": percentiles(usual["distance"]),
         "held_out_errors": percentiles(usual["mse"]),
@@ -248,25 +255,9 @@ def read_own_columns(
 # Comparing with held-out samples
 
 
-def hide_and_fill(bundle: Bundle, X: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """Hide the genes that were not found from samples that have them, and fill them in again."""
-    measured = np.broadcast_to(found, X.shape)
-    return fill_missing(bundle, hide_genes(bundle, X, found), measured)
-
-
 def error_of(bundle: Bundle, X: np.ndarray, measured: np.ndarray) -> np.ndarray:
     """Mean squared error of each sample's reconstruction, over what was measured of it."""
     return mean_squared_error(X, bundle.model.reconstruct(X), 1, measured)
-
-
-def error_of_genes(
-    bundle: Bundle, held_out: Rows, hidden: np.ndarray, found: np.ndarray
-) -> np.ndarray:
-    """Return the same error of held-out samples, over the genes found in the new ones."""
-    seen = np.broadcast_to(found, hidden.shape)
-    if held_out.observed is not None:
-        seen = seen & held_out.observed
-    return error_of(bundle, hidden, seen)
 
 
 def compare_with_held_out(
@@ -281,7 +272,8 @@ def compare_with_held_out(
     Parameters
     ----------
     new, held_out
-        ``codes`` and ``mse`` of each sample.
+        ``codes`` and ``mse`` of each sample; held-out samples lack what new ones do, and are filled
+        in as these are, so that like is compared with like.
     known, trained_on
         Codes of all samples the model was trained beside, and what is known of them.
     seed
@@ -354,7 +346,7 @@ def predict_labels(
     compared
         Which known samples say how good the predictions are.
     hidden
-        Codes of these from the genes found alone.
+        Codes of these from what is left when they lack what the new samples lack.
 
     Returns
     -------
@@ -362,7 +354,7 @@ def predict_labels(
         Predicted labels, empty where the probability is below `SURE`; the probability of the
         likeliest label (NaN if none can be predicted); and of held-out samples the share whose
         likeliest label is right, ``label_accuracy`` and ``label_accuracy_genes_hidden``, and from
-        the genes found the share that is given a label and how many of these are right,
+        what is left the share that is given a label and how many of these are right,
         ``labels_given`` and ``labels_given_right`` (None if none is given).
     """
     nothing = np.full(len(codes), ""), np.full(len(codes), np.nan), {}

@@ -60,7 +60,7 @@ def find_warnings(record: Mapping[str, Any], label: str) -> list[str]:
     """
     return [
         *_of_genes(record, label),
-        *_of_values(record),
+        *_of_values(record, label),
         *_of_cohort(record, label),
         *_of_labels(record, label),
     ]
@@ -74,12 +74,22 @@ def _of_genes(record: Mapping[str, Any], label: str) -> list[str]:
     ]
     if not record["genes_missing"]:
         return lines
-    held_out = record["held_out"]
-    more = held_out["mse_genes_hidden"] / held_out["mse"] - 1
     line = (
         f"{record['genes_missing']} of the model's {record['genes_of_model']} genes are missing "
-        "and take what the model reconstructs from the others; hiding the same genes from held-out "
-        f"samples of the training cohort raises their error by {more:.0%}"
+        f"and take what the model reconstructs from the others; {_cost(record, label)}"
+    )
+    given = [block for block in record["blocks"].values() if block["missing"] < block["genes"]]
+    found = 1 - sum(b["missing"] for b in given) / sum(b["genes"] for b in given)
+    return [*lines, line if found >= MANY_GENES else line + "; look for the genes' former names"]
+
+
+def _cost(record: Mapping[str, Any], label: str) -> str:
+    held_out = record["held_out"]
+    more = held_out["mse_genes_hidden"] / held_out["mse"] - 1
+    what = "genes and cells" if record["missing_share"] else "genes"
+    line = (
+        f"hiding the same {what if record['genes_missing'] else 'cells'} from held-out samples of "
+        f"the training cohort raises their error by {more:.0%}"
     )
     if "code_error" in held_out:
         line += (
@@ -91,18 +101,18 @@ def _of_genes(record: Mapping[str, Any], label: str) -> list[str]:
             f" and changes the share of {plural(label)} found from "
             f"{held_out['label_accuracy']:.1%} to {held_out['label_accuracy_genes_hidden']:.1%}"
         )
-    given = [block for block in record["blocks"].values() if block["missing"] < block["genes"]]
-    found = 1 - sum(b["missing"] for b in given) / sum(b["genes"] for b in given)
-    return [*lines, line if found >= MANY_GENES else line + "; look for the genes' former names"]
+    return line
 
 
-def _of_values(record: Mapping[str, Any]) -> list[str]:
+def _of_values(record: Mapping[str, Any], label: str) -> list[str]:
     lines = []
     if record["missing_share"]:
-        lines.append(
+        line = (
             f"{record['missing_share']:.2%} of the values of the genes found are missing and take "
             "what the model reconstructs from the others"
         )
+        told = record["genes_missing"]  # their cost is told with that of the genes
+        lines.append(line if told else f"{line}; {_cost(record, label)}")
     if record["outside_share"] > MUCH_OUTSIDE:
         lines.append(
             f"{record['outside_share']:.1%} of the values lie outside the training range of their "

@@ -309,8 +309,8 @@ TABLES = (
     Output(f"{DATASET}/projected_encoding.tsv.gz", "their codes", ("projected",), "project"),
     Output(
         f"{DATASET}/projection.json",
-        "what speaks against them (missing genes and their cost, values out of range, the ranks of "
-        "the cohort and their limits)",
+        "what speaks against them (missing genes and cells and their cost, values out of range, "
+        "the ranks of the cohort and their limits)",
         ("projected",),
         "project",
     ),
