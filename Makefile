@@ -35,7 +35,7 @@ demo: $(STAMP) ## Run every stage on a simulated cohort and write results/report
 	@echo "  results/demo/demo-vae/grid/trials.tsv                 every setting tried, best first"
 
 test: $(STAMP) lint ## Check style, then run all tests that a laptop can
-	$(BIN)/python -m pytest --durations=10 tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=10 tests
 
 # As root on Debian, these install SLURM, start it on loopback, and end it; elsewhere they skip.
 test-cluster: $(STAMP) ## Run the demo on a whole SLURM on this machine
