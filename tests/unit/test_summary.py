@@ -176,6 +176,7 @@ def test_samples_that_lack_a_block_are_counted():
 
 def test_warnings_name_dead_features_ties_and_drift(page):
     assert "vae · grid: 2 of 3 features are dead." in page
+    assert "vae · grid: its kappa 0.1 is the smallest of the 2 that were tried." in page
     assert "vae · grid: 1 other settings cannot be told from the best." in page
     assert "Files behind this page were made with numpy 1.0 and 2.0." in page
     assert "rare in pca: not testable: fewer than 10" in page

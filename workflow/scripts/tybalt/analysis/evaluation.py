@@ -37,7 +37,7 @@ LEADING += ["bce_above_floor", "bce_clipped", "pearson_samples", "pearson_genes"
 LEADING += ["knn_accuracy", "knn_low", "knn_high"]
 LEADING += ["logistic_accuracy", "logistic_low", "logistic_high"]
 TRAILING = ["active_units", "parameters", "epochs", "objective", "score"]
-TRAILING += ["configurations", "trainings", "mark", "warnings"]
+TRAILING += ["configurations", "trainings", "mark", "warnings", "limits"]
 
 
 def evaluate_model(
@@ -80,8 +80,8 @@ def evaluate_model(
         label with 95 % intervals; `auroc_{contrast}` of the feature chosen on training samples, and
         `readout_{contrast}` of the whole code; `active_units`, `parameters`, `epochs`; `mark`: why
         the model does not count as one that has learned (as started, no sampling noise, KL of 0),
-        empty if it does; `warnings` of the training (posterior collapse, dead features) and of the
-        search (where it was cut short), joined by "; ".
+        empty if it does; `warnings` of the training (posterior collapse, dead features), and
+        `limits` of the search (where it was cut short), each joined by "; ".
     """
     known = read_samples(samples, roles)
     known, codes = read_codes(encoding, known)
@@ -101,10 +101,11 @@ def evaluate_model(
     winner = read_json(best)
     record |= training_facts(winner, read_table(history))
     record["mark"] = "; ".join(kept["marks"])
-    warnings = [*kept["warnings"], *winner["limits"]]
+    warnings = list(kept["warnings"])
     if record["explained"] < LEAST_EXPLAINED:
         warnings.append(f"R² of {record['explained']:.3f} on held-out samples")
     record["warnings"] = "; ".join(warnings)
+    record["limits"] = "; ".join(winner["limits"])
     write_json({name: _plain(value) for name, value in record.items()}, evaluation)
 
 

@@ -431,8 +431,9 @@ def warnings(
             "chose settings and epochs."
         )
     for row in board.to_dict("records"):
-        if isinstance(row["warnings"], str) and row["warnings"]:
-            lines.append(f"{experiment_name(row['model'], row['tuner'])}: {row['warnings']}.")
+        for column in ("warnings", "limits"):
+            if isinstance(row[column], str) and row[column]:
+                lines.append(f"{experiment_name(row['model'], row['tuner'])}: {row[column]}.")
     for experiment, ranking in searches.items():
         lines += [f"{experiment_name(*experiment)}: {line}" for line in search_warnings(ranking)]
     if notes["clipped_share"] > CLIPPED:
