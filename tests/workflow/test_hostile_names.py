@@ -52,7 +52,7 @@ def write_tables(folder):
     values = rng.normal(6, 1, (len(genes), len(samples)))
     for i, kind in enumerate(LABELS):
         values[i * 8 : i * 8 + 8, kinds == kind] += 3
-    values[:2] += 20 * (np.arange(len(samples)) % 4 == 0)  # a feature of two genes of one set
+    values[:3] += 20 * (np.arange(len(samples)) % 4 == 0)  # a feature of three genes of one set
     cells = np.char.mod("%.3f", values)
     table = rows(["gene", *samples], *([g, *line] for g, line in zip(genes, cells, strict=True)))
     (folder / "expression.tsv").write_text(table)
