@@ -50,7 +50,7 @@ class HParams:
         source="LeCun 1998, Efficient BackProp; relu: https://proceedings.mlr.press/v15/glorot11a",
         matters=lambda hp: hp.depth > 0,
     )
-    start: str = common.start()
+    start: str = common.start(common.COMPONENTS)
     optimizer: str = hyperparameter(
         "adam",
         "Optimizer. The first three (gradient descent; with momentum 0.9; in Nesterov's form) need "

@@ -31,7 +31,7 @@ class HParams:
         "The decoder's kernel is the transpose of the encoder's: the features become orthonormal.",
         source="Baldi and Hornik 1989",
     )
-    start: str = common.start()
+    start: str = common.start(common.MEAN)
     learning_rate: float = common.learning_rate(
         0.001, "Kingma and Ba 2015, https://arxiv.org/abs/1412.6980"
     )
