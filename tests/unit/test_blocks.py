@@ -27,6 +27,7 @@ from tybalt.plan.datasets import complete_dataset
 from tybalt.plan.errors import InputError
 from tybalt.plan.experiments import build_study
 from tybalt.plan.places import Places
+from tybalt.training.rows import Rows, make_inputs, observed_mean
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = load_schema(ROOT / "workflow" / "schemas" / "config.schema.yaml")
@@ -600,3 +601,13 @@ def test_new_samples_of_several_blocks_need_no_other_files():
     checked = check_config(config_of(without), SCHEMA)["datasets"]["mine"]
     with pytest.raises(InputError, match="datasets.mine.files: missing"):
         complete_dataset("mine", checked, SOURCES)
+
+
+def test_a_column_that_no_drawn_row_has_takes_the_mean_of_its_filled_in_values():
+    X = np.array([[1.0, 5.0], [3.0, 7.0]], np.float32)
+    inputs = make_inputs(["a", "b"])
+    observed = np.array([[True, False], [False, False]])
+    rows = Rows(X, inputs, observed, weight=np.array([3.0, 1.0], np.float32))
+    np.testing.assert_allclose(observed_mean(rows), [1.0, 6.0])
+    np.testing.assert_allclose(observed_mean(Rows(X, inputs, weight=rows.weight)), [1.5, 5.5])
+    np.testing.assert_allclose(observed_mean(Rows(X, inputs)), [2.0, 6.0])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tybalt.plan import outputs
+from tybalt.plan import outputs, replicates
 from tybalt.plan.config import check_config, load_schema
 from tybalt.plan.errors import InputError
 from tybalt.plan.experiments import build_study
@@ -52,7 +52,7 @@ def study(**changes):
     """Build the study with some top-level keys changed, key by key."""
     config = copy.deepcopy(OMICS)
     for key, value in changes.items():
-        config[key] = {**config[key], **value} if isinstance(value, dict) else value
+        config[key] = {**config.get(key, {}), **value} if isinstance(value, dict) else value
     return build_study(check_config(config, SCHEMA), SOURCES)
 
 
@@ -191,3 +191,18 @@ def test_scaling_is_checked_for_the_blocks_that_a_model_sees(scaling):
     found = message_of(datasets={"omics": omics})
     assert "models.all: found values from -5 to 5" in found
     assert "datasets.omics.blocks.methylation.scaling.method is z_score" in found
+
+
+def test_a_model_in_the_codes_of_others_is_trained_on_no_bootstrap_sample():
+    planned = study(explain={"bootstraps": 2, "stability_seeds": 1})
+    names = {
+        key[1]: replicates.names_of(planned, experiment)
+        for key, experiment in planned.experiments.items()
+    }
+    # The codes below it have seen all training groups, so nothing would tell what others give.
+    assert names["meth"] == ["bootstrap_1", "bootstrap_2"]
+    assert names["upon"] == ["seed_1"] and names["third"] == []
+    files = outputs.files(planned)
+    assert "omics/meth/none/refits.tsv" in files and "omics/upon/none/refits.tsv" not in files
+    assert "omics/upon/none/stability.tsv" in files
+    assert "omics/third/none/stability.tsv" not in files

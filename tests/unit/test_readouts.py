@@ -19,7 +19,7 @@ from tybalt.analysis.readouts import (
     fit_weights,
     read_out,
 )
-from tybalt.analysis.stratified_tests import measure_effects
+from tybalt.analysis.stratified_tests import answering_strata, measure_effects, untestable
 from tybalt.jobs.files import read_table, write_table
 
 SPLIT = np.array(["train"] * 7 + ["validation"] + ["test"] * 2)
@@ -388,3 +388,31 @@ def test_without_contrasts_the_comparison_is_empty(tmp_path):
     write_table(recorded, paths[1])
     comparison.compare_readouts([paths[0]], [paths[1]], [["vae", "none"]], {}, paths[2])
     assert read_table(paths[2]).empty
+
+
+def test_folds_have_some_of_the_rarer_side_whichever_it_is():
+    # All donors give a tumour, every fifth a normal sample, too; by name these come to one fold.
+    donors = np.array([f"d{i:02d}" for i in range(100)])
+    groups = np.concatenate([donors, donors[::5]])
+    sides = np.repeat([1.0, 0.0], [100, 20])
+    folds = deal_folds(groups, np.zeros(120, int), sides)
+    assert (np.bincount(folds[sides == 0], minlength=5) == 4).all()
+    assert (folds[100:] == folds[:100:5]).all()  # a donor is in one fold
+
+
+@pytest.mark.parametrize(
+    ("strata", "reason"),
+    [
+        (["all"] * 40, "9 positive training donors, fewer than 10"),
+        (["a", "b"] * 20, "no stratum has 10 training donors on each side (9 positive in all)"),
+    ],
+)
+def test_the_reason_counts_who_is_there(strata, reason):
+    values = (np.arange(80) % 40 < 9).astype(float)
+    stratum, groups = np.array(strata * 2, object), np.arange(80)
+    train = np.arange(80) < 40
+    contrast = Contrast("x", "x", AUROC, values, stratum)
+    answering = answering_strata(contrast, train, groups)
+    parts = {"training": train, "test": ~train}
+    assert answering == []
+    assert untestable(contrast, parts, answering, groups, "donors") == reason

@@ -177,10 +177,10 @@ def test_the_table_counts_what_each_code_confirms(tmp_path):
     compare_rotations(
         write("a.tsv", associations(rows)),
         write("s.tsv", sets),
-        [write("r.tsv", stability)],
+        write("r.tsv", stability),
         write("ua.tsv", associations(rows[2:])),
         write("us.tsv", sets[:0]),
-        [write("ur.tsv", stability)],
+        write("ur.tsv", stability),
         "varimax",
         str(tmp_path / "rotation.tsv"),
     )
@@ -208,6 +208,6 @@ def test_stability_before_the_rotation_is_that_of_the_codes_of_the_models():
     codes, rotation = rng.normal(size=(7, 3)), np.linalg.qr(rng.normal(size=(3, 3)))[0]
     names = [f"S{i}" for i in range(7)]
     features = pd.DataFrame(codes @ rotation, names, feature_names(3))
-    found = unrotated(features, pd.DataFrame(rotation, feature_names(3), feature_names(3)))
+    found = unrotated(features, rotation)
     np.testing.assert_allclose(found, codes, atol=1e-12)
     assert list(found.index) == names and list(found) == feature_names(3)

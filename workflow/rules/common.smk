@@ -108,7 +108,7 @@ def experiments_of_dataset(wildcards, rotated=False):
     return [
         list(key[1:])
         for key in STUDY.experiments_of(wildcards.dataset, "explain")
-        if not rotated or STUDY.experiments[key].rotation != "none"
+        if not rotated or STUDY.experiments[key].is_rotated
     ]
 
 

@@ -96,7 +96,7 @@ def measure_reconstruction(
     for part in present_parts(known.split):
         chosen = known.split == part
         X, seen = rows.X[chosen], None if rows.observed is None else rows.observed[chosen]
-        X_hat = limit(bundle, bundle.model.reconstruct(X))
+        X_hat = bundle.limit(bundle.model.reconstruct(X))
         by_sample.loc[chosen, SAMPLE_MEASURES] = np.column_stack(
             [
                 mean_squared_error(X, X_hat, 1, seen),
@@ -112,12 +112,6 @@ def measure_reconstruction(
     genes[f"pearson_{known.held_out}"] = pearson
     write_table(genes, reconstruction_genes)
     write_table(by_sample.rename_axis("sample").reset_index(), reconstruction_samples)
-
-
-def limit(bundle: Bundle, X_hat: np.ndarray) -> np.ndarray:
-    """Bring a reconstruction (rows x genes) into the range that the scaling of each block has."""
-    bounded = bundle.genes["block"].map(bundle.notes["scaling"]).eq("zero_one").to_numpy()
-    return np.where(bounded, np.clip(X_hat, 0, 1), X_hat)
 
 
 def _mean_sample(train: Rows) -> np.ndarray:

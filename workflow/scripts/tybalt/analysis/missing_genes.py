@@ -33,8 +33,7 @@ def scale_samples(bundle: Bundle, values: pd.DataFrame) -> tuple[np.ndarray, np.
     scaled = (raw.fillna(genes["mean"]).to_numpy() - genes["offset"].to_numpy()) / genes[
         "scale"
     ].to_numpy()
-    clipped = genes["block"].map(bundle.notes["scaling"]).eq("zero_one").to_numpy()
-    return np.where(clipped, np.clip(scaled, 0, 1), scaled).astype(np.float32), measured
+    return bundle.limit(scaled).astype(np.float32), measured
 
 
 def scaled_statistic(genes: pd.DataFrame, name: str) -> np.ndarray:

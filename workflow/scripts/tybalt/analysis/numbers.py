@@ -23,6 +23,11 @@ def decimal(value: float) -> str:
     return DASH if math.isnan(value) else f"{value:.2f}"
 
 
+def with_interval(value: float, low: float, high: float) -> str:
+    """Write a number and its interval, as far as they are defined: 0.95 (0.90–0.99)."""
+    return decimal(value) if math.isnan(low) else f"{decimal(value)} ({low:.2f}–{high:.2f})"
+
+
 def percent(share: float, decimals: int = 0) -> str:
     """Write a share as percent; a dash where it is not defined."""
     return DASH if math.isnan(share) else f"{100 * share:.{decimals}f} %"

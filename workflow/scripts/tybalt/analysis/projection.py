@@ -50,15 +50,6 @@ from tybalt.training.rows import read_seen
 log = logging.getLogger(__name__)
 
 
-def code_for_distances(bundle: Bundle, X: np.ndarray) -> np.ndarray:
-    """Encode scaled samples for distances, neighbours, places and labels: samples x features.
-
-    The one code in which samples are compared here, new ones with known ones; what is written as
-    `projected_encoding` is the code that is shown.
-    """
-    return bundle.model.encode(X)
-
-
 def project_samples(
     expression: str | Sequence[str],
     clinical: Sequence[str],
@@ -138,8 +129,8 @@ def project_samples(
     left = deal_missing(measured, held_out, seed)
     hidden = hide_and_fill(bundle, held_out.X, left)
 
-    codes, known = code_for_distances(bundle, X), code_for_distances(bundle, rows.X)
-    hidden_codes = code_for_distances(bundle, hidden)
+    # Samples are compared by codes; features, which are shown, are a rotation of them.
+    codes, known, hidden_codes = (bundle.model.encode(each) for each in (X, rows.X, hidden))
     table, cohort, usual = compare_with_held_out(
         {"codes": codes, "mse": error_of(bundle, X, measured)},
         {"codes": hidden_codes, "mse": error_of(bundle, hidden, left)},
@@ -185,8 +176,7 @@ def project_samples(
     for line in record["warnings"]:
         log.warning("%s", line)
     write_table(pd.concat([table, own.reset_index(drop=True)], axis=1), projection)
-    shown = feature_table(bundle.rotate(bundle.model.encode(X)), "sample", values.index)
-    write_table(shown, projected_encoding)
+    write_table(feature_table(bundle.rotate(codes), "sample", values.index), projected_encoding)
     write_json(record, diagnostics)
 
 

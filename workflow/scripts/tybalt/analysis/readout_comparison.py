@@ -16,6 +16,7 @@ from scipy.stats import norm
 from tybalt.analysis.associations import SMALLEST_EFFECT
 from tybalt.analysis.contrasts import AUROC
 from tybalt.analysis.findings import MARGIN, WRITTEN
+from tybalt.analysis.numbers import with_interval
 from tybalt.analysis.readouts import definition_of
 from tybalt.analysis.stratified_tests import CHANCE
 from tybalt.jobs.files import read_table, write_table
@@ -266,7 +267,7 @@ def warning_of(row: Mapping[str, Any]) -> str:
         own = effect_of(row, "effect_test")
         in_part = " in part" if own.low > CHANCE[row["measure"]] else ""
         parts.append(
-            f"{contrast} is lost{in_part}: {measure} {in_words(own)} from the whole code on "
+            f"{contrast} is lost{in_part}: {measure} {with_interval(*own)} from the whole code on "
             f"{row['evaluated_on']} samples, clearly better in {row['lost_to']}"
         )
     better = [
@@ -278,7 +279,7 @@ def warning_of(row: Mapping[str, Any]) -> str:
         if row.get(f"{what}_is_better")
     ]
     if better:
-        own = in_words(effect_of(row, "validation"))
+        own = with_interval(*effect_of(row, "validation"))
         parts.append(
             f"on validation samples the chosen setting reads {contrast} out with {measure} {own}, "
             f"clearly worse than others ({', '.join(better)}), so if it matters, put "
@@ -291,9 +292,3 @@ def warning_of(row: Mapping[str, Any]) -> str:
             "train_trial fit_trial)"
         )
     return "; ".join(parts)
-
-
-def in_words(effect: Effect) -> str:
-    """Write an effect with its interval."""
-    interval = "" if np.isnan(effect.low) else f" ({effect.low:.2f}–{effect.high:.2f})"
-    return f"{effect.value:.2f}{interval}"

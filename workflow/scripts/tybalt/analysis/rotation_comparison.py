@@ -7,10 +7,11 @@ import pandas as pd
 
 from tybalt.analysis.associations import CONFIRMED, feature_stability
 from tybalt.analysis.findings import oriented
+from tybalt.analysis.stability import unrotated
 from tybalt.jobs.files import read_table, write_table
 from tybalt.plan.models_and_tuners import UNROTATED
 from tybalt.plan.replicates import BOOTSTRAP, SEED
-from tybalt.training.bundle import feature_table, read_rotation
+from tybalt.training.bundle import read_rotation
 
 log = logging.getLogger(__name__)
 
@@ -38,13 +39,13 @@ def unrotate_features(
     unrotated_encoding, unrotated_weights
         Outputs: tables of the same form.
     """
-    back = read_rotation(model).T
+    rotation = read_rotation(model)
     for source, index, target in (
         (encoding, "sample", unrotated_encoding),
         (gene_weights, "gene", unrotated_weights),
     ):
-        table = read_table(source, index=index)
-        write_table(feature_table(table.to_numpy() @ back, index, table.index), target)
+        table = unrotated(read_table(source, index=index), rotation)
+        write_table(table.rename_axis(index).reset_index(), target)
 
 
 def compare_rotations(
@@ -115,5 +116,5 @@ def stability_of(stability: Sequence[str], kind: str) -> pd.Series:
     """Mean |r| of each active feature over the trainings of a kind; empty if there are none."""
     if not stability:
         return pd.Series(dtype=float)
-    table = read_table(stability if isinstance(stability, str) else stability[0])
+    table = read_table(str(stability))
     return feature_stability(table[table["active"] == "yes"], kind)

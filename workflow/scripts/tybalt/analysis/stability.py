@@ -63,7 +63,7 @@ def measure_stability(
         kind, number = name.split("_")
         again = read_by_sample(path, known.index)
         if rotation is not None:
-            again = unrotated(again, read_table(rotation, index="code"))
+            again = unrotated(again, read_table(rotation, index="code").to_numpy())
         table = match_features(codes, again, known.split)
         table["active"] = np.where(active[table["feature"]], "yes", "no")
         tables.append(table.assign(kind=kind, replicate=int(number)))
@@ -73,9 +73,9 @@ def measure_stability(
         log.info("%s: mean |r| of active features %.3f", kind, mean)
 
 
-def unrotated(codes: pd.DataFrame, rotation: pd.DataFrame) -> pd.DataFrame:
+def unrotated(features: pd.DataFrame, rotation: np.ndarray) -> pd.DataFrame:
     """Take a rotation (codes x features, orthogonal) back: features -> codes, in the same form."""
-    return pd.DataFrame(codes.to_numpy() @ rotation.to_numpy().T, codes.index, codes.columns)
+    return pd.DataFrame(features.to_numpy() @ rotation.T, features.index, features.columns)
 
 
 def mean_stability(stability: pd.DataFrame) -> dict[str, float]:

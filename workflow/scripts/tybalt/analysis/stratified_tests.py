@@ -86,8 +86,9 @@ def count_groups(
         Of each sample.
     """
     counted = np.zeros(len(rows), dtype=bool)
-    for _, stratum, inside in _samples_of_strata([contrast], rows):
-        if stratum in strata and np.ptp(contrast.values[inside]) > 0:
+    asked = rows & np.isin(contrast.stratum.astype(str), list(strata))
+    for _, _, inside in _samples_of_strata([contrast], asked):
+        if np.ptp(contrast.values[inside]) > 0:
             counted |= inside
     positive, negative = counted, counted
     if contrast.measure == AUROC:
@@ -116,12 +117,11 @@ def untestable(
         What groups are called.
     """
     for part, rows in parts.items():
-        present = sorted({*contrast.stratum[rows].astype(str)} - {""})
-        is_split = not strata and len(present) > 1
-        sides = count_groups(contrast, rows, strata or present, groups)
+        asked = strata or sorted({*contrast.stratum[rows].astype(str)} - {""})
+        sides = count_groups(contrast, rows, asked, groups)
         side = "positive" if sides[0] <= sides[1] else "negative"
         kind = f"{side} " if contrast.measure == AUROC else ""
-        if is_split:
+        if not strata and len(asked) > 1:
             each = "on each side" if contrast.measure == AUROC else "with different values"
             enough = f"{MINIMUM_PER_SIDE} {part} {noun} {each}"
             return f"no stratum has {enough} ({min(sides)} {kind}in all)"

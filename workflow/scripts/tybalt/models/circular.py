@@ -173,13 +173,7 @@ def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> 
             f"latent_dim: found {hp.latent_dim}, expected at least {hp.components_before + waves} "
             f"(components_before {hp.components_before} + 2 x harmonics x curves {waves})"
         )
-    n_samples, n_genes = shape
-    if hp.latent_dim > min(shape):
-        return (
-            f"latent_dim: found {hp.latent_dim}, but {n_samples} training samples x {n_genes} "
-            f"genes have at most {min(shape)} principal components; choose a smaller latent_dim"
-        )
-    return None
+    return common.refuse_many_components(hp.latent_dim, shape)
 
 
 def fixed_axes(hp: HParams) -> str | None:

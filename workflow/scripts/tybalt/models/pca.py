@@ -59,14 +59,7 @@ class Fitted:
 
 def refuse(hp: HParams, shape: tuple[int, int], limits: tuple[float, float]) -> str | None:
     """Say why a training matrix (shape, smallest and largest value) cannot be modelled."""
-    n_samples, n_genes = shape
-    most = min(n_samples - 1, n_genes)  # centred samples span one direction less
-    if hp.latent_dim > most:
-        return (
-            f"latent_dim: found {hp.latent_dim}, but {n_samples} training samples x {n_genes} "
-            f"genes have at most {most} principal components; choose a smaller latent_dim"
-        )
-    return None
+    return common.refuse_many_components(hp.latent_dim, shape)
 
 
 def fit(rows: "Rows", hp: HParams, seed: int) -> Fitted:

@@ -14,7 +14,7 @@ from tybalt.analysis.embedding_quality import FEW, MANY, read_embedding_quality
 from tybalt.analysis.findings import NOTHING, Finding, read_findings
 from tybalt.analysis.marks import NO, UNKNOWN, YES, count_verdicts
 from tybalt.analysis.neural_against_bar import neural_against_bar
-from tybalt.analysis.numbers import decimal, percent, value_in_words
+from tybalt.analysis.numbers import DASH, decimal, percent, value_in_words, with_interval
 from tybalt.analysis.repeats import recommend
 from tybalt.analysis.testable import untested_caveats
 from tybalt.data.matrix import PARTS, read_features, read_notes
@@ -375,18 +375,15 @@ def rotation_rows(name: str, table: pd.DataFrame) -> list[dict[str, str]]:
 
 def effect(found: Finding) -> str:
     """Write the effect on held-out samples with its interval."""
-    if pd.isna(found.test):
-        return "–"
-    interval = "" if pd.isna(found.low) else f" ({found.low:.2f}–{found.high:.2f})"
-    return f"{found.test:.2f}{interval}"
+    return DASH if pd.isna(found.test) else with_interval(found.test, found.low, found.high)
 
 
 def readout(found: Finding) -> str:
     """Write the effect of the whole code on held-out samples, and from what it is read."""
     if pd.isna(found.readout):
-        return "–"
+        return DASH
     read = {"": "", NOTHING: "; not read out"}.get(found.read_from, f"; {found.read_from}")
-    return f"{found.readout:.2f} ({found.readout_low:.2f}–{found.readout_high:.2f}){read}"
+    return with_interval(found.readout, found.readout_low, found.readout_high) + read
 
 
 def other_findings(experiment: tuple[str, str], findings: Sequence[Finding]) -> str:

@@ -117,6 +117,11 @@ class Experiment:
         return tuple(self.space)
 
     @property
+    def is_rotated(self) -> bool:
+        """Whether its features are a rotation of the model's codes."""
+        return self.rotation != UNROTATED
+
+    @property
     def is_closed(self) -> bool:
         """Whether each round is proposed in the light of the earlier ones."""
         return self.rounds[0][0].slot is not None

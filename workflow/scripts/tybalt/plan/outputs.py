@@ -23,7 +23,7 @@ from typing import NamedTuple
 from tybalt.plan import replicates, reproduction
 from tybalt.plan.datasets import kind_of
 from tybalt.plan.experiments import Experiment, Study
-from tybalt.plan.models_and_tuners import PACKAGE, UNROTATED, load_plugin
+from tybalt.plan.models_and_tuners import PACKAGE, load_plugin
 
 
 @dataclasses.dataclass(frozen=True)
@@ -458,6 +458,6 @@ def facts_of_experiment(study: Study, experiment: Experiment) -> set[str]:
         facts.add("replicated")
     if any(name.startswith(replicates.BOOTSTRAP) for name in again):
         facts.add("bootstrapped")
-    if experiment.rotation != UNROTATED:
+    if experiment.is_rotated:
         facts.add("rotated")
     return facts

@@ -103,6 +103,18 @@ def refuse_components(hp: Any, bent: str) -> str | None:
     return f"start: found {COMPONENTS}, but {bent}; choose start {MEAN} or {RANDOM}"
 
 
+def refuse_many_components(latent_dim: int, shape: tuple[int, int]) -> str | None:
+    """Say that so many samples x genes do not span so many directions; None if they do."""
+    n_samples, n_genes = shape
+    most = min(n_samples - 1, n_genes)  # centred samples span one direction less
+    if latent_dim <= most:
+        return None
+    return (
+        f"latent_dim: found {latent_dim}, but {n_samples} training samples x {n_genes} "
+        f"genes have at most {most} principal components; choose a smaller latent_dim"
+    )
+
+
 def refuse_outside_unit_range(limits: tuple[float, float]) -> str | None:
     """Say that a matrix with these limits cannot be the output of a sigmoid; None if it can."""
     low, high = limits

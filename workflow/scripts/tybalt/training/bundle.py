@@ -79,6 +79,11 @@ class Bundle:
         """The blocks of a matrix that the model sees."""
         return list(self.model.inputs.blocks)
 
+    def limit(self, values: np.ndarray) -> np.ndarray:
+        """Bring scaled values (rows x genes) into the range that the scaling of each block has."""
+        bounded = self.genes["block"].map(self.notes["scaling"]).eq("zero_one").to_numpy()
+        return np.where(bounded, np.clip(values, 0, 1), values)
+
     def rotate(self, codes: np.ndarray) -> np.ndarray:
         """Turn codes of the model, or weights (rows x codes), into those of the features."""
         return rotate(codes, self.rotation)

@@ -56,16 +56,18 @@ def principal_components(X: np.ndarray, n_components: int) -> Components:
     """
     n, width = X.shape
     mean = X.mean(axis=0, dtype=np.float64)
-    if width <= n:
-        products = sum(rows.T @ rows for rows in _centred_rows(X, mean))
-        variances, vectors = _leading(products, n_components)
-        lengths = np.sqrt(variances)
-        directions = vectors.T * (lengths > NEGLIGIBLE * lengths[0])[:, None]
+    by_columns = width <= n
+    products = (
+        sum(rows.T @ rows for rows in _centred_rows(X, mean))
+        if by_columns
+        else sum(part @ part.T for part in _centred_columns(X, mean))
+    )
+    variances, vectors = _leading(products, n_components)
+    lengths = np.sqrt(variances)
+    kept = lengths > NEGLIGIBLE * lengths[0]
+    if by_columns:
+        directions = np.where(kept, vectors, 0).T
     else:
-        products = sum(part @ part.T for part in _centred_columns(X, mean))
-        variances, vectors = _leading(products, n_components)
-        lengths = np.sqrt(variances)
-        kept = lengths > NEGLIGIBLE * lengths[0]
         vectors = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=kept)
         directions = np.hstack([vectors.T @ part for part in _centred_columns(X, mean)])
     largest = np.argmax(np.abs(directions), axis=1)

@@ -34,8 +34,7 @@ def train_replicate(
     Either with another seed, which says how far the optimizer leaves the code to chance; or on a
     bootstrap sample of the training part, which says how far the samples do (Efron 1979,
     https://doi.org/10.1214/aos/1176344552). Then initial weights, shuffling and noise have the seed
-    of the winner, so that the samples alone change; validation samples are left as they are, and a
-    model in the codes of others keeps these.
+    of the winner, so that the samples alone change; validation samples are left as they are.
 
     Parameters
     ----------
