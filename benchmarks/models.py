@@ -37,7 +37,7 @@ from tybalt.training.rows import Rows, make_inputs
 from tybalt.training.train import fit_and_keep_best
 
 ADAM = {"optimizer": "adam", "learning_rate": 0.001}
-VAE = {"learning_rate": 0.001, "start": "random"}  # of the starts: benchmarks/starts.py
+VAE = {"learning_rate": 0.001}
 
 #: Name -> module and hyperparameters beside latent_dim, epochs and batch_size.
 MODELS: dict[str, tuple[str, dict[str, Any]]] = {
