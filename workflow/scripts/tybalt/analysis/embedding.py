@@ -208,7 +208,7 @@ def with_width(start: np.ndarray, seed: int) -> np.ndarray:
 def component_scores(values: np.ndarray, count: int, seed: int) -> np.ndarray:
     """Scores of the first principal components, where an embedding begins.
 
-    Of large matrices scikit-learn approximates them, at random: good enough for neighbours, a sixth
+    Of large matrices scikit-learn approximates them, at random: good enough for neighbours, a quarter
     of the time of `tybalt.training.principal_components`, and nothing that is said of genes.
     """
     from sklearn.decomposition import PCA
