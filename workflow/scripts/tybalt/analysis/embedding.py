@@ -208,8 +208,8 @@ def with_width(start: np.ndarray, seed: int) -> np.ndarray:
 def component_scores(values: np.ndarray, count: int, seed: int) -> np.ndarray:
     """Scores of the first principal components, where an embedding begins.
 
-    Of large matrices scikit-learn approximates them, at random: good enough for neighbours, a quarter
-    of the time of `tybalt.training.principal_components`, and nothing that is said of genes.
+    Of large matrices scikit-learn approximates them, at random: good enough for neighbours, in a
+    quarter of the time of `tybalt.training.principal_components`, but nothing to tell genes from.
     """
     from sklearn.decomposition import PCA
 
