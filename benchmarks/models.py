@@ -38,6 +38,7 @@ from tybalt.training.train import fit_and_keep_best
 
 ADAM = {"optimizer": "adam", "learning_rate": 0.001}
 VAE = {"learning_rate": 0.001}
+RANDOM = {"start": "random"}
 
 #: Name -> module and hyperparameters beside latent_dim, epochs and batch_size.
 MODELS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -51,8 +52,11 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "adage, adam": ("adage", ADAM),
     "contractive_autoencoder": ("contractive_autoencoder", {}),
     "vae": ("vae", VAE),
+    "vae, random start": ("vae", VAE | RANDOM),
     "vae, depth 1": ("vae", {**VAE, "depth": 1, "hidden_dim": 300}),
+    "vae, depth 1, random start": ("vae", {**VAE, "depth": 1, "hidden_dim": 300, **RANDOM}),
     "vae, beta 0.05": ("vae", {**VAE, "beta": 0.05}),
+    "vae, beta 0.05, random start": ("vae", {**VAE, "beta": 0.05, **RANDOM}),
     "gene_set_autoencoder": ("gene_set_autoencoder", {}),
 }
 
